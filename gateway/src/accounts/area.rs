@@ -1,0 +1,41 @@
+//! The client area: what an organisation has bought and ordered. It shows and changes nothing.
+
+use axum::Router;
+use axum::extract::State;
+use axum::response::{IntoResponse, Redirect, Response};
+use axum::routing::get;
+use http::{HeaderMap, StatusCode, Uri};
+use serde_json::json;
+
+use crate::accounts::{self, SignInNeeded};
+use crate::app::SharedApp;
+use crate::checkout;
+use crate::web::{WebError, negotiation, render};
+
+/// The routes of this file.
+pub(super) fn routes() -> Router<SharedApp> {
+    Router::new()
+        .route("/espace-client/", get(area))
+        .route("/espace-client", get(async || Redirect::permanent("/espace-client/")))
+}
+
+/// `GET /espace-client/`: plans and orders of the organisation.
+async fn area(State(app): State<SharedApp>, uri: Uri, headers: HeaderMap) -> Result<Response, SignInNeeded> {
+    let wanted = uri.path_and_query().map_or("/espace-client/", |path| path.as_str());
+    let session = accounts::require(&app, &headers, wanted).await?;
+    let failed = |error: WebError| SignInNeeded::Failed(error);
+    let account = accounts::read(&app, &session.organisation, &session.account).await;
+    let Some(account) = account.map_err(|error| failed(error.into()))? else {
+        return Err(SignInNeeded::To(None));
+    };
+    let plans = checkout::plans(&app, &session.organisation).await.map_err(|error| failed(error.into()))?;
+    let orders = checkout::orders_of(&app, &session.organisation).await.map_err(|error| failed(error.into()))?;
+    let context = json!({
+        "account": { "email": account.email, "organisation": account.organisation },
+        "plans": plans,
+        "orders": orders,
+    });
+    let language = negotiation::language(&uri, &headers);
+    let page = render(&app, StatusCode::OK, language, "espace_client.title", "gateway/espace_client.html", context);
+    Ok(page.into_response())
+}

@@ -1,0 +1,255 @@
+//! Accounts: who may sign in, by session or by key, and for which organisation. It sells nothing and
+//! computes nothing.
+//!
+//! An organisation is a partition of the store; its accounts are sealed there under a key each. One account
+//! per address is held by a reservation: a document named by a keyed hash of the address, created if absent.
+
+pub mod api_keys;
+mod area;
+mod local_path;
+mod password_policy;
+mod passwords;
+pub mod random;
+pub mod sessions;
+mod sign_in;
+mod throttle;
+
+use jiff::{SignedDuration, Timestamp};
+use serde::{Deserialize, Serialize};
+
+use crate::app::{App, SharedApp};
+use crate::email::Email;
+use crate::records::{self, RecordError};
+use crate::store::{Address, Batch, Expect, Scan, StoreError};
+use crate::web::WebError;
+
+pub use self::local_path::LocalPath;
+pub use self::password_policy::WeakPassword;
+pub use self::passwords::{PasswordError, Passwords};
+pub use self::sessions::{Session, SignInNeeded, require};
+pub use self::throttle::Throttle;
+
+/// The collection of accounts, each in its organisation's partition.
+pub const ACCOUNTS: &str = "accounts";
+/// The collection of reservations of addresses.
+const ADDRESSES: &str = "account_addresses";
+/// A reservation whose account is missing may be taken over after so long: its maker died between two writes.
+const RESERVATION_GRACE: SignedDuration = SignedDuration::from_secs(60);
+/// Documents read at once in a listing.
+const PAGE: usize = 500;
+
+/// An account, sealed at rest.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Account {
+    /// `acc_…`; also whose key seals this document.
+    pub id: String,
+    /// `org_…`: the partition of everything that the organisation owns.
+    pub organisation: String,
+    /// The login.
+    pub email: String,
+    /// Argon2id, as a PHC string.
+    pub password: String,
+    /// What it may do.
+    pub role: Role,
+    /// Whether the address is known to be the holder's.
+    pub verified: bool,
+    /// When it was made.
+    pub created: Timestamp,
+}
+
+/// What an account may do: for clients inside their organisation, for staff over all of them.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Role {
+    /// Everything in the organisation.
+    #[default]
+    Owner,
+    /// People, keys and calculations.
+    Manager,
+    /// Calculations.
+    Member,
+    /// Reading.
+    ReadOnly,
+    /// Orders and invoices.
+    Billing,
+    /// Staff: helping clients.
+    Support,
+    /// Staff: orders and invoices.
+    Accounting,
+    /// Staff: data protection.
+    Dpo,
+    /// Staff: running the machines.
+    Operator,
+    /// Staff: reading the journal.
+    Auditor,
+}
+
+/// What a new account is made of.
+#[derive(Debug, Clone)]
+pub struct NewAccount {
+    /// The login.
+    pub email: Email,
+    /// In clear; hashed before anything is written.
+    pub password: zeroize::Zeroizing<String>,
+    /// What it may do.
+    pub role: Role,
+    /// Whether the address is known to be the holder's.
+    pub verified: bool,
+}
+
+/// Why there is no new account.
+#[derive(Debug, thiserror::Error)]
+pub enum AccountError {
+    /// One account per address.
+    #[error("an account has this address already")]
+    Exists,
+    /// The password is not taken.
+    #[error(transparent)]
+    Weak(#[from] WeakPassword),
+    /// The password could not be hashed.
+    #[error(transparent)]
+    Password(#[from] PasswordError),
+    /// The store or the keys.
+    #[error(transparent)]
+    Record(#[from] RecordError),
+    /// No name can be drawn.
+    #[error(transparent)]
+    Random(#[from] random::NoRandomness),
+}
+
+impl From<StoreError> for AccountError {
+    fn from(error: StoreError) -> Self {
+        Self::Record(error.into())
+    }
+}
+
+impl From<PasswordError> for WebError {
+    fn from(error: PasswordError) -> Self {
+        match error {
+            PasswordError::Busy => Self::Unavailable(error.to_string()),
+            PasswordError::Hash(_) => Self::Internal(error.to_string()),
+        }
+    }
+}
+
+impl From<random::NoRandomness> for WebError {
+    fn from(error: random::NoRandomness) -> Self {
+        Self::Unavailable(error.to_string())
+    }
+}
+
+/// The routes: sign-in, sign-out, the client area.
+pub fn routes() -> axum::Router<SharedApp> {
+    sign_in::routes().merge(area::routes())
+}
+
+/// Makes an account in an organisation of its own and answers it.
+///
+/// # Errors
+/// [`AccountError::Exists`] when the address has one; nothing is written on any error but a reservation that
+/// a later call takes over.
+pub async fn create(app: &App, new: NewAccount) -> Result<Account, AccountError> {
+    password_policy::check(&new.password)?;
+    let account = Account {
+        id: format!("acc_{}", random::base62(20)?),
+        organisation: format!("org_{}", random::base62(20)?),
+        email: new.email.as_str().to_owned(),
+        password: app.passwords.hash(&new.password).await?,
+        role: new.role,
+        verified: new.verified,
+        created: app.clock.now(),
+    };
+    reserve(app, &account).await?;
+    let mut batch = Batch::new(&account.organisation);
+    let key = records::subject_key(app, &account.organisation, &account.id, &mut batch).await?;
+    records::put_sealed(&mut batch, &key, ACCOUNTS, &account.id, Expect::Absent, &account, None)?;
+    app.store.commit(batch).await?;
+    Ok(account)
+}
+
+/// The account of an address, if there is one.
+///
+/// # Errors
+/// [`RecordError`].
+pub async fn find(app: &App, email: &Email) -> Result<Option<Account>, RecordError> {
+    let Some((owner, _)) = records::read_plain::<Owner>(app, &reservation(app, email)).await? else {
+        return Ok(None);
+    };
+    read(app, &owner.organisation, &owner.account).await
+}
+
+/// An account by its organisation and id.
+///
+/// # Errors
+/// [`RecordError`].
+pub async fn read(app: &App, organisation: &str, id: &str) -> Result<Option<Account>, RecordError> {
+    let address = Address::new(ACCOUNTS, organisation, id);
+    Ok(records::read_sealed::<Account>(app, &address, id).await?.map(|(account, _)| account))
+}
+
+/// Every account, oldest first.
+///
+/// # Errors
+/// [`RecordError`].
+pub async fn list(app: &App) -> Result<Vec<Account>, RecordError> {
+    let mut accounts = Vec::new();
+    let mut after = None;
+    loop {
+        let scan = Scan { collection: ACCOUNTS, partition: None, prefix: String::new(), after, limit: PAGE };
+        let page = app.store.scan(scan).await?;
+        for (address, _) in page.documents {
+            accounts.extend(read(app, &address.partition, &address.key).await?);
+        }
+        after = page.next;
+        if after.is_none() {
+            break;
+        }
+    }
+    accounts.sort_by_key(|account| account.created);
+    Ok(accounts)
+}
+
+/// The keyed hash under which an address is looked up and its failures counted.
+fn lookup(app: &App, email: &Email) -> String {
+    app.sealer.lookup("account-address", &email.as_str().to_lowercase())
+}
+
+fn reservation(app: &App, email: &Email) -> Address {
+    let hash = lookup(app, email);
+    // Spread over 256 partitions, so that no single one holds every address.
+    Address::new(ADDRESSES, format!("addresses-{}", hash.get(..2).unwrap_or_default()), hash)
+}
+
+/// Whose an address is.
+#[derive(Debug, Serialize, Deserialize)]
+struct Owner {
+    organisation: String,
+    account: String,
+    reserved: Timestamp,
+}
+
+async fn reserve(app: &App, account: &Account) -> Result<(), AccountError> {
+    let email = Email::parse(&account.email).map_err(|_| AccountError::Exists)?;
+    let address = reservation(app, &email);
+    let expect = match records::read_plain::<Owner>(app, &address).await? {
+        None => Expect::Absent,
+        Some((owner, version)) => {
+            let fresh = account.created.duration_since(owner.reserved) < RESERVATION_GRACE;
+            if fresh || read(app, &owner.organisation, &owner.account).await?.is_some() {
+                return Err(AccountError::Exists);
+            }
+            Expect::Version(version)
+        }
+    };
+    let owner = Owner {
+        organisation: account.organisation.clone(),
+        account: account.id.clone(),
+        reserved: account.created,
+    };
+    let mut batch = Batch::new(address.partition);
+    records::put_plain(&mut batch, ADDRESSES, &address.key, expect, &owner, None)?;
+    match app.store.commit(batch).await {
+        Err(StoreError::Conflict(_)) => Err(AccountError::Exists),
+        other => Ok(other?),
+    }
+}

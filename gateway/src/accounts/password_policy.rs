@@ -1,0 +1,115 @@
+//! Which passwords are taken (`p-password-policy`); it neither hashes nor keeps them.
+//!
+//! The CNIL (deliberation 2022-100) asks 80 bits of guessing work, or 50 where tries are throttled, as they
+//! are here ([`super::throttle`]). We ask 12 characters and 50 bits, counted the CNIL's way: length times the
+//! binary logarithm of the alphabet that the kinds of characters draw from.
+
+use std::collections::BTreeSet;
+
+/// The shortest password, in characters.
+pub const MIN_CHARACTERS: usize = 12;
+/// The longest, in bytes: past it, nothing is gained.
+pub const MAX_BYTES: usize = 1024;
+/// The least guessing work, in bits.
+pub const MIN_BITS: f64 = 50.0;
+/// Fewer different characters than this are a pattern, not a secret.
+const MIN_DISTINCT: usize = 5;
+
+/// Roots of the passwords tried first everywhere, in lower case; they must not be most of a password.
+const COMMON: [&str; 26] = [
+    "123456", "azerty", "qwerty", "password", "passw0rd", "p@ssw0rd", "motdepasse", "motdepass", "admin", "welcome",
+    "bienvenue", "letmein", "iloveyou", "jetaime", "soleil", "bonjour", "doudou", "loulou", "marseille", "changeme",
+    "secret", "aopsconseil", "actuarem", "abcdef", "abc123", "000000",
+];
+
+/// Why a password is not taken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum WeakPassword {
+    /// Too few characters.
+    #[error("the password has fewer than {MIN_CHARACTERS} characters")]
+    Short,
+    /// Too many bytes.
+    #[error("the password has more than {MAX_BYTES} bytes")]
+    Long,
+    /// Too few bits.
+    #[error("the password is too easy to guess; mix letters, digits and signs, or use more words")]
+    Simple,
+    /// One that is tried first.
+    #[error("the password is built on one of the most common ones")]
+    Common,
+}
+
+impl WeakPassword {
+    /// The stable code, for the form's message.
+    pub fn code(self) -> &'static str {
+        match self {
+            Self::Short => "password_short",
+            Self::Long => "password_long",
+            Self::Simple => "password_simple",
+            Self::Common => "password_common",
+        }
+    }
+}
+
+/// Whether a new password is taken.
+///
+/// # Errors
+/// [`WeakPassword`], by what to change.
+pub fn check(password: &str) -> Result<(), WeakPassword> {
+    if password.len() > MAX_BYTES {
+        return Err(WeakPassword::Long);
+    }
+    let characters = password.chars().count();
+    if characters < MIN_CHARACTERS {
+        return Err(WeakPassword::Short);
+    }
+    let lower = password.to_lowercase();
+    let secret = COMMON.iter().fold(lower, |rest, root| rest.replace(root, ""));
+    if secret.chars().count() * 2 < characters {
+        return Err(WeakPassword::Common);
+    }
+    let distinct: BTreeSet<char> = password.chars().collect();
+    if distinct.len() < MIN_DISTINCT || bits(password) < MIN_BITS {
+        return Err(WeakPassword::Simple);
+    }
+    Ok(())
+}
+
+/// Guessing work in bits, as the CNIL counts it.
+fn bits(password: &str) -> f64 {
+    type Kind = (fn(char) -> bool, u32);
+    let kinds: [Kind; 5] = [
+        (|c| c.is_ascii_lowercase(), 26),
+        (|c| c.is_ascii_uppercase(), 26),
+        (|c| c.is_ascii_digit(), 10),
+        (|c| c.is_ascii() && !c.is_ascii_alphanumeric(), 33),
+        (|c| !c.is_ascii(), 60),
+    ];
+    let alphabet: u32 = kinds.iter().filter(|(kind, _)| password.chars().any(kind)).map(|(_, size)| size).sum();
+    password.chars().count() as f64 * f64::from(alphabet.max(1)).log2()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn p_password_policy_takes_what_is_hard_to_guess_and_tells_why_not() {
+        let cases = [
+            ("Vr7!kd0#QzpL", Ok(())),
+            ("correct horse battery staple", Ok(())),
+            ("cheval exact pile agrafe lune vent sable", Ok(())),
+            ("été comme hiver à Nîmes", Ok(())),
+            ("8305 1946 2750 1", Ok(())),
+            ("Court1!", Err(WeakPassword::Short)),
+            ("aaaaaaaaaaaaaaaaaaaa", Err(WeakPassword::Simple)),
+            ("830519462750", Err(WeakPassword::Simple)),
+            ("Motdepasse123456", Err(WeakPassword::Common)),
+            ("azertyazerty1!", Err(WeakPassword::Common)),
+        ];
+        for (password, expected) in cases {
+            assert_eq!(check(password), expected, "{password}");
+        }
+        assert_eq!(check(&"Ab1!".repeat(1000)), Err(WeakPassword::Long));
+    }
+}
