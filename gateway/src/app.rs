@@ -7,7 +7,7 @@ use arc_swap::ArcSwap;
 use tokio::sync::Notify;
 
 use crate::clock::Clock;
-use crate::config::{Environment, Settings};
+use crate::config::Settings;
 use crate::edge::address_filter::{AddressFilter, BlocklistError};
 use crate::edge::limits::Limits;
 use crate::mail::{Mailer, MailerError};

@@ -52,7 +52,7 @@ pub async fn serve(
                     continue;
                 }
             },
-            _ = stop.wait_for(|stopping| *stopping) => break,
+            () = told_to_stop(&mut stop) => break,
         };
         if service.app.blocklist.refuses(peer.ip(), service.app.clock.now()) {
             counter!("connections_refused_total", "why" => "blocklist").increment(1);
@@ -194,6 +194,12 @@ impl Drop for Place {
             }
         }
     }
+}
+
+/// Ends when stopping begins, or when nobody is left to say so.
+pub async fn told_to_stop(stop: &mut watch::Receiver<bool>) {
+    // The guard that the watch gives must not live across an await.
+    let _ = stop.wait_for(|stopping| *stopping).await.map(drop);
 }
 
 /// Binds an address.

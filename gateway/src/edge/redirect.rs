@@ -15,6 +15,7 @@ use tokio::net::TcpListener;
 use tokio::sync::{Semaphore, watch};
 
 use crate::app::SharedApp;
+use crate::edge::listener::told_to_stop;
 use crate::edge::timed::WriteTimed;
 
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -25,7 +26,7 @@ pub async fn serve(listener: TcpListener, app: SharedApp, mut stop: watch::Recei
     loop {
         let accepted = tokio::select! {
             accepted = listener.accept() => accepted,
-            _ = stop.wait_for(|stopping| *stopping) => return,
+            () = told_to_stop(&mut stop) => return,
         };
         let Ok((stream, peer)) = accepted else {
             tokio::time::sleep(Duration::from_millis(100)).await;

@@ -97,7 +97,7 @@ fn development_certificate(settings: &Settings) -> Result<TlsFiles, TlsError> {
     params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
     params.use_authority_key_identifier_extension = true;
     // Browsers refuse server certificates that last longer than 398 days.
-    let today = jiff::Zoned::now().date();
+    let today = settings.clock.now().to_zoned_datetime(jiff::tz::TimeZone::UTC).date();
     let day = |days: i64| {
         let date = today.saturating_add(jiff::Span::new().days(days));
         rcgen::date_time_ymd(date.year().into(), date.month().unsigned_abs(), date.day().unsigned_abs())
