@@ -1,1 +1,62 @@
-fn main() {}
+//! `aops`: the site generator, the gateway and the actuarial engine of AOPS Conseil, in one binary.
+
+mod admin;
+mod build;
+mod calc;
+mod check;
+mod config;
+mod new;
+mod serve;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+/// The site generator, the gateway and the actuarial engine of AOPS Conseil.
+#[derive(Debug, Parser)]
+#[command(name = "aops", version, propagate_version = true)]
+struct Cli {
+    /// The folder of site.toml
+    #[arg(long, global = true, value_name = "DIR", default_value = ".")]
+    root: PathBuf,
+
+    /// Print what programs read
+    #[arg(long, global = true)]
+    json: bool,
+
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Build content and theme into public/
+    Build(build::BuildArgs),
+    /// Check everything that build checks, and links, anchors, images, translations
+    Check(check::CheckArgs),
+    /// Begin a new piece of content
+    New(new::NewArgs),
+    /// Build the site and serve it
+    Serve(serve::ServeArgs),
+    /// Run one calculation without a gateway
+    Calc(calc::CalcArgs),
+    /// Look after accounts, subscribers, messages, orders and bans
+    Admin(admin::AdminArgs),
+}
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let result = match cli.command {
+        Command::Build(args) => build::run(&cli.root, cli.json, &args),
+        Command::Check(args) => check::run(&cli.root, cli.json, &args),
+        Command::New(args) => new::run(&cli.root, cli.json, &args),
+        Command::Serve(args) => serve::run(&cli.root, &args),
+        Command::Calc(args) => calc::run(cli.json, &args),
+        Command::Admin(args) => admin::run(&cli.root, cli.json, args),
+    };
+    result.unwrap_or_else(|error| {
+        eprintln!("error: {error:#}");
+        ExitCode::FAILURE
+    })
+}

@@ -1,1 +1,17 @@
-//! placeholder
+//! The hardened gateway: an edge that refuses what is not ours, a router, and one folder a feature.
+//!
+//! A request goes edge → router → feature → store and comes back; no layer is entered twice. What is served
+//! as it stands comes from the manifest alone; what is written at run time is set into the theme's frame.
+
+pub mod app;
+pub mod clock;
+pub mod config;
+pub mod edge;
+pub mod files;
+pub mod server;
+pub mod store;
+pub mod web;
+
+pub use app::{App, SharedApp, StartError};
+pub use config::{GatewayConfig, Settings};
+pub use server::{Server, open};

@@ -1,1 +1,44 @@
-fn main() {}
+//! Development tasks: `cargo xtask test`, `bench`, `figures`.
+
+mod bench;
+mod figures;
+mod sh;
+mod test;
+mod tools;
+
+use anyhow::Result;
+use clap::{Parser, Subcommand};
+
+/// Development tasks of this repository.
+#[derive(Debug, Parser)]
+#[command(name = "cargo xtask")]
+struct Cli {
+    #[command(subcommand)]
+    task: Task,
+}
+
+#[derive(Debug, Subcommand)]
+enum Task {
+    /// Install what tests need, then run every check
+    Test {
+        /// Add what takes minutes
+        #[arg(long)]
+        slow: bool,
+    },
+    /// Measure, on a release build, and print the figures
+    Bench,
+    /// Compute the worked figures of the articles again and write them beside their pages
+    Figures {
+        /// Only compare; fail where a page states another figure than the engine
+        #[arg(long)]
+        check: bool,
+    },
+}
+
+fn main() -> Result<()> {
+    match Cli::parse().task {
+        Task::Test { slow } => test::run(slow),
+        Task::Bench => bench::run(),
+        Task::Figures { check } => figures::run(check),
+    }
+}

@@ -1,0 +1,90 @@
+//! Everything that a handler may reach, made once at start.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use arc_swap::ArcSwap;
+use tokio::sync::Notify;
+
+use crate::clock::Clock;
+use crate::config::Settings;
+use crate::edge::address_filter::{AddressFilter, BlocklistError};
+use crate::edge::limits::Limits;
+use crate::mail::{Mailer, MailerError};
+use crate::payments::{Payments, PaymentsError};
+use crate::sealing::{SealError, Sealer};
+use crate::store::{Store, StoreError};
+use crate::tokens::Tokens;
+use crate::web::hosts::Hosts;
+use crate::web::live_reload::LiveReload;
+use crate::web::site::{Site, SiteError};
+
+/// The application: configuration, ports, and the built site.
+pub struct App {
+    /// What `site.toml` and the environment say.
+    pub settings: Settings,
+    /// The names served.
+    pub hosts: Hosts,
+    /// Where time comes from.
+    pub clock: Clock,
+    /// Where documents live.
+    pub store: Arc<dyn Store>,
+    /// Encryption at rest.
+    pub sealer: Sealer,
+    /// Signed links.
+    pub tokens: Tokens,
+    /// Where mail leaves.
+    pub mailer: Box<dyn Mailer>,
+    /// Where payments happen.
+    pub payments: Box<dyn Payments>,
+    /// The built site; swapped whole when it is built anew.
+    pub site: ArcSwap<Site>,
+    /// Wakes the outbox when something was put into it.
+    pub outbox_wake: Notify,
+    /// Addresses refused.
+    pub blocklist: AddressFilter,
+    /// Rate limits by class of route.
+    pub limits: Limits,
+    /// Tells open pages to load again, while the site is watched.
+    pub live_reload: Option<LiveReload>,
+}
+
+/// The application as handlers hold it.
+pub type SharedApp = Arc<App>;
+
+/// Why the gateway does not start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The data folder cannot be made.
+    #[error("{path}: {source}; the data folder must be writable")]
+    Data {
+        /// The folder.
+        path: PathBuf,
+        /// What the system says.
+        source: std::io::Error,
+    },
+    /// The store does not open.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The master key is missing or wrong.
+    #[error(transparent)]
+    Seal(#[from] SealError),
+    /// The built site cannot be read.
+    #[error(transparent)]
+    Site(#[from] SiteError),
+    /// The blocklist is wrong.
+    #[error(transparent)]
+    Blocklist(#[from] BlocklistError),
+    /// Mail cannot be set up.
+    #[error(transparent)]
+    Mail(#[from] MailerError),
+    /// Payments cannot be set up.
+    #[error(transparent)]
+    Payments(#[from] PaymentsError),
+    /// TLS cannot be set up.
+    #[error(transparent)]
+    Tls(#[from] crate::edge::tls::TlsError),
+    /// An address cannot be listened on.
+    #[error(transparent)]
+    Bind(#[from] crate::edge::listener::BindError),
+}

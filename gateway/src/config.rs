@@ -1,0 +1,231 @@
+//! What the gateway is told: the typed parts of `site.toml` that concern it, and secrets from the environment.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use serde::Deserialize;
+
+use crate::clock::Clock;
+
+/// Everything the gateway needs to start; the binary puts it together from `site.toml` and the environment.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// Whether real visitors come.
+    pub environment: Environment,
+    /// Where links in mails and redirects to payment lead, without a slash at the end.
+    pub base_url: String,
+    /// The folder of everything that lives: store, keys, certificates, mail.
+    pub data: PathBuf,
+    /// The folder of the built site.
+    pub public: PathBuf,
+    /// The `[gateway]` table.
+    pub gateway: GatewayConfig,
+    /// The `[mail]` table.
+    pub mail: MailConfig,
+    /// The `[company]` table, handed to templates as it is.
+    pub company: BTreeMap<String, String>,
+    /// The `[[offers]]`.
+    pub offers: Vec<Offer>,
+    /// What must never stand in a file of the repository.
+    pub secrets: Secrets,
+    /// Where time comes from.
+    pub clock: Clock,
+    /// Multiplies every rate limit; 1 but for load tests.
+    pub limits_factor: u32,
+}
+
+/// Whether real visitors come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Environment {
+    /// Certificates, keys and payments of our own making.
+    #[default]
+    Development,
+    /// Nothing is improvised: what is missing is refused at start.
+    Production,
+}
+
+/// The `[gateway]` table of `site.toml`.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct GatewayConfig {
+    /// The TLS listener.
+    #[serde(default = "GatewayConfig::default_https")]
+    pub https: SocketAddr,
+    /// The plain listener, which only redirects to https.
+    #[serde(default = "GatewayConfig::default_http")]
+    pub http: SocketAddr,
+    /// Health and metrics, plain HTTP, for the machine itself.
+    #[serde(default = "GatewayConfig::default_operations")]
+    pub operations: SocketAddr,
+    /// The names served; any other is refused with 421.
+    pub hosts: Vec<String>,
+    /// CIDR blocks to refuse before the handshake, one a line; read again when it changes.
+    #[serde(default)]
+    pub blocklist: Option<PathBuf>,
+    /// Certificate chain and key in PEM; without it, development makes its own.
+    #[serde(default)]
+    pub tls: Option<TlsFiles>,
+    /// Connections held at once, in all and from one address.
+    #[serde(default)]
+    pub connections: Connections,
+    /// Rate limits by class of route.
+    #[serde(default)]
+    pub limits: LimitsConfig,
+}
+
+impl GatewayConfig {
+    fn default_https() -> SocketAddr {
+        SocketAddr::from(([127, 0, 0, 1], 8443))
+    }
+
+    fn default_http() -> SocketAddr {
+        SocketAddr::from(([127, 0, 0, 1], 8080))
+    }
+
+    fn default_operations() -> SocketAddr {
+        SocketAddr::from(([127, 0, 0, 1], 9090))
+    }
+}
+
+/// PEM files of the certificate.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TlsFiles {
+    /// The chain, leaf first.
+    pub certificate: PathBuf,
+    /// The private key.
+    pub key: PathBuf,
+}
+
+/// How many connections are held at once.
+#[derive(Debug, Clone, Copy, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Connections {
+    /// From everybody.
+    pub total: usize,
+    /// From one IPv4 address or one IPv6 /64.
+    pub per_prefix: usize,
+}
+
+impl Default for Connections {
+    fn default() -> Self {
+        Self { total: 8_192, per_prefix: 256 }
+    }
+}
+
+/// Rate limits by class of route, each per IPv4 address or IPv6 /64.
+#[derive(Debug, Clone, Copy, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct LimitsConfig {
+    /// Pages and files.
+    pub pages: Rate,
+    /// Newsletter and contact posts.
+    pub forms: Rate,
+    /// Sign-in and what else tries a password or a token.
+    pub sign_in: Rate,
+    /// Orders.
+    pub checkout: Rate,
+    /// The public calculators.
+    pub calculators: Rate,
+    /// The API, before the key is known.
+    pub api: Rate,
+    /// The API, for one key.
+    pub api_key: Rate,
+    /// Signed calls of our processors.
+    pub webhooks: Rate,
+}
+
+impl Default for LimitsConfig {
+    fn default() -> Self {
+        Self {
+            pages: Rate { per_minute: 6_000, burst: 400 },
+            forms: Rate { per_minute: 12, burst: 20 },
+            sign_in: Rate { per_minute: 10, burst: 10 },
+            checkout: Rate { per_minute: 12, burst: 10 },
+            calculators: Rate { per_minute: 120, burst: 30 },
+            api: Rate { per_minute: 3_000, burst: 200 },
+            api_key: Rate { per_minute: 1_200, burst: 100 },
+            webhooks: Rate { per_minute: 3_000, burst: 200 },
+        }
+    }
+}
+
+/// A steady rate and how far a client may run ahead of it.
+#[derive(Debug, Clone, Copy, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Rate {
+    /// Requests a minute in the long run; at least 1.
+    pub per_minute: u32,
+    /// Requests at once; at least 1.
+    pub burst: u32,
+}
+
+/// The `[mail]` table of `site.toml`.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct MailConfig {
+    /// The sender's address.
+    pub from: String,
+    /// The sender's name.
+    pub from_name: String,
+    /// Where notices for the firm go.
+    pub staff: String,
+}
+
+/// One of the `[[offers]]` of `site.toml`.
+#[derive(Debug, Clone, Deserialize, serde::Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct Offer {
+    /// The name in forms and orders.
+    pub id: String,
+    /// The engine's module to which it gives access.
+    pub module: String,
+    /// The price, all taxes left aside, in hundredths of the currency.
+    pub price_cents: u32,
+    /// ISO 4217.
+    pub currency: String,
+    /// How long access lasts.
+    pub period: Period,
+    /// Whether the price is only an example.
+    #[serde(default)]
+    pub example: bool,
+    /// By language.
+    pub name: BTreeMap<String, String>,
+    /// By language.
+    pub summary: BTreeMap<String, String>,
+}
+
+/// How long an offer gives access.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, serde::Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Period {
+    /// For good.
+    Once,
+    /// For a year from payment.
+    Year,
+}
+
+/// Secrets and addresses of processors, from the environment (`NAME`, or the file that `NAME_FILE` names).
+#[derive(Clone, Default)]
+pub struct Secrets {
+    /// `AOPS_MASTER_KEY`: one or several, comma-separated, the current one first.
+    pub master_key: Option<String>,
+    /// `STRIPE_SECRET_KEY`.
+    pub stripe_key: Option<String>,
+    /// `STRIPE_WEBHOOK_SECRET`: several, comma-separated, while rolling.
+    pub stripe_webhook_secrets: Vec<String>,
+    /// `STRIPE_API_BASE`.
+    pub stripe_base: Option<String>,
+    /// `SENDGRID_API_KEY`.
+    pub sendgrid_key: Option<String>,
+    /// `SENDGRID_API_BASE`.
+    pub sendgrid_base: Option<String>,
+}
+
+impl std::fmt::Debug for Secrets {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Secrets").finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,55 @@
+//! The unit in which clients are counted: an IPv4 address, or the /64 that one IPv6 customer holds.
+
+use std::fmt;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+/// One client, as far as addresses tell.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct ClientPrefix(u128);
+
+impl ClientPrefix {
+    /// The client that an address belongs to; an IPv4-mapped address counts as IPv4.
+    pub fn of(address: IpAddr) -> Self {
+        match address.to_canonical() {
+            IpAddr::V4(address) => Self(u128::from(u32::from(address)) | (0xffff << 32)),
+            IpAddr::V6(address) => Self(u128::from(address) & !u128::from(u64::MAX)),
+        }
+    }
+}
+
+/// An address cut so that it names no person: a /24 or a /48.
+#[derive(Debug, Clone, Copy)]
+pub struct Truncated(pub IpAddr);
+
+impl fmt::Display for Truncated {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0.to_canonical() {
+            IpAddr::V4(address) => write!(f, "{}/24", Ipv4Addr::from(u32::from(address) & !0xff)),
+            IpAddr::V6(address) => write!(f, "{}/48", Ipv6Addr::from(u128::from(address) & (!0 << 80))),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn address(text: &str) -> IpAddr {
+        text.parse().unwrap()
+    }
+
+    #[test]
+    fn one_client_is_one_v4_address_or_one_v6_customer() {
+        let same = |a, b| ClientPrefix::of(address(a)) == ClientPrefix::of(address(b));
+        assert!(same("192.0.2.1", "::ffff:192.0.2.1"));
+        assert!(!same("192.0.2.1", "192.0.2.2"));
+        assert!(same("2001:db8:1:2::1", "2001:db8:1:2:ffff::9"));
+        assert!(!same("2001:db8:1:2::1", "2001:db8:1:3::1"));
+    }
+
+    #[test]
+    fn a_logged_address_is_cut() {
+        assert_eq!(Truncated(address("192.0.2.77")).to_string(), "192.0.2.0/24");
+        assert_eq!(Truncated(address("2001:db8:aa:bb::1")).to_string(), "2001:db8:aa::/48");
+    }
+}

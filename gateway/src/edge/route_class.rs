@@ -1,0 +1,68 @@
+//! Sixth phase: which kind of route a request asks for, so that each has its own limits.
+
+use http::Method;
+
+/// A kind of route.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum RouteClass {
+    /// Pages and files.
+    Pages,
+    /// Newsletter and contact.
+    Forms,
+    /// What tries a password or a token.
+    SignIn,
+    /// Orders.
+    Checkout,
+    /// Public calculators.
+    Calculators,
+    /// The API.
+    Api,
+    /// Signed calls of processors.
+    Webhooks,
+}
+
+impl RouteClass {
+    /// Every class.
+    pub const ALL: [Self; 7] = [
+        Self::Pages,
+        Self::Forms,
+        Self::SignIn,
+        Self::Checkout,
+        Self::Calculators,
+        Self::Api,
+        Self::Webhooks,
+    ];
+
+    /// The class of a request.
+    pub fn of(method: &Method, path: &str) -> Self {
+        let reads = matches!(*method, Method::GET | Method::HEAD);
+        if path.starts_with("/api/") {
+            Self::Api
+        } else if path.starts_with("/webhooks/") {
+            Self::Webhooks
+        } else if path.starts_with("/calculateurs/") && path.ends_with("/resultat") {
+            Self::Calculators
+        } else if reads {
+            Self::Pages
+        } else if path.starts_with("/compte/") {
+            Self::SignIn
+        } else if path.starts_with("/commande") || path.starts_with("/paiement-test/") {
+            Self::Checkout
+        } else {
+            Self::Forms
+        }
+    }
+
+    /// The label in metrics and logs.
+    pub fn label(self) -> &'static str {
+        match self {
+            Self::Pages => "pages",
+            Self::Forms => "forms",
+            Self::SignIn => "sign_in",
+            Self::Checkout => "checkout",
+            Self::Calculators => "calculators",
+            Self::Api => "api",
+            Self::Webhooks => "webhooks",
+        }
+    }
+}

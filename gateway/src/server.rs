@@ -1,0 +1,154 @@
+//! Starting and stopping: the application, its listeners and its tasks.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::sync::Arc;
+
+use arc_swap::ArcSwap;
+use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
+use tokio::net::TcpListener;
+use tokio::sync::{Notify, watch};
+use tokio_rustls::TlsAcceptor;
+
+use crate::app::{App, SharedApp, StartError};
+use crate::config::Settings;
+use crate::edge::address_filter::AddressFilter;
+use crate::edge::limits::{self, Limits};
+use crate::edge::request::Service;
+use crate::edge::{listener, operations, redirect, tls};
+use crate::sealing::{MasterKey, Sealer};
+use crate::store::RedbStore;
+use crate::tokens::Tokens;
+use crate::web::hosts::Hosts;
+use crate::web::live_reload::LiveReload;
+use crate::web::router::Routes;
+use crate::web::site::Site;
+use crate::{mail, outbox, payments, staff};
+
+/// How often expired documents are removed, in seconds.
+const SWEEP_SECONDS: u64 = 60;
+
+/// A gateway that listens but does not answer yet.
+pub struct Server {
+    app: SharedApp,
+    https: TcpListener,
+    http: TcpListener,
+    operations: TcpListener,
+    tls: TlsAcceptor,
+    metrics: Option<PrometheusHandle>,
+}
+
+impl Server {
+    /// Opens the store, reads the built site, and takes the three addresses.
+    ///
+    /// # Errors
+    /// [`StartError`]: what is wrong and what to do about it.
+    pub async fn start(settings: Settings, live_reload: Option<LiveReload>) -> Result<Self, StartError> {
+        let https = listener::bind("https", settings.gateway.https).await?;
+        let http = listener::bind("http", settings.gateway.http).await?;
+        let operations = listener::bind("operations", settings.gateway.operations).await?;
+        private_folder(&settings)?;
+        let tls = TlsAcceptor::from(Arc::new(tls::server_config(&settings)?));
+        let app = Arc::new(open(settings, live_reload).await?);
+        Ok(Self { app, https, http, operations, tls, metrics: recorder() })
+    }
+
+    /// The application, for what runs beside the listeners.
+    pub fn app(&self) -> SharedApp {
+        Arc::clone(&self.app)
+    }
+
+    /// Answers until `stop` ends, then lets open requests end and writes nothing more.
+    pub async fn run(self, stop: impl Future<Output = ()>) {
+        let (stopping, stopped) = watch::channel(false);
+        let app = self.app;
+        let service = Service { app: Arc::clone(&app), routes: Arc::new(Routes::new(&app)) };
+        let socket = app.settings.data.join("admin.sock");
+        let beside = [
+            tokio::spawn(redirect::serve(self.http, Arc::clone(&app), stopped.clone())),
+            tokio::spawn(operations::serve(self.operations, Arc::clone(&app), self.metrics, stopped.clone())),
+            tokio::spawn(outbox::run(Arc::clone(&app), stopped.clone())),
+            tokio::spawn(staff::serve(Arc::clone(&app), socket, stopped.clone())),
+            tokio::spawn(tidy(Arc::clone(&app))),
+        ];
+        let serving = tokio::spawn(listener::serve(self.https, self.tls, service, stopped));
+        stop.await;
+        tracing::info!("stopping: open requests may end");
+        // Nobody listening any more is no fault here.
+        let _ = stopping.send(true);
+        let _ = serving.await;
+        for task in beside {
+            task.abort();
+        }
+    }
+}
+
+/// An application without listeners: what the admin commands use when no gateway runs.
+///
+/// # Errors
+/// [`StartError`]; in particular when another process holds the store.
+pub async fn open(settings: Settings, live_reload: Option<LiveReload>) -> Result<App, StartError> {
+    private_folder(&settings)?;
+    let store: Arc<dyn crate::store::Store> =
+        Arc::new(RedbStore::open(&settings.data.join("aops.redb"), settings.clock)?);
+    let sealer = Sealer::new(MasterKey::load(&settings)?);
+    sealer.check(store.as_ref()).await?;
+    let tokens = Tokens::new(&sealer);
+    let site = Site::load(&settings.public, live_reload.is_some())?;
+    let bans = staff::bans::stored(store.as_ref()).await?;
+    Ok(App {
+        hosts: Hosts::new(&settings.gateway.hosts, &[settings.gateway.https.port()]),
+        clock: settings.clock,
+        mailer: mail::mailer(&settings)?,
+        payments: payments::payments(&settings)?,
+        site: ArcSwap::from_pointee(site),
+        outbox_wake: Notify::new(),
+        blocklist: AddressFilter::new(settings.gateway.blocklist.clone(), bans)?,
+        limits: Limits::new(&settings.gateway.limits, settings.limits_factor),
+        live_reload,
+        store,
+        sealer,
+        tokens,
+        settings,
+    })
+}
+
+/// Makes the data folder, which only this user may enter.
+fn private_folder(settings: &Settings) -> Result<(), StartError> {
+    let path = &settings.data;
+    let fault = |source| StartError::Data { path: path.clone(), source };
+    if !path.exists() {
+        fs::create_dir_all(path).map_err(fault)?;
+        fs::set_permissions(path, fs::Permissions::from_mode(0o700)).map_err(fault)?;
+    }
+    Ok(())
+}
+
+/// Housekeeping that no request waits for.
+async fn tidy(app: SharedApp) {
+    let limits = async {
+        loop {
+            tokio::time::sleep(limits::SWEEP_PERIOD).await;
+            app.limits.sweep();
+        }
+    };
+    let expired = async {
+        loop {
+            tokio::time::sleep(std::time::Duration::from_secs(SWEEP_SECONDS)).await;
+            if let Err(error) = app.store.sweep(1_000).await {
+                tracing::warn!(%error, "expired documents could not be removed");
+            }
+        }
+    };
+    tokio::join!(limits, expired, app.blocklist.follow());
+}
+
+/// The metrics recorder of this process; none when one is already installed.
+fn recorder() -> Option<PrometheusHandle> {
+    const SECONDS: [f64; 10] = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.1, 0.5, 2.0, 10.0];
+    PrometheusBuilder::new()
+        .set_buckets_for_metric(Matcher::Suffix("_seconds".into()), &SECONDS)
+        .ok()?
+        .install_recorder()
+        .ok()
+}

@@ -1,0 +1,87 @@
+//! Gives every bare refusal its body: a page of the theme for people, problem+json for programs.
+
+use aops_manifest::Language;
+use axum::response::{IntoResponse, Response};
+use http::request::Parts;
+use http::{StatusCode, header};
+use serde_json::{Map, json};
+
+use crate::app::App;
+use crate::web::error::WebError;
+use crate::web::negotiation;
+use crate::web::problem::Problem;
+use crate::web::{RequestId, render};
+
+/// What of the request decides how a refusal is told; taken before the handler consumes the request.
+#[derive(Debug, Clone)]
+pub struct Audience {
+    language: Language,
+    program: bool,
+    request: String,
+}
+
+impl Audience {
+    /// From the request's head.
+    pub fn of(parts: &Parts) -> Self {
+        let path = parts.uri.path();
+        Self {
+            language: negotiation::language(&parts.uri, &parts.headers),
+            program: path.starts_with("/api/")
+                || path.starts_with("/webhooks/")
+                || negotiation::wants_json(&parts.headers),
+            request: parts.extensions.get::<RequestId>().map(|id| id.0.clone()).unwrap_or_default(),
+        }
+    }
+}
+
+/// The same response when it has a body of its own or is no refusal; otherwise one with the body.
+pub fn dress(app: &App, audience: &Audience, mut response: Response) -> Response {
+    let status = response.status();
+    let bare = !response.headers().contains_key(header::CONTENT_TYPE);
+    if !(status.is_client_error() || status.is_server_error()) || !bare {
+        return response;
+    }
+    let error = response.extensions_mut().remove::<WebError>();
+    if let Some(WebError::Internal(why) | WebError::Unavailable(why)) = &error {
+        tracing::error!(request = %audience.request, %why, status = status.as_u16(), "a request failed");
+    }
+    let mut dressed = if audience.program {
+        problem(app, audience, status, error).into_response()
+    } else {
+        page(app, audience, status)
+    };
+    for name in [header::RETRY_AFTER, header::WWW_AUTHENTICATE, header::ALLOW, header::CONNECTION] {
+        if let Some(value) = response.headers().get(&name) {
+            dressed.headers_mut().insert(name, value.clone());
+        }
+    }
+    dressed
+}
+
+fn page(app: &App, audience: &Audience, status: StatusCode) -> Response {
+    let code = told(status).as_u16();
+    let context = json!({ "status": code, "incident": audience.request });
+    render(app, status, audience.language, &format!("error_page.{code}.title"), "gateway/error.html", context)
+}
+
+fn problem(app: &App, audience: &Audience, status: StatusCode, error: Option<WebError>) -> Problem {
+    let code = told(status).as_u16();
+    let site = app.site.load();
+    let text = |part: &str| site.texts.text(audience.language, &format!("error_page.{code}.{part}"), &[]);
+    let mut extra = match error {
+        Some(WebError::Unprocessable(members)) => members,
+        _ => Map::new(),
+    };
+    extra.insert("instance".into(), json!(format!("urn:request:{}", audience.request)));
+    Problem { status, title: text("title"), detail: text("text"), extra }
+}
+
+/// The status whose text is shown; the theme has no words of its own for the rarer ones.
+fn told(status: StatusCode) -> StatusCode {
+    const WORDED: [u16; 14] = [400, 401, 402, 403, 404, 405, 410, 413, 415, 421, 422, 429, 500, 503];
+    match status.as_u16() {
+        code if WORDED.contains(&code) => status,
+        400..=499 => StatusCode::BAD_REQUEST,
+        _ => StatusCode::INTERNAL_SERVER_ERROR,
+    }
+}

@@ -1,0 +1,235 @@
+//! A posted form: where it may come from, how large it may be, and how its fields are read and answered.
+
+use std::collections::BTreeMap;
+use std::ops::RangeInclusive;
+
+use aops_manifest::Language;
+use axum::body::Body;
+use axum::extract::{FromRequest, Request};
+use axum::response::{IntoResponse, Redirect, Response};
+use http::{HeaderMap, StatusCode, header};
+use serde_json::json;
+
+use crate::app::{App, SharedApp};
+use crate::email::Email;
+use crate::web::error::WebError;
+use crate::web::{negotiation, render};
+
+/// The most a form may weigh, in bytes.
+pub const FORM_LIMIT: usize = 64 * 1024;
+
+/// The fields of a form posted from one of our own pages (or by a program, as JSON strings).
+#[derive(Debug, Clone)]
+pub struct Posted {
+    /// By name, as typed.
+    pub fields: BTreeMap<String, String>,
+    /// The language of the page that the form stands on.
+    pub language: Language,
+    /// Whether the client would rather read JSON.
+    pub wants_json: bool,
+}
+
+impl FromRequest<SharedApp> for Posted {
+    type Rejection = WebError;
+
+    async fn from_request(request: Request, app: &SharedApp) -> Result<Self, WebError> {
+        let (parts, body) = request.into_parts();
+        same_site(&parts.headers, app)?;
+        let fields = read_fields(&parts.headers, body).await?;
+        Ok(Self {
+            fields,
+            language: negotiation::language(&parts.uri, &parts.headers),
+            wants_json: negotiation::wants_json(&parts.headers),
+        })
+    }
+}
+
+impl Posted {
+    /// Begins to read the fields; any field that is not `known` is an error of its own.
+    pub fn check(&self, known: &[&str]) -> Checker<'_> {
+        let unknown = self.fields.keys().filter(|name| !known.contains(&name.as_str()));
+        Checker { fields: &self.fields, errors: unknown.map(|name| (name.clone(), "unknown_field".into())).collect() }
+    }
+
+    /// 422 with what was typed and what is wrong with it; passwords are never sent back.
+    pub fn refused(&self, app: &App, form: &str, action: &str, errors: &BTreeMap<String, String>) -> Response {
+        self.refused_with(app, StatusCode::UNPROCESSABLE_ENTITY, form, action, errors)
+    }
+
+    /// As [`Posted::refused`], with another status.
+    pub fn refused_with(
+        &self,
+        app: &App,
+        status: StatusCode,
+        form: &str,
+        action: &str,
+        errors: &BTreeMap<String, String>,
+    ) -> Response {
+        if self.wants_json {
+            return (status, axum::Json(json!({ "errors": errors }))).into_response();
+        }
+        let mut values = self.fields.clone();
+        values.retain(|name, _| !name.starts_with("mot_de_passe"));
+        let context = json!({
+            "form_name": form,
+            "form": { "values": values, "errors": errors, "action": action },
+        });
+        render(app, status, self.language, &format!("form.{form}.title"), "gateway/form.html", context)
+    }
+
+    /// 303 to a page of ours, or 202 for a program.
+    pub fn accepted(&self, to: &str) -> Response {
+        if self.wants_json {
+            return (StatusCode::ACCEPTED, axum::Json(json!({}))).into_response();
+        }
+        let language = if self.language == Language::En { "?lang=en" } else { "" };
+        Redirect::to(&format!("{to}{language}")).into_response()
+    }
+}
+
+/// Reads fields one by one and gathers what is wrong with all of them.
+#[derive(Debug)]
+pub struct Checker<'a> {
+    fields: &'a BTreeMap<String, String>,
+    errors: BTreeMap<String, String>,
+}
+
+impl Checker<'_> {
+    /// A required text of so many characters, trimmed, on one line.
+    pub fn text(&mut self, name: &str, length: RangeInclusive<usize>) -> String {
+        self.required(name, length, false)
+    }
+
+    /// A required text of so many characters, trimmed, on several lines.
+    pub fn long_text(&mut self, name: &str, length: RangeInclusive<usize>) -> String {
+        self.required(name, length, true)
+    }
+
+    /// A text that may be left out.
+    pub fn optional_text(&mut self, name: &str, length: RangeInclusive<usize>) -> Option<String> {
+        let typed = self.fields.get(name).map_or("", |value| value.trim());
+        if typed.is_empty() {
+            return None;
+        }
+        Some(self.required(name, length, false))
+    }
+
+    /// A required e-mail address.
+    pub fn email(&mut self, name: &str) -> Option<Email> {
+        let typed = self.required(name, 1..=254, false);
+        if self.errors.contains_key(name) {
+            return None;
+        }
+        let email = Email::parse(&typed).ok();
+        if email.is_none() {
+            self.fault(name, "email");
+        }
+        email
+    }
+
+    /// A telephone number that may be left out: digits, spaces and the usual marks.
+    pub fn optional_phone(&mut self, name: &str) -> Option<String> {
+        let phone = self.optional_text(name, 4..=30)?;
+        let plausible = phone.chars().all(|c| c.is_ascii_digit() || " +-./()\u{a0}\u{202f}".contains(c));
+        if !plausible {
+            self.fault(name, "phone");
+        }
+        Some(phone)
+    }
+
+    /// Notes that a field is wrong, by the code of its message; the first fault of a field stands.
+    pub fn fault(&mut self, name: &str, code: &str) {
+        self.errors.entry(name.to_owned()).or_insert_with(|| code.to_owned());
+    }
+
+    /// The end of reading.
+    ///
+    /// # Errors
+    /// By field, the code of its message.
+    pub fn finish(self) -> Result<(), BTreeMap<String, String>> {
+        if self.errors.is_empty() { Ok(()) } else { Err(self.errors) }
+    }
+
+    fn required(&mut self, name: &str, length: RangeInclusive<usize>, lines: bool) -> String {
+        let value = self.fields.get(name).map_or("", |value| value.trim()).replace("\r\n", "\n");
+        let count = value.chars().count();
+        let forbidden = |c: char| c.is_control() && !(lines && (c == '\n' || c == '\t'));
+        if count == 0 {
+            self.fault(name, "required");
+        } else if count > *length.end() {
+            self.fault(name, "too_long");
+        } else if count < *length.start() {
+            self.fault(name, "too_short");
+        } else if value.chars().any(forbidden) {
+            self.fault(name, "characters");
+        }
+        value
+    }
+}
+
+/// Refuses what another site made the browser send (Fetch Metadata, and `Origin` where it is not spoken).
+///
+/// # Errors
+/// [`WebError::Forbidden`] when the request comes from another origin.
+pub fn same_site(headers: &HeaderMap, app: &App) -> Result<(), WebError> {
+    if let Some(site) = headers.get("sec-fetch-site") {
+        if site != "same-origin" && site != "none" {
+            return Err(WebError::Forbidden("the form was posted from another site"));
+        }
+    }
+    let Some(origin) = headers.get(header::ORIGIN) else {
+        return Ok(());
+    };
+    let origin = origin.to_str().unwrap_or_default();
+    let host = origin.strip_prefix("https://").unwrap_or_default();
+    if app.hosts.names(host) { Ok(()) } else { Err(WebError::Forbidden("the form was posted from another origin")) }
+}
+
+async fn read_fields(headers: &HeaderMap, body: Body) -> Result<BTreeMap<String, String>, WebError> {
+    let kind = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let kind = kind.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
+    let json = match kind.as_str() {
+        "application/x-www-form-urlencoded" => false,
+        "application/json" => true,
+        _ => return Err(WebError::Unsupported),
+    };
+    let bytes = read_body(body, FORM_LIMIT).await?;
+    if json {
+        return serde_json::from_slice(&bytes).map_err(|_| WebError::BadRequest("not a JSON object of strings"));
+    }
+    let text = std::str::from_utf8(&bytes).map_err(|_| WebError::BadRequest("the form is not UTF-8"))?;
+    let mut fields = BTreeMap::new();
+    for pair in text.split('&').filter(|pair| !pair.is_empty()) {
+        let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
+        if fields.insert(decode(name)?, decode(value)?).is_some() {
+            return Err(WebError::BadRequest("a field stands twice"));
+        }
+    }
+    Ok(fields)
+}
+
+/// The whole body, if it is no larger than `limit` bytes.
+///
+/// # Errors
+/// [`WebError::TooLarge`] past the limit, [`WebError::BadRequest`] when the body ends early.
+pub async fn read_body(body: Body, limit: usize) -> Result<bytes::Bytes, WebError> {
+    use http_body_util::{BodyExt, LengthLimitError, Limited};
+    match Limited::new(body, limit).collect().await {
+        Ok(collected) => Ok(collected.to_bytes()),
+        Err(error) if error.downcast_ref::<LengthLimitError>().is_some() => Err(WebError::TooLarge),
+        Err(_) => Err(WebError::BadRequest("the body could not be read to its end")),
+    }
+}
+
+fn decode(text: &str) -> Result<String, WebError> {
+    let malformed = || WebError::BadRequest("the form is not well encoded");
+    let bytes = text.as_bytes();
+    let whole = |(at, _): (usize, _)| {
+        bytes.get(at + 1..at + 3).is_some_and(|hex| hex.iter().all(u8::is_ascii_hexdigit))
+    };
+    if !text.match_indices('%').all(whole) {
+        return Err(malformed());
+    }
+    let spaced = text.replace('+', " ");
+    percent_encoding::percent_decode_str(&spaced).decode_utf8().map(Into::into).map_err(|_| malformed())
+}

@@ -1,0 +1,163 @@
+//! `site.toml`, typed, with what the environment overrides and the secrets that only it holds.
+
+use std::collections::BTreeMap;
+use std::env;
+use std::fs;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::str::FromStr;
+
+use anyhow::{Context, Result, bail};
+use aops_gateway::clock::Clock;
+use aops_gateway::config::{Environment, GatewayConfig, MailConfig, Offer, Secrets, Settings};
+use aops_generator::{Diagnostics, SiteConfig};
+use jiff::SignedDuration;
+use serde::Deserialize;
+use serde_json::{Map, Value};
+
+/// The file's name in the root folder.
+pub(crate) const FILE_NAME: &str = "site.toml";
+
+/// What `site.toml` says.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Configuration {
+    #[serde(default)]
+    environment: Environment,
+    pub(crate) site: SiteConfig,
+    company: BTreeMap<String, String>,
+    gateway: GatewayConfig,
+    mail: MailConfig,
+    #[serde(default)]
+    offers: Vec<Offer>,
+}
+
+/// `site.toml` cannot be taken.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum ConfigurationError {
+    /// There is none, or it cannot be read.
+    #[error("{path}: {source}; run aops in the folder of the site, or name it with --root")]
+    File {
+        /// Where it was looked for.
+        path: PathBuf,
+        /// What the system says.
+        source: std::io::Error,
+    },
+    /// It is wrong, with the places.
+    #[error("{0}")]
+    Content(Diagnostics),
+}
+
+impl Configuration {
+    /// Reads `site.toml` of a root folder.
+    ///
+    /// # Errors
+    /// [`ConfigurationError`], with line and column.
+    pub(crate) fn read(root: &Path) -> Result<Self, ConfigurationError> {
+        let path = root.join(FILE_NAME);
+        let source = fs::read_to_string(&path).map_err(|source| ConfigurationError::File { path, source })?;
+        toml::from_str(&source).map_err(|error| {
+            ConfigurationError::Content(aops_generator::diagnostics::from_toml(FILE_NAME, &source, &error))
+        })
+    }
+
+    /// The tables that templates may read.
+    pub(crate) fn template_data(&self) -> Result<Map<String, Value>> {
+        let mut data = Map::new();
+        data.insert("company".into(), serde_json::to_value(&self.company)?);
+        data.insert("offers".into(), serde_json::to_value(&self.offers)?);
+        Ok(data)
+    }
+
+    /// What the gateway is told, the environment included.
+    pub(crate) fn settings(&self, root: &Path) -> Result<Settings> {
+        let mut gateway = self.gateway.clone();
+        for (name, address) in [
+            ("AOPS_HTTPS", &mut gateway.https),
+            ("AOPS_HTTP", &mut gateway.http),
+            ("AOPS_OPERATIONS", &mut gateway.operations),
+        ] {
+            if let Some(given) = parsed::<SocketAddr>(name, "an address such as 127.0.0.1:8443")? {
+                *address = given;
+            }
+        }
+        gateway.blocklist = gateway.blocklist.map(|path| root.join(path));
+        if let Some(tls) = &mut gateway.tls {
+            tls.certificate = root.join(&tls.certificate);
+            tls.key = root.join(&tls.key);
+        }
+        let limits_factor = parsed::<u32>("AOPS_LIMITS_FACTOR", "a whole number")?;
+        let offset = parsed::<i64>("AOPS_NOW_OFFSET", "a whole number of seconds")?;
+        if self.environment == Environment::Production && (limits_factor.is_some() || offset.is_some()) {
+            bail!("AOPS_LIMITS_FACTOR and AOPS_NOW_OFFSET are refused when site.toml says environment = \"production\"");
+        }
+        Ok(Settings {
+            environment: self.environment,
+            base_url: self.base_url(gateway.https),
+            data: variable("AOPS_DATA")?.map_or_else(|| root.join("data"), PathBuf::from),
+            public: root.join("public"),
+            gateway,
+            mail: self.mail.clone(),
+            company: self.company.clone(),
+            offers: self.offers.clone(),
+            secrets: secrets()?,
+            clock: Clock::shifted(SignedDuration::from_secs(offset.unwrap_or_default())),
+            limits_factor: limits_factor.unwrap_or(1).max(1),
+        })
+    }
+
+    /// The site's address; in development links follow the port that is really listened on.
+    pub(crate) fn base_url(&self, https: SocketAddr) -> String {
+        let configured = self.site.base_url.trim_end_matches('/');
+        if self.environment == Environment::Development && configured.starts_with("https://localhost") {
+            return format!("https://localhost:{}", https.port());
+        }
+        configured.to_owned()
+    }
+}
+
+fn secrets() -> Result<Secrets> {
+    let several = |list: Option<String>| -> Vec<String> {
+        list.iter().flat_map(|list| list.split(',')).map(str::trim).filter(|s| !s.is_empty()).map(str::to_owned).collect()
+    };
+    Ok(Secrets {
+        master_key: secret("AOPS_MASTER_KEY")?,
+        stripe_key: secret("STRIPE_SECRET_KEY")?,
+        stripe_webhook_secrets: several(secret("STRIPE_WEBHOOK_SECRET")?),
+        stripe_base: variable("STRIPE_API_BASE")?,
+        sendgrid_key: secret("SENDGRID_API_KEY")?,
+        sendgrid_base: variable("SENDGRID_API_BASE")?,
+    })
+}
+
+/// A secret: the variable itself, or the content of the file that `NAME_FILE` names.
+fn secret(name: &str) -> Result<Option<String>> {
+    if let Some(value) = variable(name)? {
+        return Ok(Some(value));
+    }
+    let Some(file) = variable(&format!("{name}_FILE"))? else {
+        return Ok(None);
+    };
+    let value = fs::read_to_string(&file).with_context(|| format!("{name}_FILE={file} cannot be read"))?;
+    Ok(Some(value.trim().to_owned()))
+}
+
+/// A variable that is set and not empty.
+fn variable(name: &str) -> Result<Option<String>> {
+    match env::var(name) {
+        Ok(value) if value.is_empty() => Ok(None),
+        Ok(value) => Ok(Some(value)),
+        Err(env::VarError::NotPresent) => Ok(None),
+        Err(env::VarError::NotUnicode(_)) => bail!("{name} is not UTF-8"),
+    }
+}
+
+fn parsed<T: FromStr>(name: &str, wanted: &str) -> Result<Option<T>> {
+    let Some(value) = variable(name)? else {
+        return Ok(None);
+    };
+    match value.parse() {
+        Ok(value) => Ok(Some(value)),
+        Err(_) => bail!("{name}={value} is not {wanted}"),
+    }
+}

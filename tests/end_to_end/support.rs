@@ -1,0 +1,310 @@
+//! Starts the built binary on a scratch folder and speaks to it as its users would.
+
+use std::fs;
+use std::io::Write;
+use std::net::{SocketAddr, TcpListener};
+use std::os::unix::fs::symlink;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Output, Stdio};
+use std::time::{Duration, Instant};
+
+use reqwest::{Certificate, Client, Response, redirect};
+use serde_json::Value;
+use tempfile::TempDir;
+
+/// The binary under test.
+pub const AOPS: &str = env!("CARGO_BIN_EXE_aops");
+
+/// The repository's root folder.
+pub const REPOSITORY: &str = env!("CARGO_MANIFEST_DIR");
+
+/// A gateway that runs on its own ports and its own folder, and goes with this value.
+pub struct Gateway {
+    process: Option<Child>,
+    root: TempDir,
+    environment: Vec<(String, String)>,
+    https: SocketAddr,
+    http: SocketAddr,
+    operations: SocketAddr,
+}
+
+impl Gateway {
+    /// The repository's own site, as `aops serve` runs it, with generous limits.
+    pub async fn start() -> Self {
+        Self::start_with(&[("AOPS_LIMITS_FACTOR", "1000")]).await
+    }
+
+    /// The same, with variables of its own.
+    pub async fn start_with(environment: &[(&str, &str)]) -> Self {
+        let mut gateway = Self::prepare(environment);
+        gateway.launch().await;
+        gateway
+    }
+
+    /// A gateway that is not started yet, so that its folder can be changed first.
+    pub fn prepare(environment: &[(&str, &str)]) -> Self {
+        let root = scratch_root();
+        let [https, http, operations] = free_addresses();
+        let environment = environment.iter().map(|(name, value)| ((*name).into(), (*value).into())).collect();
+        Self { process: None, root, environment, https, http, operations }
+    }
+
+    /// Starts the process and waits until it is ready.
+    pub async fn launch(&mut self) {
+        let log = fs::File::options().create(true).append(true).open(self.root().join("serve.log")).unwrap();
+        let mut command = self.command(&["serve"]);
+        command.stdout(log.try_clone().unwrap()).stderr(log).stdin(Stdio::null());
+        self.process = Some(command.spawn().unwrap());
+        let deadline = Instant::now() + Duration::from_secs(60);
+        let ready = format!("http://{}/readyz", self.operations);
+        let client = Client::new();
+        loop {
+            if client.get(&ready).send().await.is_ok_and(|answer| answer.status().is_success()) {
+                return;
+            }
+            if let Some(ended) = self.process.as_mut().unwrap().try_wait().unwrap() {
+                panic!("the gateway ended with {ended}:\n{}", self.log());
+            }
+            assert!(Instant::now() < deadline, "the gateway is not ready after a minute:\n{}", self.log());
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    }
+
+    /// Kills the process at once, as a power cut would.
+    pub fn kill(&mut self) {
+        if let Some(mut process) = self.process.take() {
+            process.kill().unwrap();
+            process.wait().unwrap();
+        }
+    }
+
+    /// Asks the process to stop and waits for its end.
+    pub fn stop(&mut self) -> std::process::ExitStatus {
+        let mut process = self.process.take().unwrap();
+        let stopped = Command::new("kill").args(["-TERM", &process.id().to_string()]).status().unwrap();
+        assert!(stopped.success());
+        process.wait().unwrap()
+    }
+
+    /// What the process has written, on both channels.
+    pub fn log(&self) -> String {
+        fs::read_to_string(self.root().join("serve.log")).unwrap_or_default()
+    }
+
+    /// The scratch folder that stands for the repository.
+    pub fn root(&self) -> &Path {
+        self.root.path()
+    }
+
+    /// The data folder.
+    pub fn data(&self) -> PathBuf {
+        self.root().join("data")
+    }
+
+    /// The TLS listener.
+    pub fn https(&self) -> SocketAddr {
+        self.https
+    }
+
+    /// The plain listener.
+    pub fn http(&self) -> SocketAddr {
+        self.http
+    }
+
+    /// The operations listener.
+    pub fn operations(&self) -> SocketAddr {
+        self.operations
+    }
+
+    /// An absolute address on the TLS listener.
+    pub fn url(&self, path: &str) -> String {
+        format!("https://localhost:{}{path}", self.https.port())
+    }
+
+    /// A client that trusts the local authority and follows no redirect.
+    pub fn client(&self) -> Client {
+        let authority = fs::read(self.data().join("tls/ca.pem")).unwrap();
+        Client::builder()
+            .tls_certs_only([Certificate::from_pem(&authority).unwrap()])
+            .redirect(redirect::Policy::none())
+            .timeout(Duration::from_secs(30))
+            .build()
+            .unwrap()
+    }
+
+    /// A GET.
+    pub async fn get(&self, path: &str) -> Response {
+        self.client().get(self.url(path)).send().await.unwrap()
+    }
+
+    /// A form posted as a browser does from one of our pages.
+    pub async fn post(&self, path: &str, fields: &[(&str, &str)]) -> Response {
+        self.post_as(path, fields, None).await
+    }
+
+    /// The same, with a session cookie.
+    pub async fn post_as(&self, path: &str, fields: &[(&str, &str)], cookie: Option<&str>) -> Response {
+        let mut request = self
+            .client()
+            .post(self.url(path))
+            .header("origin", self.url("").as_str())
+            .header("sec-fetch-site", "same-origin")
+            .header("content-type", "application/x-www-form-urlencoded")
+            .body(serde_urlencoded(fields));
+        if let Some(cookie) = cookie {
+            request = request.header("cookie", cookie);
+        }
+        request.send().await.unwrap()
+    }
+
+    /// `aops …` on this gateway's folder, with its environment.
+    pub fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(AOPS);
+        for name in ["STRIPE_SECRET_KEY", "STRIPE_WEBHOOK_SECRET", "STRIPE_API_BASE", "SENDGRID_API_KEY", "SENDGRID_API_BASE", "AOPS_MASTER_KEY"] {
+            command.env_remove(name);
+        }
+        command
+            .arg("--root")
+            .arg(self.root())
+            .args(arguments)
+            .env("AOPS_HTTPS", self.https.to_string())
+            .env("AOPS_HTTP", self.http.to_string())
+            .env("AOPS_OPERATIONS", self.operations.to_string())
+            .envs(self.environment.iter().map(|(name, value)| (name, value)));
+        command
+    }
+
+    /// `aops admin … --json`, which must succeed.
+    pub fn admin(&self, arguments: &[&str]) -> Value {
+        self.admin_with(arguments, "")
+    }
+
+    /// The same, with something on standard input.
+    pub fn admin_with(&self, arguments: &[&str], input: &str) -> Value {
+        let mut all = vec!["admin"];
+        all.extend(arguments);
+        all.push("--json");
+        let output = run_with(self.command(&all), input);
+        assert!(output.status.success(), "aops {all:?}: {}", String::from_utf8_lossy(&output.stderr));
+        serde_json::from_slice(&output.stdout).unwrap()
+    }
+
+    /// An account with a plan and an API key: its e-mail, password and key.
+    pub fn client_account(&self, email: &str, plan: Option<&str>) -> (String, String) {
+        let password = "Cheval-correct-agrafe-9";
+        let mut arguments = vec!["account", "create", "--email", email, "--password-stdin", "--verified"];
+        if let Some(plan) = plan {
+            arguments.extend(["--plan", plan]);
+        }
+        self.admin_with(&arguments, &format!("{password}\n"));
+        let key = self.admin(&["apikey", "create", "--account", email]);
+        (password.to_owned(), key["key"].as_str().unwrap().to_owned())
+    }
+
+    /// Signs in and answers the session cookie, ready to send.
+    pub async fn sign_in(&self, email: &str, password: &str) -> String {
+        let answer = self.post("/compte/connexion", &[("email", email), ("mot_de_passe", password)]).await;
+        assert_eq!(answer.status(), 303);
+        let cookie = answer.headers()["set-cookie"].to_str().unwrap();
+        cookie.split(';').next().unwrap().to_owned()
+    }
+
+    /// The mails written so far as files, oldest first, as text with transfer codings undone.
+    pub fn mails(&self) -> Vec<String> {
+        let Ok(folder) = fs::read_dir(self.data().join("mail")) else {
+            return Vec::new();
+        };
+        let mut files: Vec<_> = folder
+            .map(|entry| entry.unwrap().path())
+            .filter(|path| path.extension().is_some_and(|extension| extension == "eml"))
+            .collect();
+        files.sort_by_key(|path| fs::metadata(path).unwrap().modified().unwrap());
+        files.iter().map(|path| readable(&fs::read_to_string(path).unwrap())).collect()
+    }
+
+    /// The first mail that holds all of these, once it has been written.
+    pub async fn mail_with(&self, wanted: &[&str]) -> String {
+        eventually("a mail", || {
+            self.mails().into_iter().find(|mail| wanted.iter().all(|text| mail.contains(text)))
+        })
+        .await
+    }
+}
+
+impl Drop for Gateway {
+    fn drop(&mut self) {
+        self.kill();
+    }
+}
+
+/// Asks again until there is something, for at most twenty seconds.
+pub async fn eventually<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
+    let deadline = Instant::now() + Duration::from_secs(20);
+    loop {
+        if let Some(found) = look() {
+            return found;
+        }
+        assert!(Instant::now() < deadline, "no {what} after twenty seconds");
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+}
+
+/// Runs a command to its end with something on standard input.
+pub fn run_with(mut command: Command, input: &str) -> Output {
+    let mut process =
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    // A command that reads nothing may have ended already.
+    let _ = process.stdin.take().unwrap().write_all(input.as_bytes());
+    process.wait_with_output().unwrap()
+}
+
+/// The path and query of the first link of ours that holds `path`.
+pub fn link(text: &str, path: &str) -> String {
+    let start = text.find(path).unwrap_or_else(|| panic!("no link to {path} in:\n{text}"));
+    let end = text[start..].find(|c: char| c.is_whitespace() || "\"<>)".contains(c)).map_or(text.len(), |n| start + n);
+    text[start..end].replace("&amp;", "&")
+}
+
+/// A folder that stands for the repository: its own `site.toml`, the repository's content and theme.
+pub fn scratch_root() -> TempDir {
+    let root = TempDir::new().unwrap();
+    let repository = Path::new(REPOSITORY);
+    for shared in ["content", "themes", "deploy"] {
+        symlink(repository.join(shared), root.path().join(shared)).unwrap();
+    }
+    fs::copy(repository.join("site.toml"), root.path().join("site.toml")).unwrap();
+    root
+}
+
+/// Undoes quoted-printable, in which our mails are written.
+fn readable(mail: &str) -> String {
+    let joined = mail.replace("=\r\n", "").replace("=\n", "");
+    let mut bytes = Vec::with_capacity(joined.len());
+    let mut rest = joined.as_bytes();
+    while let [first, tail @ ..] = rest {
+        let hex = tail.get(..2).and_then(|hex| u8::from_str_radix(std::str::from_utf8(hex).ok()?, 16).ok());
+        match (first, hex) {
+            (b'=', Some(byte)) => {
+                bytes.push(byte);
+                rest = &tail[2..];
+            }
+            _ => {
+                bytes.push(*first);
+                rest = tail;
+            }
+        }
+    }
+    String::from_utf8_lossy(&bytes).into_owned()
+}
+
+fn serde_urlencoded(fields: &[(&str, &str)]) -> String {
+    let mut form = reqwest::Url::parse("http://form/").unwrap();
+    form.query_pairs_mut().extend_pairs(fields);
+    form.query().unwrap_or_default().to_owned()
+}
+
+/// Three addresses that nothing listens on; another process may take one first, which the start then tells.
+fn free_addresses() -> [SocketAddr; 3] {
+    let listeners = [(); 3].map(|()| TcpListener::bind("127.0.0.1:0").unwrap());
+    [0, 1, 2].map(|n: usize| listeners[n].local_addr().unwrap())
+}

@@ -1,0 +1,54 @@
+//! `cargo xtask test`: everything that must hold before a change lands, cheapest first.
+
+use std::process::Command;
+
+use anyhow::Result;
+
+use crate::{figures, sh, tools};
+
+/// Runs every check; the first that fails ends it.
+///
+/// # Errors
+/// What failed.
+pub(crate) fn run(slow: bool) -> Result<()> {
+    tools::install()?;
+    sh::run(cargo(&["fmt", "--all", "--check"])?)?;
+    sh::run(cargo(&["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"])?)?;
+    deny()?;
+    figures::run(true)?;
+    let mut tests = cargo(&["nextest", "run", "--workspace", "--no-fail-fast"])?;
+    if slow {
+        // Loops of kills and of random cases grow with it.
+        tests.env("AOPS_TEST_SLOW", "1").env("PROPTEST_CASES", "4096");
+    }
+    sh::run(tests)?;
+    sh::run(cargo(&["test", "--workspace", "--doc", "--quiet"])?)?;
+    browser()?;
+    println!("\nEverything passed.");
+    Ok(())
+}
+
+/// Licences, bans and sources always; advisories where their database can be fetched.
+fn deny() -> Result<()> {
+    sh::run(cargo(&["deny", "--all-features", "check", "bans", "licenses", "sources"])?)?;
+    let database = cargo(&["deny", "fetch", "db"])?.output()?;
+    if database.status.success() {
+        return sh::run(cargo(&["deny", "check", "advisories"])?);
+    }
+    println!("  advisories were NOT checked: the RustSec database cannot be fetched from here");
+    Ok(())
+}
+
+/// Journeys in real Chromium against the binary just built, by node's own test runner.
+fn browser() -> Result<()> {
+    sh::run(cargo(&["build", "--bin", "aops"])?)?;
+    let mut node = sh::command("node", &["--test", "--test-reporter=spec", "tests/browser/"]);
+    node.env("AOPS", sh::binary("debug")?);
+    sh::run(node)
+}
+
+fn cargo(arguments: &[&str]) -> Result<Command> {
+    let mut command = sh::command("cargo", arguments);
+    command.env("PATH", tools::path()?);
+    Ok(command)
+}

@@ -1,0 +1,98 @@
+//! What tests need beyond Rust: Debian packages, cargo tools, npm packages; installed once, outside the checkout.
+
+use std::env;
+use std::path::PathBuf;
+
+use anyhow::{Context, Result, bail};
+
+use crate::sh;
+
+/// By program: the Debian package that brings it.
+const DEBIAN: [(&str, &str); 3] =
+    [("chromium", "chromium"), ("redis-server", "redis-server"), ("npm", "npm")];
+
+/// By program: the crate that brings it.
+const CARGO: [(&str, &str); 2] = [("cargo-nextest", "cargo-nextest"), ("cargo-deny", "cargo-deny")];
+
+/// Installs what is missing.
+///
+/// # Errors
+/// When something is missing and cannot be installed, with what to install by hand.
+pub(crate) fn install() -> Result<()> {
+    debian()?;
+    cargo()?;
+    npm()
+}
+
+/// Where cargo tools are kept: the user's cache, put before the rest of the path.
+///
+/// # Errors
+/// When neither `XDG_CACHE_HOME` nor `HOME` is set.
+pub(crate) fn folder() -> Result<PathBuf> {
+    let cache = env::var_os("XDG_CACHE_HOME")
+        .map(PathBuf::from)
+        .or_else(|| Some(PathBuf::from(env::var_os("HOME")?).join(".cache")))
+        .context("neither XDG_CACHE_HOME nor HOME is set")?;
+    Ok(cache.join("aops/tools"))
+}
+
+/// The path on which tools of [`folder`] are found.
+///
+/// # Errors
+/// As [`folder`].
+pub(crate) fn path() -> Result<std::ffi::OsString> {
+    let own = folder()?.join("bin");
+    let others = env::var_os("PATH").unwrap_or_default();
+    Ok(env::join_paths(std::iter::once(own).chain(env::split_paths(&others)))?)
+}
+
+fn debian() -> Result<()> {
+    let missing: Vec<&str> =
+        DEBIAN.iter().filter(|(program, _)| !sh::has(program)).map(|(_, package)| *package).collect();
+    if missing.is_empty() {
+        return Ok(());
+    }
+    if !sh::has("apt-get") {
+        bail!("install these first (Debian's names): {}", missing.join(" "));
+    }
+    let apt = |arguments: &[&str]| {
+        let mut words = if sh::has("sudo") { vec!["sudo", "apt-get"] } else { vec!["apt-get"] };
+        words.extend(arguments);
+        let mut command = sh::command(words[0], &words[1..]);
+        command.env("DEBIAN_FRONTEND", "noninteractive");
+        sh::run(command)
+    };
+    apt(&["update", "-qq"])?;
+    let mut arguments = vec!["install", "-y", "-qq", "--no-install-recommends"];
+    arguments.extend(&missing);
+    apt(&arguments).with_context(|| format!("install these by hand: {}", missing.join(" ")))
+}
+
+fn cargo() -> Result<()> {
+    let folder = folder()?;
+    for (program, name) in CARGO {
+        if sh::has(program) || folder.join("bin").join(program).exists() {
+            continue;
+        }
+        let mut install = sh::command("cargo", &["install", "--quiet", "--locked", name, "--root"]);
+        // A folder of its own, so that the tool's dependencies do not crowd ours.
+        install.arg(&folder).env("CARGO_TARGET_DIR", folder.join("target"));
+        sh::run(install)?;
+    }
+    // Sources of the tools are not needed again.
+    let _ = std::fs::remove_dir_all(folder.join("target"));
+    Ok(())
+}
+
+fn npm() -> Result<()> {
+    let browser = sh::repository().join("tests/browser");
+    let lock = browser.join("package-lock.json");
+    let installed = browser.join("node_modules/.package-lock.json");
+    let current = |path: &std::path::Path| path.metadata().and_then(|metadata| metadata.modified()).ok();
+    if current(&installed) >= current(&lock) && installed.exists() {
+        return Ok(());
+    }
+    let mut install = sh::command("npm", &["ci", "--no-audit", "--no-fund", "--ignore-scripts"]);
+    install.current_dir(browser);
+    sh::run(install)
+}
