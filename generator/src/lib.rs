@@ -1,1 +1,33 @@
-//! placeholder
+//! The static site generator of AOPS Conseil: files in, files out.
+//!
+//! It reads `content/` and `themes/`, and writes a folder of files with one manifest that tells how to serve
+//! them. It knows nothing of HTTP, of the gateway, or of the time of day. See [`build`], [`check`],
+//! [`new_article`] and [`Watcher`].
+
+mod assets;
+mod build;
+mod check;
+mod config;
+mod content;
+pub mod diagnostics;
+mod digest;
+mod files;
+mod i18n;
+mod locale;
+mod markdown;
+mod messages;
+mod new;
+mod output;
+mod pages;
+mod phases;
+mod site;
+mod templates;
+mod theme;
+mod watch;
+
+pub use build::{BuildReport, build};
+pub use check::{CheckReport, check};
+pub use config::{BuildOptions, Localized, SiteConfig};
+pub use diagnostics::{Diagnostic, Diagnostics, Severity};
+pub use new::new_article;
+pub use watch::Watcher;

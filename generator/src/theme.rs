@@ -1,0 +1,44 @@
+//! `theme.toml`: the theme's own facts.
+
+use std::path::{Path, PathBuf};
+
+use serde::Deserialize;
+
+use crate::diagnostics::{Diagnostic, Diagnostics, toml_fault};
+use crate::files;
+
+/// A theme's folder and what it says of itself.
+#[derive(Debug)]
+pub(crate) struct Theme {
+    pub(crate) folder: PathBuf,
+    /// Path prefixes that the gateway answers itself.
+    pub(crate) dynamic_routes: Vec<String>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ThemeFile {
+    #[serde(rename = "name")]
+    _name: Option<String>,
+    #[serde(default)]
+    dynamic_routes: Vec<String>,
+}
+
+impl Theme {
+    /// Reads `themes/NAME/theme.toml`.
+    pub(crate) fn load(root: &Path, name: &str, faults: &mut Diagnostics) -> Self {
+        let folder = root.join("themes").join(name);
+        let path = folder.join("theme.toml");
+        if !path.is_file() {
+            faults.push(Diagnostic::error("theme-missing", &[("name", name)]));
+            return Self { folder, dynamic_routes: Vec::new() };
+        }
+        let read = files::text(root, &path)
+            .and_then(|source| toml::from_str(&source.text).map_err(|error| toml_fault(&source, 0, &error)));
+        let file: ThemeFile = read.unwrap_or_else(|fault| {
+            faults.push(fault);
+            ThemeFile::default()
+        });
+        Self { folder, dynamic_routes: file.dynamic_routes }
+    }
+}
