@@ -27,9 +27,9 @@ pub struct Diagnostic {
     /// How much it matters.
     pub severity: Severity,
     /// A stable name of the kind of fault.
-    pub code: String,
+    pub code: &'static str,
     /// The file at fault, relative to the root folder, `/`-separated; empty when no file is.
-    pub file: String,
+    pub file: Arc<str>,
     /// From 1; 0 when the whole file is meant.
     pub line: usize,
     /// In characters, from 1; 0 when the whole file is meant.
@@ -42,7 +42,7 @@ pub struct Diagnostic {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub hint: Option<String>,
     #[serde(skip)]
-    place: Option<(Arc<str>, Range<usize>)>,
+    place: Option<Box<(Arc<str>, Range<usize>)>>,
 }
 
 /// Every fault found, in the order of files and lines.
@@ -65,19 +65,19 @@ impl Source {
 }
 
 impl Diagnostic {
-    pub(crate) fn error(code: &str, values: &[(&str, &str)]) -> Self {
+    pub(crate) fn error(code: &'static str, values: &[(&str, &str)]) -> Self {
         Self::new(Severity::Error, code, values)
     }
 
-    pub(crate) fn warning(code: &str, values: &[(&str, &str)]) -> Self {
+    pub(crate) fn warning(code: &'static str, values: &[(&str, &str)]) -> Self {
         Self::new(Severity::Warning, code, values)
     }
 
-    fn new(severity: Severity, code: &str, values: &[(&str, &str)]) -> Self {
+    fn new(severity: Severity, code: &'static str, values: &[(&str, &str)]) -> Self {
         Self {
             severity,
-            code: code.to_owned(),
-            file: String::new(),
+            code,
+            file: Arc::from(""),
             line: 0,
             column: 0,
             length: 0,
@@ -89,7 +89,7 @@ impl Diagnostic {
 
     /// Names the file without a place in it.
     pub(crate) fn in_file(mut self, file: &str) -> Self {
-        file.clone_into(&mut self.file);
+        self.file = Arc::from(file);
         self
     }
 
@@ -99,11 +99,11 @@ impl Diagnostic {
         let start = boundary(text, range.start);
         let end = boundary(text, range.end).max(start);
         let line_start = text[..start].rfind('\n').map_or(0, |at| at + 1);
-        self.file = source.file.to_string();
+        self.file = Arc::clone(&source.file);
         self.line = text[..start].matches('\n').count() + 1;
         self.column = text[line_start..start].chars().count() + 1;
         self.length = text[start..end].chars().count().max(1);
-        self.place = Some((Arc::clone(text), start..end));
+        self.place = Some(Box::new((Arc::clone(text), start..end)));
         self
     }
 
@@ -130,16 +130,16 @@ impl fmt::Display for Diagnostic {
             Severity::Error => Report::error(),
             Severity::Warning => Report::warning(),
         }
-        .with_code(&self.code)
+        .with_code(self.code)
         .with_message(&self.message);
         if let Some(hint) = &self.hint {
             report = report.with_notes(vec![hint.clone()]);
         }
         let config = term::Config::default();
-        if let Some((text, range)) = &self.place {
+        if let Some((text, range)) = self.place.as_deref() {
             let line_end = text[range.start..].find('\n').map_or(text.len(), |at| range.start + at);
             let shown = range.start..range.end.min(line_end.max(range.start));
-            let file = SimpleFile::new(self.file.as_str(), text.as_ref());
+            let file = SimpleFile::new(self.file.as_ref(), text.as_ref());
             let report = report.with_label(Label::primary((), shown));
             return match term::emit_into_string(&config, &file, &report) {
                 Ok(written) => f.write_str(&written),
@@ -254,7 +254,9 @@ pub(crate) fn toml_fault(source: &Source, offset: usize, error: &toml::de::Error
         let expected: Vec<&str> = said.split('`').skip(3).step_by(2).collect();
         return place(match messages::nearest(key, expected.iter().copied()) {
             Some(nearest) => Diagnostic::error("unknown-key", &[("key", key), ("nearest", nearest)]),
-            None => Diagnostic::error("unknown-key-list", &[("key", key), ("expected", &expected.join(", "))]),
+            None => {
+                Diagnostic::error("unknown-key-list", &[("key", key), ("expected", &expected.join(", "))])
+            }
         });
     }
     if let Some(key) = said.strip_prefix("missing field `").and_then(|rest| rest.split('`').next()) {
@@ -283,8 +285,8 @@ mod tests {
     fn a_place_is_told_in_lines_and_characters() {
         let source = Source::new("a.md", "été\nça va\n");
         let fault = Diagnostic::error("toml", &[("reason", "x")]).at(&source, 9..11);
-        assert_eq!((fault.line, fault.column, fault.length), (2, 4, 2));
-        let same = Diagnostic::error("toml", &[("reason", "x")]).at_lines(&source, (2, 3), (2, 5));
+        assert_eq!((fault.line, fault.column, fault.length), (2, 3, 2));
+        let same = Diagnostic::error("toml", &[("reason", "x")]).at_lines(&source, (2, 2), (2, 4));
         assert_eq!(same, fault);
     }
 }

@@ -39,14 +39,16 @@ pub(crate) struct Site {
 
 impl Site {
     /// Reads and renders all; faults are added, and what can still be looked at is.
+    ///
+    /// Without its theme nothing can be said of a site: that is the only fault then.
     pub(crate) fn load(
         config: &SiteConfig,
         options: &BuildOptions,
         phases: &mut Phases,
         faults: &mut Diagnostics,
-    ) -> Self {
+    ) -> Result<Self, Diagnostic> {
         let root = &options.root;
-        let theme = Theme::load(root, &config.theme, faults);
+        let theme = Theme::load(root, &config.theme)?;
         let loaded = content::load(root, options.drafts, faults);
         let withheld_any = !loaded.withheld.is_empty();
         let library = Arc::new(Library::new(loaded.documents, loaded.withheld, config, faults));
@@ -81,8 +83,12 @@ impl Site {
             .map(|(id, document)| {
                 let mut context = base_context(&facts, document.language, &document.path);
                 context.insert_value("page", early[id].clone());
-                let environment =
-                    Environment { library: &library, highlighter: &highlighter, tera: &templates.tera, context: &context };
+                let environment = Environment {
+                    library: &library,
+                    highlighter: &highlighter,
+                    tera: &templates.tera,
+                    context: &context,
+                };
                 markdown::render(environment, document)
             })
             .collect();
@@ -95,7 +101,19 @@ impl Site {
 
         let copies = copies(&library, &loaded.others);
         let others = loaded.others;
-        Self { theme, library, rendered, templates, shared, facts, assets, copies, others, for_gateway, is_whole }
+        Ok(Self {
+            theme,
+            library,
+            rendered,
+            templates,
+            shared,
+            facts,
+            assets,
+            copies,
+            others,
+            for_gateway,
+            is_whole,
+        })
     }
 
     /// The languages that have pages.

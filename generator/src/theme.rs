@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 
-use crate::diagnostics::{Diagnostic, Diagnostics, toml_fault};
+use crate::diagnostics::{Diagnostic, toml_fault};
 use crate::files;
 
 /// A theme's folder and what it says of itself.
@@ -15,7 +15,7 @@ pub(crate) struct Theme {
     pub(crate) dynamic_routes: Vec<String>,
 }
 
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct ThemeFile {
     #[serde(rename = "name")]
@@ -26,19 +26,14 @@ struct ThemeFile {
 
 impl Theme {
     /// Reads `themes/NAME/theme.toml`.
-    pub(crate) fn load(root: &Path, name: &str, faults: &mut Diagnostics) -> Self {
+    pub(crate) fn load(root: &Path, name: &str) -> Result<Self, Diagnostic> {
         let folder = root.join("themes").join(name);
         let path = folder.join("theme.toml");
         if !path.is_file() {
-            faults.push(Diagnostic::error("theme-missing", &[("name", name)]));
-            return Self { folder, dynamic_routes: Vec::new() };
+            return Err(Diagnostic::error("theme-missing", &[("name", name)]).in_file("site.toml"));
         }
-        let read = files::text(root, &path)
-            .and_then(|source| toml::from_str(&source.text).map_err(|error| toml_fault(&source, 0, &error)));
-        let file: ThemeFile = read.unwrap_or_else(|fault| {
-            faults.push(fault);
-            ThemeFile::default()
-        });
-        Self { folder, dynamic_routes: file.dynamic_routes }
+        let source = files::text(root, &path)?;
+        let file: ThemeFile = toml::from_str(&source.text).map_err(|error| toml_fault(&source, 0, &error))?;
+        Ok(Self { folder, dynamic_routes: file.dynamic_routes })
     }
 }

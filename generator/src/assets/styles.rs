@@ -9,7 +9,12 @@ use crate::files;
 use crate::markdown::highlight;
 
 /// The minified bundle; `None` when the theme has no styles. `with_code` adds the colours of code.
-pub(super) fn bundle(root: &Path, folder: &Path, with_code: bool, faults: &mut Diagnostics) -> Option<String> {
+pub(super) fn bundle(
+    root: &Path,
+    folder: &Path,
+    with_code: bool,
+    faults: &mut Diagnostics,
+) -> Option<String> {
     let mut bundle = String::new();
     let mut any = false;
     for path in files::walk(root, folder, faults) {
@@ -60,8 +65,8 @@ mod tests {
 
     #[test]
     fn a_bad_style_sheet_is_told_with_its_place() {
-        let fault = minified(&Source::new("a.css", "p { color: red }\n}\n")).unwrap_err();
-        assert_eq!((fault.code.as_str(), fault.line), ("style-invalid", 2));
+        let fault = minified(&Source::new("a.css", "p { color: red }\n:::{ a: b }\n\n\n")).unwrap_err();
+        assert_eq!((fault.code, fault.line), ("style-invalid", 2));
         assert_eq!(minified(&Source::new("a.css", "p { color: #ff0000 }")).unwrap(), "p{color:red}");
     }
 }

@@ -116,7 +116,7 @@ fn closing(rest: &str) -> Option<Range<usize>> {
 mod tests {
     use super::*;
 
-    fn codes(text: &str) -> Vec<(String, usize, usize)> {
+    fn codes(text: &str) -> Vec<(&'static str, usize, usize)> {
         match parse(&Source::new("a.md", text)) {
             Ok(_) => Vec::new(),
             Err(faults) => faults.into_iter().map(|f| (f.code, f.line, f.column)).collect(),
@@ -133,10 +133,10 @@ mod tests {
 
     #[test]
     fn faults_are_told_where_they_stand() {
-        assert_eq!(codes("Bonjour"), [("front-matter-missing".to_owned(), 1, 1)]);
-        assert_eq!(codes("+++\ntitle = \"A\"\n"), [("front-matter-open".to_owned(), 1, 1)]);
-        assert_eq!(codes("+++\ntitle = \"A\"\ntilte = 1\n+++\n"), [("unknown-key".to_owned(), 3, 1)]);
-        assert_eq!(codes("+++\ntitle = 3\n+++\n"), [("wrong-type".to_owned(), 2, 9)]);
+        assert_eq!(codes("Bonjour"), [("front-matter-missing", 1, 1)]);
+        assert_eq!(codes("+++\ntitle = \"A\"\n"), [("front-matter-open", 1, 1)]);
+        assert_eq!(codes("+++\ntitle = \"A\"\ntilte = 1\n+++\n"), [("unknown-key", 3, 1)]);
+        assert_eq!(codes("+++\ntitle = 3\n+++\n"), [("wrong-type", 2, 9)]);
         assert_eq!(codes("+++\ntitle = \"A\"\ndate = 2026-02-30\n+++\n").len(), 1);
     }
 }

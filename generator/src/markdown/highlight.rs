@@ -9,10 +9,13 @@ const LIGHT: &str = "github-light-high-contrast";
 const DARK: &str = "github-dark-high-contrast";
 const PREFIX: &str = "g-";
 
+/// The HTML of code, or nothing when its language is unknown.
+type Coloured = Option<Arc<str>>;
+
 /// By language and code: the HTML.
 #[derive(Debug, Default)]
 pub(crate) struct Highlighter {
-    done: Mutex<HashMap<(String, String), Option<Arc<str>>>>,
+    done: Mutex<HashMap<(String, String), Coloured>>,
 }
 
 impl Highlighter {

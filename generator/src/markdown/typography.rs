@@ -15,8 +15,8 @@ const NARROW: char = '\u{202F}';
 
 /// What stands after a number as its unit, and stays on its line.
 const UNITS: [&str; 21] = [
-    "%", "‰", "€", "$", "£", "k€", "M€", "Md€", "°C", "km", "cm", "mm", "m", "kg", "h", "min", "an", "ans", "mois",
-    "jours", "points",
+    "%", "‰", "€", "$", "£", "k€", "M€", "Md€", "°C", "km", "cm", "mm", "m", "kg", "h", "min", "an", "ans",
+    "mois", "jours", "points",
 ];
 
 /// The typography of one string on its own.
@@ -71,7 +71,9 @@ impl Typographer {
             if (at == 0 || chars[at - 1].is_whitespace()) && !chars[at].is_whitespace() {
                 let end = chars[at..].iter().position(|c| c.is_whitespace()).map_or(chars.len(), |n| at + n);
                 if is_address(&chars[at..end]) {
-                    chars[at..end].iter().for_each(|c| self.push(*c, out));
+                    self.push(chars[at], out);
+                    out.extend(&chars[at + 1..end]);
+                    self.previous = chars.get(end - 1).copied();
                     at = end;
                     continue;
                 }
@@ -111,7 +113,9 @@ impl Typographer {
                 return at + 1;
             }
             ':' if french => {
-                if self.previous.is_some_and(ends_word) && chars.get(at + 1).is_none_or(|c| c.is_whitespace()) {
+                if self.previous.is_some_and(ends_word)
+                    && chars.get(at + 1).is_none_or(|c| c.is_whitespace() || matches!(*c, '»' | '"'))
+                {
                     self.push(NO_BREAK, out);
                 }
                 self.push(':', out);
@@ -156,14 +160,18 @@ impl Typographer {
     fn french_space(&self, chars: &[char], at: usize, end: usize) -> Option<char> {
         let next = chars.get(end).copied()?;
         let after_next = chars.get(end + 1).copied();
+        if self.previous == Some('«') {
+            return Some(NO_BREAK);
+        }
         match next {
             ';' | '!' | '?' if after_next.is_none_or(closes) => return Some(NARROW),
-            ':' if after_next.is_none_or(char::is_whitespace) => return Some(NO_BREAK),
+            ':' if after_next.is_none_or(|c| c.is_whitespace() || matches!(c, '»' | '"')) => {
+                return Some(NO_BREAK);
+            }
             '»' => return Some(NO_BREAK),
             _ => {}
         }
         match self.previous? {
-            '«' => Some(NO_BREAK),
             '°' if next.is_ascii_digit() => Some(NO_BREAK),
             p if p.is_ascii_digit() && next.is_ascii_digit() => groups(chars, at, end).then_some(NARROW),
             p if p.is_ascii_digit() => is_unit(&chars[end..]).then_some(NO_BREAK),
@@ -183,10 +191,13 @@ impl Typographer {
 
     fn quote(&mut self, next: Option<char>, out: &mut String) {
         let (open, close) = if self.language == Language::Fr { ('«', '»') } else { ('“', '”') };
-        let may_open = self.previous.is_none_or(|c| c.is_whitespace() || matches!(c, '(' | '[' | '’' | '‘' | '–' | '—' | '/'));
+        let may_open = self.previous.is_none_or(|c| {
+            c.is_whitespace() || matches!(c, '(' | '[' | '«' | '“' | '’' | '‘' | '–' | '—' | '/')
+        });
         if self.quoting {
             self.quoting = false;
-            if close == '»' && self.previous.is_some_and(|p| !p.is_whitespace()) {
+            if close == '»' && self.previous.is_some_and(|p| p != '\n') {
+                out.truncate(out.trim_end_matches([' ', NO_BREAK, NARROW]).len());
                 self.push(NO_BREAK, out);
             }
             self.push(close, out);
@@ -201,7 +212,7 @@ impl Typographer {
     fn is_dash(&self, next: Option<char>) -> bool {
         match next {
             None => true,
-            Some(next) if next.is_whitespace() => true,
+            Some(next) if closes(next) => true,
             Some(next) => next.is_alphanumeric() && self.previous.is_some_and(char::is_alphanumeric),
         }
     }
@@ -255,8 +266,12 @@ fn wants_care(text: &str) -> bool {
 
 /// URLs, addresses and paths are copied as they are.
 fn is_address(word: &[char]) -> bool {
-    let starts = |with: &str| word.iter().zip(with.chars()).filter(|(a, b)| **a == *b).count() == with.chars().count();
-    if starts("www.") || word.contains(&'@') || (word.len() > 1 && word[0] == '/' && word[1].is_alphanumeric()) {
+    let starts =
+        |with: &str| word.iter().zip(with.chars()).filter(|(a, b)| **a == *b).count() == with.chars().count();
+    if starts("www.")
+        || word.contains(&'@')
+        || (word.len() > 1 && word[0] == '/' && word[1].is_alphanumeric())
+    {
         return true;
     }
     word.windows(3).any(|w| w == [':', '/', '/'])
@@ -348,7 +363,8 @@ mod tests {
 
     #[test]
     fn endings_of_ordinals_are_found_and_nothing_else() {
-        let found = |text: &str| ordinal_endings(text).into_iter().map(|r| text[r].to_owned()).collect::<Vec<_>>();
+        let found =
+            |text: &str| ordinal_endings(text).into_iter().map(|r| text[r].to_owned()).collect::<Vec<_>>();
         assert_eq!(found("le 1er, la 1re, le 2e, le XXe siècle, la 2nde"), ["er", "re", "e", "e", "nde"]);
         assert!(found("3 ans, 1e5, Xe, le vice, 12h, 4d").is_empty());
     }

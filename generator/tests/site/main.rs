@@ -1,0 +1,7 @@
+//! Whole sites through the public interface: what is built, what is refused, and how it is told.
+
+#![allow(clippy::unwrap_used, reason = "a helper of a test fails as the test does")]
+
+mod builds;
+mod invalid;
+mod support;
