@@ -142,7 +142,9 @@ impl Order {
                     (_, false) => Some(OrderState::Mismatch),
                 }
             }
-            "checkout.session.async_payment_failed" if self.state == OrderState::Pending => Some(OrderState::Failed),
+            "checkout.session.async_payment_failed" if self.state == OrderState::Pending => {
+                Some(OrderState::Failed)
+            }
             "checkout.session.expired" if self.state == OrderState::Pending => Some(OrderState::Expired),
             _ => None,
         }
@@ -159,7 +161,7 @@ impl Order {
 
 /// The same date and time of the next year, in UTC; 29 February leads to 28 February.
 fn a_year_after(from: Timestamp) -> Timestamp {
-    let later = from.to_zoned(TimeZone::UTC).checked_add(1.year());
+    let later = from.to_zoned_datetime(TimeZone::UTC).checked_add(1.year());
     later.map_or(Timestamp::MAX, |later| later.timestamp())
 }
 

@@ -105,7 +105,10 @@ mod tests {
         assert_eq!(event.kind, "checkout.session.completed");
         assert_eq!(event.object.id.as_deref(), Some("cs_test_1"));
         assert_eq!(event.object.payment_status.as_deref(), Some("paid"));
-        assert_eq!((event.object.amount_total, event.object.currency.as_deref()), (Some(49_000), Some("eur")));
+        assert_eq!(
+            (event.object.amount_total, event.object.currency.as_deref()),
+            (Some(49_000), Some("eur"))
+        );
     }
 
     #[tokio::test]
