@@ -210,7 +210,8 @@ fn columns(rows: &[Value]) -> String {
     let names: Vec<&str> = first.keys().map(String::as_str).collect();
     let mut table = vec![names.iter().map(|name| name.to_uppercase()).collect::<Vec<_>>()];
     table.extend(rows.iter().map(|row| names.iter().map(|name| cell(&row[*name])).collect()));
-    let width = |column: usize| table.iter().map(|row: &Vec<String>| row[column].chars().count()).max().unwrap_or(0);
+    let width =
+        |column: usize| table.iter().map(|row: &Vec<String>| row[column].chars().count()).max().unwrap_or(0);
     let widths: Vec<usize> = (0..names.len()).map(width).collect();
     let line = |row: &Vec<String>| {
         let cells = row.iter().zip(&widths).map(|(cell, width)| format!("{cell:<width$}"));
@@ -247,15 +248,23 @@ mod tests {
 
     #[test]
     fn a_password_is_the_first_line_of_standard_input() {
-        for (typed, expected) in [("secret\n", "secret"), ("secret\r\nmore\n", "secret"), (" two words ", " two words ")] {
+        for (typed, expected) in
+            [("secret\n", "secret"), ("secret\r\nmore\n", "secret"), (" two words ", " two words ")]
+        {
             assert_eq!(password(typed.as_bytes()).unwrap(), expected);
         }
     }
 
     #[test]
     fn rows_are_aligned_and_cannot_drive_the_terminal() {
-        let rows = [json!({ "email": "a@b.fr", "state": "paid" }), json!({ "email": "long@example.com", "state": "\u{1b}[2J" })];
-        assert_eq!(columns(&rows), "EMAIL             STATE\na@b.fr            paid\nlong@example.com   [2J\n");
+        let rows = [
+            json!({ "email": "a@b.fr", "state": "paid" }),
+            json!({ "email": "long@example.com", "state": "\u{1b}[2J" }),
+        ];
+        assert_eq!(
+            columns(&rows),
+            "EMAIL             STATE\na@b.fr            paid\nlong@example.com   [2J\n"
+        );
         assert_eq!(columns(&[]), "");
     }
 

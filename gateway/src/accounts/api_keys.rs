@@ -22,7 +22,7 @@ const CHECKSUM_LENGTH: usize = 6;
 const API_KEYS: &str = "api_keys";
 
 /// A new key; the only time that it is shown.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Clone, Serialize)]
 pub struct NewKey {
     /// Its name, not secret.
     pub id: String,

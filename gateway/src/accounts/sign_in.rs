@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use aops_manifest::Language;
-use axum::extract::{Query, State};
+use axum::extract::State;
 use axum::response::{IntoResponse, Redirect, Response};
 use axum::routing::{get, post};
 use axum::{Extension, Router};
@@ -27,12 +27,8 @@ pub(super) fn routes() -> Router<SharedApp> {
 }
 
 /// `GET /compte/connexion?suite=`: the form; who is signed in already goes on.
-async fn page(
-    State(app): State<SharedApp>,
-    uri: Uri,
-    headers: HeaderMap,
-    Query(query): Query<BTreeMap<String, String>>,
-) -> Result<Response, WebError> {
+async fn page(State(app): State<SharedApp>, uri: Uri, headers: HeaderMap) -> Result<Response, WebError> {
+    let query = negotiation::query(&uri)?;
     let wanted = query.get("suite").and_then(|suite| LocalPath::parse(suite));
     if sessions::current(&app, &headers).await?.is_some() {
         return Ok(Redirect::to(wanted.as_ref().map_or(AREA, LocalPath::as_str)).into_response());

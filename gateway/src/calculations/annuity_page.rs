@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::ops::RangeInclusive;
 
 use axum::Router;
-use axum::extract::{Query, State};
+use axum::extract::State;
 use axum::response::Response;
 use axum::routing::get;
 use http::{HeaderMap, StatusCode, Uri};
@@ -28,12 +28,8 @@ pub(super) fn routes() -> Router<SharedApp> {
     Router::new().route(PATH, get(result))
 }
 
-async fn result(
-    State(app): State<SharedApp>,
-    uri: Uri,
-    headers: HeaderMap,
-    Query(typed): Query<Typed>,
-) -> Result<Response, WebError> {
+async fn result(State(app): State<SharedApp>, uri: Uri, headers: HeaderMap) -> Result<Response, WebError> {
+    let typed: Typed = negotiation::query(&uri)?;
     let (status, result, errors) = match request(&typed) {
         Err(errors) => (StatusCode::UNPROCESSABLE_ENTITY, None, errors),
         Ok((input, amount)) => match app.calculations.run("rente", input).await? {

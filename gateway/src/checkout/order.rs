@@ -1,5 +1,6 @@
 //! An order and its states: pure rules, no store and no HTTP.
 
+use aops_manifest::Language;
 use jiff::{Timestamp, ToSpan, tz::TimeZone};
 use serde::{Deserialize, Serialize};
 
@@ -31,7 +32,7 @@ pub struct Order {
     /// The version of the terms of sale that were accepted.
     pub cgv_version: String,
     /// The language in which it was ordered.
-    pub language: aops_manifest::Language,
+    pub language: Language,
     /// Where it stands.
     pub state: OrderState,
     /// The payment page, once opened.
@@ -107,7 +108,7 @@ impl Order {
         id: String,
         account: &crate::accounts::Account,
         offer: &Offer,
-        language: aops_manifest::Language,
+        language: Language,
         now: Timestamp,
     ) -> Self {
         Self {
@@ -167,8 +168,6 @@ fn a_year_after(from: Timestamp) -> Timestamp {
 
 #[cfg(test)]
 pub(super) mod tests {
-    use aops_manifest::Language;
-
     use super::*;
     use crate::payments::PaidObject;
 

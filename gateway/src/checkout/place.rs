@@ -1,5 +1,6 @@
 //! Placing an order: the order first, then its payment page, then the way there; and where one comes back.
 
+use aops_manifest::Language;
 use axum::Router;
 use axum::extract::State;
 use axum::response::{IntoResponse, Redirect, Response};
@@ -30,7 +31,7 @@ async fn place(
     headers: HeaderMap,
     posted: Posted,
 ) -> Result<Response, WebError> {
-    let back = offers_page(&app, &headers);
+    let back = offers_page(&app, &headers, posted.language);
     let session = match accounts::require(&app, &headers, back.as_str()).await {
         Ok(session) => session,
         Err(needed) => return Ok(needed.into_response()),
@@ -57,7 +58,7 @@ async fn place(
     record(&app, &order, Expect::Absent).await?;
     let name = offer.name.get(posted.language.tag()).or_else(|| offer.name.values().next());
     let base = &app.settings.base_url;
-    let lang = if posted.language == aops_manifest::Language::En { "?lang=en" } else { "" };
+    let lang = if posted.language == Language::En { "?lang=en" } else { "" };
     let basket = Basket {
         order: order.id.clone(),
         name: name.cloned().unwrap_or_else(|| offer.id.clone()),
@@ -124,14 +125,15 @@ fn onward(url: &str, wants_json: bool) -> Response {
 }
 
 /// The page that the order was placed from, to come back to after signing in; else the list of offers.
-fn offers_page(app: &App, headers: &HeaderMap) -> LocalPath {
+fn offers_page(app: &App, headers: &HeaderMap, language: Language) -> LocalPath {
     let referer = headers.get(header::REFERER).and_then(|value| value.to_str().ok());
     let ours = referer.and_then(|text| text.parse::<Uri>().ok()).filter(|uri| {
         uri.scheme_str() == Some("https")
             && uri.authority().is_some_and(|authority| app.hosts.names(authority.as_str()))
     });
     let path = ours.as_ref().map(Uri::path).filter(|path| !path.starts_with("/commande"));
-    path.and_then(LocalPath::parse).unwrap_or_else(LocalPath::offers)
+    let offers = || LocalPath::parse(&app.site.load().texts.text(language, "path.offers", &[]));
+    path.and_then(LocalPath::parse).or_else(offers).unwrap_or_else(LocalPath::offers)
 }
 
 /// `GET /commande/merci`: thanks; what is granted is told by the webhook, never by this page.
@@ -195,7 +197,7 @@ mod tests {
             ("nonsense", "/offres/"),
         ] {
             let headers = HeaderMap::from_iter([(header::REFERER, http::HeaderValue::from_static(referer))]);
-            assert_eq!(offers_page(&app, &headers).as_str(), expected, "{referer}");
+            assert_eq!(offers_page(&app, &headers, Language::Fr).as_str(), expected, "{referer}");
         }
     }
 

@@ -158,3 +158,70 @@ async fn read_line(stream: &mut UnixStream, limit: u64) -> io::Result<String> {
     }
     Ok(line)
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use jiff::SignedDuration;
+
+    use super::*;
+    use crate::testing;
+
+    /// A socket that is heard, and what stops it.
+    async fn heard(folder: &Path) -> (PathBuf, watch::Sender<bool>, tokio::task::JoinHandle<()>) {
+        let app = Arc::new(testing::app(folder, SignedDuration::ZERO).await);
+        let path = folder.join("admin.sock");
+        let (stopping, stopped) = watch::channel(false);
+        let serving = tokio::spawn(serve(app, path.clone(), stopped));
+        while UnixStream::connect(&path).await.is_err() {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        (path, stopping, serving)
+    }
+
+    #[tokio::test]
+    async fn a_command_over_the_socket_is_answered_and_only_its_owner_may_open_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let (path, stopping, serving) = heard(folder.path()).await;
+        assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+        assert_eq!(call(&path, &Command::AccountList).await.unwrap(), serde_json::json!([]));
+        let unknown = Command::ApikeyCreate { account: "nobody@example.com".into() };
+        let refused = call(&path, &unknown).await.unwrap_err();
+        assert!(
+            matches!(&refused, CallError::Refused(why) if why.contains("nobody@example.com")),
+            "{refused}"
+        );
+        stopping.send(true).unwrap();
+        serving.await.unwrap();
+        assert!(!path.exists());
+    }
+
+    #[tokio::test]
+    async fn no_socket_and_one_left_behind_mean_that_no_gateway_runs() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("admin.sock");
+        assert!(matches!(call(&path, &Command::AccountList).await, Err(CallError::NotRunning)));
+        drop(std::os::unix::net::UnixListener::bind(&path).unwrap());
+        assert!(path.exists());
+        assert!(matches!(call(&path, &Command::AccountList).await, Err(CallError::NotRunning)));
+        // And a gateway that starts takes its place.
+        let (path, _stopping, _serving) = heard(folder.path()).await;
+        assert!(call(&path, &Command::BanList).await.is_ok());
+    }
+
+    #[tokio::test]
+    async fn nonsense_and_an_endless_line_are_refused_and_the_next_command_is_heard() {
+        let folder = tempfile::tempdir().unwrap();
+        let (path, _stopping, _serving) = heard(folder.path()).await;
+        for line in [b"nonsense\n".to_vec(), vec![b'x'; COMMAND_LIMIT as usize + 10]] {
+            let mut stream = UnixStream::connect(&path).await.unwrap();
+            // The gateway may close before all of an endless line is written.
+            let _ = stream.write_all(&line).await;
+            let mut answer = String::new();
+            let _ = stream.read_to_string(&mut answer).await;
+            assert!(!answer.contains("ok"), "{answer}");
+        }
+        assert!(call(&path, &Command::BanList).await.is_ok());
+    }
+}
