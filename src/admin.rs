@@ -1,6 +1,6 @@
 //! `aops admin`: what staff type, asked of the running gateway or done on the store when none runs.
 
-use std::io::{self, BufRead, Read, Write};
+use std::io::{self, BufRead, Write};
 use std::path::Path;
 use std::process::ExitCode;
 use std::time::Duration;

@@ -127,7 +127,7 @@ async fn assemble(
         blocklist: AddressFilter::new(settings.gateway.blocklist.clone(), bans)?,
         limits: Limits::new(&settings.gateway.limits, settings.limits_factor),
         passwords: Passwords::new()?,
-        throttle: Throttle::default(),
+        throttle: Throttle::new(settings.limits_factor),
         calculations: Calculations::new(&settings.gateway.limits, settings.limits_factor),
         live_reload,
         store,
