@@ -3,13 +3,20 @@
 //! A request goes edge → router → feature → store and comes back; no layer is entered twice. What is served
 //! as it stands comes from the manifest alone; what is written at run time is set into the theme's frame.
 
+pub mod accounts;
 pub mod app;
+pub mod calculations;
+pub mod checkout;
 pub mod clock;
 pub mod config;
 pub mod edge;
 pub mod files;
+pub mod payments;
 pub mod server;
+pub mod staff;
 pub mod store;
+#[cfg(test)]
+mod testing;
 pub mod web;
 
 pub use app::{App, SharedApp, StartError};
