@@ -9,14 +9,24 @@ pub mod calculations;
 pub mod checkout;
 pub mod clock;
 pub mod config;
+pub mod contact;
 pub mod edge;
+pub mod email;
 pub mod files;
+pub mod mail;
+pub mod newsletter;
+pub mod outbox;
 pub mod payments;
+pub mod records;
+pub mod retention;
+pub mod sealing;
 pub mod server;
 pub mod staff;
 pub mod store;
 #[cfg(test)]
 mod testing;
+pub mod texts;
+pub mod tokens;
 pub mod web;
 
 pub use app::{App, SharedApp, StartError};

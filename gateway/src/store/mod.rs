@@ -125,7 +125,7 @@ impl Batch {
 }
 
 /// A page of a scan, in order of partition and key.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Page {
     /// The documents.
     pub documents: Vec<(Address, Stored)>,
