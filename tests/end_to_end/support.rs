@@ -49,10 +49,15 @@ impl Gateway {
         Self { process: None, root, environment, https, http, operations }
     }
 
-    /// Starts the process and waits until it is ready.
+    /// Starts `aops serve` and waits until it is ready.
     pub async fn launch(&mut self) {
+        self.launch_with(&["serve"]).await;
+    }
+
+    /// Starts the process with these arguments and waits until it is ready.
+    pub async fn launch_with(&mut self, arguments: &[&str]) {
         let log = fs::File::options().create(true).append(true).open(self.root().join("serve.log")).unwrap();
-        let mut command = self.command(&["serve"]);
+        let mut command = self.command(arguments);
         command.stdout(log.try_clone().unwrap()).stderr(log).stdin(Stdio::null());
         self.process = Some(command.spawn().unwrap());
         let deadline = Instant::now() + Duration::from_secs(60);
@@ -84,6 +89,12 @@ impl Gateway {
         let stopped = Command::new("kill").args(["-TERM", &process.id().to_string()]).status().unwrap();
         assert!(stopped.success());
         process.wait().unwrap()
+    }
+
+    /// Changes a variable for the next start.
+    pub fn set(&mut self, name: &str, value: &str) {
+        self.environment.retain(|(other, _)| other != name);
+        self.environment.push((name.into(), value.into()));
     }
 
     /// What the process has written, on both channels.
@@ -135,6 +146,11 @@ impl Gateway {
     /// A GET.
     pub async fn get(&self, path: &str) -> Response {
         self.client().get(self.url(path)).send().await.unwrap()
+    }
+
+    /// Whether a new client is refused.
+    pub async fn get_fails(&self) -> bool {
+        self.client().get(self.url("/")).send().await.is_err()
     }
 
     /// A form posted as a browser does from one of our pages.

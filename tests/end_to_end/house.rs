@@ -1,0 +1,104 @@
+//! The invariants of the house that can be checked: who may depend on whom, and one cryptographic stack.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::process::Command;
+
+use crate::support::REPOSITORY;
+
+/// By crate: the crates of ours that it may use.
+const ALLOWED: [(&str, &[&str]); 6] = [
+    ("manifest", &[]),
+    ("engine", &[]),
+    ("generator", &["manifest"]),
+    ("report", &["engine"]),
+    ("gateway", &["engine", "manifest", "report"]),
+    ("xtask", &["engine"]),
+];
+
+#[test]
+fn crates_use_only_the_crates_that_they_may() {
+    for (name, allowed) in ALLOWED {
+        let manifest = fs::read_to_string(format!("{REPOSITORY}/{name}/Cargo.toml")).unwrap();
+        let used: BTreeSet<&str> = manifest
+            .lines()
+            .take_while(|line| *line != "[dev-dependencies]")
+            .filter_map(|line| line.strip_prefix("aops-")?.split(['.', ' ']).next())
+            .collect();
+        let allowed: BTreeSet<&str> = allowed.iter().copied().collect();
+        assert!(used.is_subset(&allowed), "{name} may use {allowed:?}, not {used:?}");
+    }
+}
+
+#[test]
+fn the_engine_asks_neither_the_system_nor_the_clock() {
+    let mut looked_at = 0;
+    for path in sources("engine/src") {
+        let source = fs::read_to_string(&path).unwrap();
+        for forbidden in ["std::fs", "std::net", "std::env", "std::time", "SystemTime", "Instant::now", "Timestamp::now", "::now()"] {
+            assert!(!source.contains(forbidden), "{path} uses {forbidden}");
+        }
+        looked_at += 1;
+    }
+    assert!(looked_at > 5);
+}
+
+#[test]
+fn the_edge_and_the_ports_know_no_feature() {
+    const FEATURES: [&str; 6] = ["accounts", "checkout", "calculations", "newsletter", "contact", "staff"];
+    let mut looked_at = 0;
+    for folder in ["gateway/src/edge", "gateway/src/store", "gateway/src/mail"] {
+        for path in sources(folder) {
+            let source = fs::read_to_string(&path).unwrap();
+            for feature in FEATURES {
+                assert!(!source.contains(&format!("crate::{feature}")), "{path} knows {feature}");
+            }
+            looked_at += 1;
+        }
+    }
+    assert!(looked_at > 10);
+}
+
+#[test]
+fn there_is_one_cryptographic_stack() {
+    for unwanted in ["ring", "openssl-sys", "native-tls"] {
+        let tree = Command::new(env!("CARGO"))
+            .args(["tree", "--workspace", "--offline", "--edges", "normal,build", "--invert", unwanted])
+            .current_dir(REPOSITORY)
+            .output()
+            .unwrap();
+        let told = String::from_utf8_lossy(&tree.stdout);
+        assert!(told.trim().is_empty(), "{unwanted} came in:\n{told}");
+    }
+    // A question that cargo cannot answer would look the same as a good answer.
+    let known = Command::new(env!("CARGO"))
+        .args(["tree", "--workspace", "--offline", "--edges", "normal,build", "--invert", "rustls"])
+        .current_dir(REPOSITORY)
+        .output()
+        .unwrap();
+    assert!(String::from_utf8_lossy(&known.stdout).contains("aops-gateway"));
+}
+
+#[test]
+fn the_readme_names_the_two_commands() {
+    let readme = fs::read_to_string(format!("{REPOSITORY}/README.md")).unwrap();
+    for command in ["cargo run --release -- serve", "cargo xtask test"] {
+        assert!(readme.contains(command), "{command}");
+    }
+}
+
+fn sources(folder: &str) -> Vec<String> {
+    let mut found = Vec::new();
+    let mut folders = vec![format!("{REPOSITORY}/{folder}")];
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(&folder).unwrap() {
+            let path = entry.unwrap().path().display().to_string();
+            if fs::metadata(&path).unwrap().is_dir() {
+                folders.push(path);
+            } else if path.ends_with(".rs") {
+                found.push(path);
+            }
+        }
+    }
+    found
+}
