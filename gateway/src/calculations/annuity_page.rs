@@ -35,7 +35,7 @@ async fn result(State(app): State<SharedApp>, uri: Uri, headers: HeaderMap) -> R
         Ok((input, amount)) => match app.calculations.run("rente", input).await? {
             Ok(answer) => (StatusCode::OK, present(&answer, amount), Errors::new()),
             Err(faults) => {
-                let errors = faults.iter().map(|fault| field_of(&fault.pointer)).collect();
+                let errors = faults.iter().map(|fault| field_of(&fault.pointer, fault.code)).collect();
                 (StatusCode::UNPROCESSABLE_ENTITY, None, errors)
             }
         },
@@ -89,15 +89,16 @@ fn present(answer: &Value, amount: f64) -> Option<Value> {
 }
 
 /// The field of the form that an engine's fault is about, and the code of its message there.
-fn field_of(pointer: &str) -> (String, String) {
-    let last = pointer.rsplit('/').next().unwrap_or_default();
-    let (field, code) = match last {
-        "birth_year" => ("birth_year", "birth_year"),
-        "table" => ("table", "table"),
-        "age" | "rate" | "amount" | "deferral" | "term" => (last, "range"),
+fn field_of(pointer: &str, code: &str) -> (String, String) {
+    let (field, message) = match (code, pointer.rsplit('/').next().unwrap_or_default()) {
+        ("birth_year_missing", _) => ("birth_year", "birth_year"),
+        ("birth_year_unknown", _) => ("birth_year", "range"),
+        ("age_before_table" | "age_after_table", _) => ("age", "table"),
+        (_, "table") => ("table", "table"),
+        (_, field @ ("age" | "birth_year" | "rate" | "amount" | "deferral" | "term")) => (field, "range"),
         _ => ("table", "calculation"),
     };
-    (field.to_owned(), code.to_owned())
+    (field.to_owned(), message.to_owned())
 }
 
 fn one_of<'a>(
@@ -218,8 +219,11 @@ mod tests {
 
     #[test]
     fn the_engine_s_faults_are_told_at_the_form_s_fields() {
-        assert_eq!(field_of("/lives/0/birth_year").0, "birth_year");
-        assert_eq!(field_of("/term").0, "term");
-        assert_eq!(field_of("").1, "calculation");
+        let told = |pointer, code| field_of(pointer, code);
+        let pair = |field: &str, message: &str| (field.to_owned(), message.to_owned());
+        assert_eq!(told("/lives/0", "birth_year_missing"), pair("birth_year", "birth_year"));
+        assert_eq!(told("/lives/0/age", "age_before_table"), pair("age", "table"));
+        assert_eq!(told("/term", "out_of_range"), pair("term", "range"));
+        assert_eq!(told("", "not_finite"), pair("table", "calculation"));
     }
 }

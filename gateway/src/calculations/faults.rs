@@ -14,10 +14,16 @@ pub(super) fn told(texts: &Texts, language: Language, faults: &[Fault]) -> Map<S
 
 /// The theme's words for the code; the engine's own, in English, where the theme has none.
 fn one(texts: &Texts, language: Language, fault: &Fault) -> Value {
-    let params: Vec<(&str, &str)> =
-        fault.params.iter().map(|(name, value)| (*name, value.as_str())).collect();
+    let parameters: Vec<(&str, &str)> =
+        fault.parameters.iter().map(|(name, value)| (*name, value.as_str())).collect();
     let key = format!("fault.{}", fault.code);
-    let text = texts.text(language, &key, &params);
-    let message = if text == key { fault.message.clone() } else { text };
+    let text = texts.text(language, &key, &parameters);
+    let message = if text == key { sentence(fault) } else { text };
     json!({ "pointer": fault.pointer, "code": fault.code, "message": message })
+}
+
+/// The engine's sentence without the place, which has a member of its own.
+fn sentence(fault: &Fault) -> String {
+    let whole = fault.to_string();
+    whole.split_once(": ").map_or(whole.as_str(), |(_, sentence)| sentence).to_owned()
 }
