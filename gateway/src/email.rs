@@ -103,8 +103,22 @@ mod tests {
     #[test]
     fn what_is_no_address_or_would_break_a_header_is_refused() {
         for bad in [
-            "", "a", "@b.fr", "a@", "a@b", "a b@c.fr", "a@b@c.fr", "a@b..fr", ".a@b.fr", "a.@b.fr", "a@-b.fr",
-            "a@b.fr\r\nBcc: c@d.fr", "\"a\"@b.fr", "<a@b.fr>", "a@[127.0.0.1]", "a,b@c.fr",
+            "",
+            "a",
+            "@b.fr",
+            "a@",
+            "a@b",
+            "a b@c.fr",
+            "a@b@c.fr",
+            "a@b..fr",
+            ".a@b.fr",
+            "a.@b.fr",
+            "a@-b.fr",
+            "a@b.fr\r\nBcc: c@d.fr",
+            "\"a\"@b.fr",
+            "<a@b.fr>",
+            "a@[127.0.0.1]",
+            "a,b@c.fr",
         ] {
             assert!(Email::parse(bad).is_err(), "{bad:?}");
         }

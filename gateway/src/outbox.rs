@@ -12,8 +12,8 @@ use tokio::sync::watch;
 
 use crate::app::{App, SharedApp};
 use crate::email::Email;
-use crate::mail::{self, DeliveryError};
 pub use crate::mail::Purpose;
+use crate::mail::{self, DeliveryError};
 use crate::records::{self, KEYS, RecordError};
 use crate::sealing::{SubjectKey, hex, random};
 use crate::store::{Address, Batch, Expect, Scan, Stored};
@@ -68,10 +68,15 @@ struct Envelope {
 pub fn enqueue(batch: &mut Batch, key: &SubjectKey, now: Timestamp, mail: &Mail) -> Result<(), RecordError> {
     let id = format!("{:015}-{}", now.as_millisecond().max(0), hex(&random::<8>()?));
     let address = Address::new(OUTBOX, batch.partition.clone(), id.clone());
-    let shape = |error: serde_json::Error| RecordError::Shape { at: address.to_string(), why: error.to_string() };
+    let shape =
+        |error: serde_json::Error| RecordError::Shape { at: address.to_string(), why: error.to_string() };
     let sealed = key.seal(&address, &serde_json::to_vec(mail).map_err(shape)?)?;
-    let envelope =
-        Envelope { subject: mail.subject.clone(), attempts: 0, next: now.as_second(), sealed: STANDARD.encode(sealed) };
+    let envelope = Envelope {
+        subject: mail.subject.clone(),
+        attempts: 0,
+        next: now.as_second(),
+        sealed: STANDARD.encode(sealed),
+    };
     records::put_plain(batch, OUTBOX, &id, Expect::Absent, &envelope, None)
 }
 
@@ -91,7 +96,8 @@ pub async fn run(app: SharedApp, mut stop: watch::Receiver<bool>) {
 
 /// Tries every mail whose time has come.
 async fn round(app: &App) -> Result<(), RecordError> {
-    let mut scan = Scan { collection: OUTBOX, partition: None, prefix: String::new(), after: None, limit: ROUND };
+    let mut scan =
+        Scan { collection: OUTBOX, partition: None, prefix: String::new(), after: None, limit: ROUND };
     loop {
         let page = app.store.scan(scan.clone()).await?;
         let now = app.clock.now().as_second();
@@ -114,10 +120,17 @@ async fn round(app: &App) -> Result<(), RecordError> {
 }
 
 /// One try of one mail, and what follows from it.
-async fn attempt(app: &App, address: &Address, stored: &Stored, envelope: Envelope) -> Result<(), RecordError> {
+async fn attempt(
+    app: &App,
+    address: &Address,
+    stored: &Stored,
+    envelope: Envelope,
+) -> Result<(), RecordError> {
     let batch = Batch::new(address.partition.clone());
     let done = batch.clone().delete(OUTBOX, &address.key, Expect::Version(stored.version));
-    let Some(wrapped) = app.store.read(&Address::new(KEYS, address.partition.clone(), &envelope.subject)).await? else {
+    let Some(wrapped) =
+        app.store.read(&Address::new(KEYS, address.partition.clone(), &envelope.subject)).await?
+    else {
         // Whoever it was for has been erased.
         return Ok(app.store.commit(done).await?);
     };
@@ -137,13 +150,25 @@ async fn attempt(app: &App, address: &Address, stored: &Stored, envelope: Envelo
             let next = app.clock.now().saturating_add(wait).unwrap_or(Timestamp::MAX).as_second();
             let later = Envelope { attempts: envelope.attempts.saturating_add(1), next, ..envelope };
             let mut batch = batch;
-            records::put_plain(&mut batch, OUTBOX, &address.key, Expect::Version(stored.version), &later, None)?;
+            records::put_plain(
+                &mut batch,
+                OUTBOX,
+                &address.key,
+                Expect::Version(stored.version),
+                &later,
+                None,
+            )?;
             Ok(app.store.commit(batch).await?)
         }
     }
 }
 
-async fn deliver(app: &App, address: &Address, key: &SubjectKey, envelope: &Envelope) -> Result<(), DeliveryError> {
+async fn deliver(
+    app: &App,
+    address: &Address,
+    key: &SubjectKey,
+    envelope: &Envelope,
+) -> Result<(), DeliveryError> {
     let broken = |why: String| DeliveryError::Permanent(why);
     let sealed = STANDARD.decode(&envelope.sealed).map_err(|error| broken(error.to_string()))?;
     let plain = key.open(address, &sealed).map_err(|error| broken(error.to_string()))?;
@@ -171,7 +196,9 @@ mod tests {
 
     #[test]
     fn waits_double_up_to_a_limit() {
-        for (attempts, least) in [(0, 1), (1, 2), (5, 32), (9, 512), (10, 600), (63, 600), (64, 600), (u32::MAX, 600)] {
+        for (attempts, least) in
+            [(0, 1), (1, 2), (5, 32), (9, 512), (10, 600), (63, 600), (64, 600), (u32::MAX, 600)]
+        {
             let wait = wait_after(attempts).unwrap();
             let least = SignedDuration::from_secs(least);
             assert!(wait >= least && wait <= least * 5 / 4, "{attempts}: {wait}");

@@ -60,7 +60,9 @@ pub enum SealError {
         why: String,
     },
     /// The store was written under another key.
-    #[error("AOPS_MASTER_KEY is not the key that this store was written with; give that one (or both, comma-separated, while rolling)")]
+    #[error(
+        "AOPS_MASTER_KEY is not the key that this store was written with; give that one (or both, comma-separated, while rolling)"
+    )]
     WrongMaster,
     /// The bytes were altered, moved, or sealed under another key.
     #[error("what stands at {0} does not open: it was altered, or its key is another one")]

@@ -136,7 +136,11 @@ mod tests {
         };
         let template = "{{ t(key=\"hello\", name=who) }} {{ 129000 | money }} {{ \"2026-02-01\" | date }}";
         let manifest = Manifest {
-            templates: [("gateway/a.html".into(), template.into()), ("mail/a.txt".into(), "{{ who }}".into())].into(),
+            templates: [
+                ("gateway/a.html".into(), template.into()),
+                ("mail/a.txt".into(), "{{ who }}".into()),
+            ]
+            .into(),
             strings: [
                 (Language::Fr, strings("Bonjour {name}", "février")),
                 (Language::En, strings("Hello {name}", "February")),
@@ -149,7 +153,8 @@ mod tests {
 
     #[test]
     fn a_template_speaks_the_language_of_its_context() {
-        let page = |lang: &str| texts().render("gateway/a.html", &json!({ "lang": lang, "who": "Élise" })).unwrap();
+        let page =
+            |lang: &str| texts().render("gateway/a.html", &json!({ "lang": lang, "who": "Élise" })).unwrap();
         assert_eq!(page("fr"), "Bonjour Élise 1\u{202f}290,00\u{a0}€ 1er février 2026");
         assert_eq!(page("en"), "Hello Élise €1,290.00 1 February 2026");
     }

@@ -32,7 +32,8 @@ async fn write(State(app): State<SharedApp>, posted: Posted) -> Result<Response,
     match (check.finish(), email) {
         (Ok(()), Some(email)) => {
             let language = posted.language;
-            let message = Message { nom, prenom, email, telephone, raison_sociale, adresse, message, language };
+            let message =
+                Message { nom, prenom, email, telephone, raison_sociale, adresse, message, language };
             contact::record(&app, message).await?;
             Ok(posted.accepted("/contact/merci"))
         }

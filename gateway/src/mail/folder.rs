@@ -47,7 +47,8 @@ impl Mailer for FolderMailer {
 /// The letter in the form of RFC 5322.
 fn formatted(letter: &Letter) -> Result<Vec<u8>, DeliveryError> {
     let address = |text: &str| {
-        text.parse::<Address>().map_err(|_| DeliveryError::Permanent("an address that mail does not take".into()))
+        text.parse::<Address>()
+            .map_err(|_| DeliveryError::Permanent("an address that mail does not take".into()))
     };
     let (from, name) = &letter.from;
     let mut builder = Message::builder()
@@ -99,7 +100,13 @@ mod tests {
         let files: Vec<_> = fs::read_dir(folder.path().join("mail")).unwrap().collect();
         assert_eq!(files.len(), 1);
         let mail = fs::read_to_string(files[0].as_ref().unwrap().path()).unwrap();
-        for wanted in ["To: claire@example.org", "text/plain", "text/html", "List-Unsubscribe: <https://aops.fr/x", "One-Click"] {
+        for wanted in [
+            "To: claire@example.org",
+            "text/plain",
+            "text/html",
+            "List-Unsubscribe: <https://aops.fr/x",
+            "One-Click",
+        ] {
             assert!(mail.contains(wanted), "{wanted} in\n{mail}");
         }
         assert!(!mail.contains("Subject: Été"), "the subject is encoded (RFC 2047)");

@@ -40,7 +40,8 @@ pub fn render(texts: &Texts, settings: &Settings, id: &str, mail: &Mail) -> Resu
     };
     let plain = part("txt")?;
     let (first, text) = plain.split_once('\n').unwrap_or((&plain, ""));
-    let subject = first.strip_prefix("Subject:").ok_or_else(|| fault("the first line is no `Subject:`".into()))?;
+    let subject =
+        first.strip_prefix("Subject:").ok_or_else(|| fault("the first line is no `Subject:`".into()))?;
     // A subject is one line whatever a name holds: no header can be added.
     let subject: String = subject.trim().chars().filter(|c| !c.is_control()).collect();
     Ok(Letter {

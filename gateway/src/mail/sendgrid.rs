@@ -5,7 +5,10 @@ use std::time::Duration;
 use async_trait::async_trait;
 use reqwest::Client;
 use sendgrid::SendgridError;
-use sendgrid::v3::{ClickTrackingSetting, Content, Email, Message, OpenTrackingSetting, Personalization, SGMap, Sender, TrackingSettings};
+use sendgrid::v3::{
+    ClickTrackingSetting, Content, Email, Message, OpenTrackingSetting, Personalization, SGMap, Sender,
+    TrackingSettings,
+};
 use url::{Host, Url};
 
 use crate::mail::folder::headers;
@@ -39,9 +42,12 @@ impl SendGridMailer {
             None => false,
         };
         if url.scheme() != "https" && !(url.scheme() == "http" && loopback) {
-            return Err(wrong("SENDGRID_API_BASE must be https; plain http is taken on loopback only".into()));
+            return Err(wrong(
+                "SENDGRID_API_BASE must be https; plain http is taken on loopback only".into(),
+            ));
         }
-        let headers = Sender::get_headers(key).map_err(|_| wrong("SENDGRID_API_KEY holds strange characters".into()))?;
+        let headers = Sender::get_headers(key)
+            .map_err(|_| wrong("SENDGRID_API_KEY holds strange characters".into()))?;
         let client = Client::builder()
             .default_headers(headers)
             .timeout(PATIENCE)
@@ -87,12 +93,15 @@ fn told(error: &SendgridError) -> DeliveryError {
         SendgridError::RequestNotSuccessful(answer) => {
             let status = answer.status;
             let why = format!("SendGrid answered {status}");
-            let temporary = status.is_server_error() || matches!(status.as_u16(), 401 | 403 | 408 | 425 | 429);
+            let temporary =
+                status.is_server_error() || matches!(status.as_u16(), 401 | 403 | 408 | 425 | 429);
             if temporary { DeliveryError::Temporary(why) } else { DeliveryError::Permanent(why) }
         }
-        SendgridError::ReqwestError(error) => {
-            DeliveryError::Temporary(if error.is_timeout() { "SendGrid did not answer in time".into() } else { "SendGrid could not be reached".into() })
-        }
+        SendgridError::ReqwestError(error) => DeliveryError::Temporary(if error.is_timeout() {
+            "SendGrid did not answer in time".into()
+        } else {
+            "SendGrid could not be reached".into()
+        }),
         _ => DeliveryError::Temporary("SendGrid's answer could not be understood".into()),
     }
 }

@@ -1,6 +1,7 @@
 //! What a subscription is, and the three things that can happen to it.
 
 use aops_manifest::Language;
+use futures::future::BoxFuture;
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
@@ -109,29 +110,38 @@ pub enum Confirmed {
 /// [`RecordError`]; nothing was recorded then.
 pub async fn subscribe(app: &App, email: &Email, language: Language) -> Result<(), RecordError> {
     let name = app.sealer.lookup("newsletter address", &email.folded());
-    retried(async || {
-        let now = app.clock.now();
-        let found = read(app, &name).await?;
-        let (created, expect) = match &found {
-            Some((known, _)) if known.state == State::Confirmed => return Ok(()),
-            Some((known, _)) if known.state == State::Pending && now < later(known.asked, RESEND_AFTER) => return Ok(()),
-            Some((known, version)) => (known.created, Expect::Version(*version)),
-            None => (now, Expect::Absent),
-        };
-        let mut batch = Batch::new(PARTITION);
-        let key = records::subject_key(app, PARTITION, &name, &mut batch).await?;
-        let pending =
-            Subscriber { email: email.clone(), state: State::Pending, language, created, asked: now, proof: None };
-        records::put_sealed(&mut batch, &key, SUBSCRIBERS, &name, expect, &pending, Some(UNCONFIRMED.end(now)))?;
-        let token = app.tokens.sign(CONFIRMATION, &name, later(now, CONFIRMATION_TERM));
-        let link = format!("{}/newsletter/confirmation?jeton={token}{}", app.settings.base_url, suffix(language));
-        let mail = mail(&pending, &name, "newsletter_confirmation", json!({ "link": link }), None);
-        outbox::enqueue(&mut batch, &key, now, &mail)?;
-        Ok(app.store.commit(batch).await?)
-    })
-    .await?;
+    retried(|| Box::pin(try_subscribe(app, &name, email, language))).await?;
     app.outbox_wake.notify_one();
     Ok(())
+}
+
+async fn try_subscribe(app: &App, name: &str, email: &Email, language: Language) -> Result<(), RecordError> {
+    let now = app.clock.now();
+    let found = read(app, name).await?;
+    let (created, expect) = match &found {
+        Some((known, _)) if known.state == State::Confirmed => return Ok(()),
+        Some((known, _)) if known.state == State::Pending && now < later(known.asked, RESEND_AFTER) => {
+            return Ok(());
+        }
+        Some((known, version)) => (known.created, Expect::Version(*version)),
+        None => (now, Expect::Absent),
+    };
+    let mut batch = Batch::new(PARTITION);
+    let key = records::subject_key(app, PARTITION, name, &mut batch).await?;
+    let pending = Subscriber {
+        email: email.clone(),
+        state: State::Pending,
+        language,
+        created,
+        asked: now,
+        proof: None,
+    };
+    records::put_sealed(&mut batch, &key, SUBSCRIBERS, name, expect, &pending, Some(UNCONFIRMED.end(now)))?;
+    let token = app.tokens.sign(CONFIRMATION, name, later(now, CONFIRMATION_TERM));
+    let link = format!("{}/newsletter/confirmation?jeton={token}{}", app.settings.base_url, suffix(language));
+    let mail = mail(&pending, name, "newsletter_confirmation", json!({ "link": link }), None);
+    outbox::enqueue(&mut batch, &key, now, &mail)?;
+    Ok(app.store.commit(batch).await?)
 }
 
 /// Follows a confirmation link.
@@ -145,31 +155,33 @@ pub async fn confirm(app: &App, token: &str) -> Result<Confirmed, RecordError> {
         Err(TokenError::Expired) => return Ok(Confirmed::Expired),
         Err(TokenError::Invalid) => return Ok(Confirmed::Invalid),
     };
-    let outcome = retried(async || {
-        let Some((known, version)) = read(app, &name).await? else {
-            return Ok(Confirmed::Expired);
-        };
-        match known.state {
-            State::Confirmed => return Ok(Confirmed::Yes),
-            // Whoever left comes back by asking again, not by an old link.
-            State::Unsubscribed => return Ok(Confirmed::Expired),
-            State::Pending => {}
-        }
-        let mut batch = Batch::new(PARTITION);
-        let key = records::subject_key(app, PARTITION, &name, &mut batch).await?;
-        let proof = Proof { at: now, policy: POLICY_VERSION.into(), page: "/newsletter/".into() };
-        let confirmed = Subscriber { state: State::Confirmed, proof: Some(proof), ..known };
-        let expect = Expect::Version(version);
-        records::put_sealed(&mut batch, &key, SUBSCRIBERS, &name, expect, &confirmed, Some(CONFIRMED.end(now)))?;
-        let link = unsubscription_link(app, &name, confirmed.language);
-        let mail = mail(&confirmed, &name, "newsletter_bienvenue", json!({}), Some(link));
-        outbox::enqueue(&mut batch, &key, now, &mail)?;
-        app.store.commit(batch).await?;
-        Ok(Confirmed::Yes)
-    })
-    .await?;
+    let outcome = retried(|| Box::pin(try_confirm(app, &name))).await?;
     app.outbox_wake.notify_one();
     Ok(outcome)
+}
+
+async fn try_confirm(app: &App, name: &str) -> Result<Confirmed, RecordError> {
+    let now = app.clock.now();
+    let Some((known, version)) = read(app, name).await? else {
+        return Ok(Confirmed::Expired);
+    };
+    match known.state {
+        State::Confirmed => return Ok(Confirmed::Yes),
+        // Whoever left comes back by asking again, not by an old link.
+        State::Unsubscribed => return Ok(Confirmed::Expired),
+        State::Pending => {}
+    }
+    let mut batch = Batch::new(PARTITION);
+    let key = records::subject_key(app, PARTITION, name, &mut batch).await?;
+    let proof = Proof { at: now, policy: POLICY_VERSION.into(), page: "/newsletter/".into() };
+    let confirmed = Subscriber { state: State::Confirmed, proof: Some(proof), ..known };
+    let expect = Expect::Version(version);
+    records::put_sealed(&mut batch, &key, SUBSCRIBERS, name, expect, &confirmed, Some(CONFIRMED.end(now)))?;
+    let link = unsubscription_link(app, name, confirmed.language);
+    let mail = mail(&confirmed, name, "newsletter_bienvenue", json!({}), Some(link));
+    outbox::enqueue(&mut batch, &key, now, &mail)?;
+    app.store.commit(batch).await?;
+    Ok(Confirmed::Yes)
 }
 
 /// Whether an unsubscription link is one of ours; such links never expire.
@@ -182,26 +194,27 @@ pub fn may_unsubscribe(app: &App, token: &str) -> bool {
 /// # Errors
 /// [`RecordError`].
 pub async fn unsubscribe(app: &App, token: &str) -> Result<bool, RecordError> {
-    let now = app.clock.now();
-    let Ok(name) = app.tokens.verify(UNSUBSCRIPTION, token, now) else {
+    let Ok(name) = app.tokens.verify(UNSUBSCRIPTION, token, app.clock.now()) else {
         return Ok(false);
     };
-    retried(async || {
-        let Some((known, version)) = read(app, &name).await? else {
-            return Ok(());
-        };
-        if known.state == State::Unsubscribed {
-            return Ok(());
-        }
-        let mut batch = Batch::new(PARTITION);
-        let key = records::subject_key(app, PARTITION, &name, &mut batch).await?;
-        let left = Subscriber { state: State::Unsubscribed, ..known };
-        let end = Some(CONFIRMED.end(now));
-        records::put_sealed(&mut batch, &key, SUBSCRIBERS, &name, Expect::Version(version), &left, end)?;
-        Ok(app.store.commit(batch).await?)
-    })
-    .await?;
+    retried(|| Box::pin(try_unsubscribe(app, &name))).await?;
     Ok(true)
+}
+
+async fn try_unsubscribe(app: &App, name: &str) -> Result<(), RecordError> {
+    let now = app.clock.now();
+    let Some((known, version)) = read(app, name).await? else {
+        return Ok(());
+    };
+    if known.state == State::Unsubscribed {
+        return Ok(());
+    }
+    let mut batch = Batch::new(PARTITION);
+    let key = records::subject_key(app, PARTITION, name, &mut batch).await?;
+    let left = Subscriber { state: State::Unsubscribed, ..known };
+    let end = Some(CONFIRMED.end(now));
+    records::put_sealed(&mut batch, &key, SUBSCRIBERS, name, Expect::Version(version), &left, end)?;
+    Ok(app.store.commit(batch).await?)
 }
 
 /// Every subscription, in order of first request.
@@ -238,7 +251,7 @@ async fn read(app: &App, name: &str) -> Result<Option<(Subscriber, u64)>, Record
 }
 
 /// Tries again from the reading when another change came first.
-async fn retried<T>(act: impl AsyncFn() -> Result<T, RecordError>) -> Result<T, RecordError> {
+async fn retried<'a, T>(act: impl Fn() -> BoxFuture<'a, Result<T, RecordError>>) -> Result<T, RecordError> {
     for _ in 1..TRIES {
         match act().await {
             Err(RecordError::Store(StoreError::Conflict(_))) => {}

@@ -6,7 +6,8 @@ use redb::TableDefinition;
 use crate::store::{Address, Scan, Stored};
 
 /// `collection NUL partition NUL key` → version, end, bytes.
-pub(super) const DOCUMENTS: TableDefinition<'_, &'static [u8], &'static [u8]> = TableDefinition::new("documents");
+pub(super) const DOCUMENTS: TableDefinition<'_, &'static [u8], &'static [u8]> =
+    TableDefinition::new("documents");
 
 /// `end, document's key` → nothing: what expires, in order of time.
 pub(super) const ENDS: TableDefinition<'_, &'static [u8], ()> = TableDefinition::new("ends");

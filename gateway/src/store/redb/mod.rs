@@ -97,7 +97,9 @@ impl Store for RedbStore {
         let now = self.clock.now();
         self.file.reading(|table| {
             let found = table.get(key(address.collection, &address.partition, &address.key).as_slice())?;
-            Ok(found.and_then(|value| layout::decode(value.value())).filter(|stored| !layout::expired(stored, now)))
+            Ok(found
+                .and_then(|value| layout::decode(value.value()))
+                .filter(|stored| !layout::expired(stored, now)))
         })
     }
 
@@ -119,8 +121,9 @@ impl Store for RedbStore {
                     if !name.starts_with(&begin) {
                         break;
                     }
-                    let wanted = layout::address(scan.collection, name)
-                        .filter(|found| found.key.starts_with(&scan.prefix) && Some(name) != after.as_deref());
+                    let wanted = layout::address(scan.collection, name).filter(|found| {
+                        found.key.starts_with(&scan.prefix) && Some(name) != after.as_deref()
+                    });
                     let (Some(address), Some(stored)) = (wanted, layout::decode(value.value())) else {
                         continue;
                     };
@@ -202,7 +205,8 @@ fn unavailable(error: &dyn std::fmt::Display) -> StoreError {
 
 /// Makes the file with mode 0600, or refuses one that others may read.
 fn make_private(path: &Path) -> Result<(), StoreError> {
-    let fault = |path: &Path, error: io::Error| StoreError::Unavailable(format!("{}: {error}", path.display()));
+    let fault =
+        |path: &Path, error: io::Error| StoreError::Unavailable(format!("{}: {error}", path.display()));
     match fs::metadata(path) {
         Ok(metadata) => {
             let mode = metadata.permissions().mode() & 0o777;

@@ -1,11 +1,11 @@
 //! What the store promises, and what it does when the disk fails. The first part asks nothing of redb: the
 //! distributed side will pass it too.
 
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use jiff::{SignedDuration, Timestamp};
-use redb::{BackendIoError, StorageBackend};
+use redb::StorageBackend;
 
 use super::*;
 use crate::store::{Change, Expect, Write};
@@ -47,7 +47,8 @@ async fn a_batch_is_applied_whole_or_not_at_all() {
     let mut batch = put("a", Expect::Absent, "1").put("things", "b", Expect::Version(7), b"2".to_vec(), None);
     assert!(store.commit(batch.clone()).await.is_err());
     assert_eq!(body(&store, "a").await, None);
-    batch.writes[1] = Write { collection: "things", key: "c".into(), expect: Expect::Absent, change: Change::Check };
+    batch.writes[1] =
+        Write { collection: "things", key: "c".into(), expect: Expect::Absent, change: Change::Check };
     store.commit(batch).await.unwrap();
     assert_eq!(body(&store, "a").await, Some((1, "1".into())));
     assert_eq!(body(&store, "c").await, None, "a check writes nothing");
@@ -80,7 +81,8 @@ async fn scans_page_through_a_prefix_in_order() {
     }
     let other = Batch::new("p").put("thingsx", "a0", Expect::Absent, vec![], None);
     store.commit(other).await.unwrap();
-    let mut scan = Scan { collection: "things", partition: Some("p".into()), prefix: "a".into(), after: None, limit: 2 };
+    let mut scan =
+        Scan { collection: "things", partition: Some("p".into()), prefix: "a".into(), after: None, limit: 2 };
     let first = store.scan(scan.clone()).await.unwrap();
     assert_eq!(first.documents.iter().map(|(a, _)| a.key.as_str()).collect::<Vec<_>>(), ["a1", "a2"]);
     scan.after = first.next;
@@ -97,9 +99,13 @@ async fn what_expired_is_gone_for_readers_and_swept() {
     let end = Timestamp::now() + SignedDuration::from_secs(3_600);
     {
         let store = store(folder.path());
-        let batch = Batch::new("p")
-            .put("things", "short", Expect::Absent, b"x".to_vec(), Some(end))
-            .put("things", "long", Expect::Absent, b"y".to_vec(), None);
+        let batch = Batch::new("p").put("things", "short", Expect::Absent, b"x".to_vec(), Some(end)).put(
+            "things",
+            "long",
+            Expect::Absent,
+            b"y".to_vec(),
+            None,
+        );
         store.commit(batch).await.unwrap();
         assert_eq!(store.sweep(10).await.unwrap(), 0);
         assert!(body(&store, "short").await.is_some());
@@ -132,33 +138,37 @@ struct Disk {
 }
 
 impl Disk {
-    fn check(&self) -> Result<(), BackendIoError> {
-        if self.full.load(Ordering::SeqCst) { Err(io::Error::from(io::ErrorKind::StorageFull).into()) } else { Ok(()) }
+    fn check(&self) -> Result<(), io::Error> {
+        if self.full.load(Ordering::SeqCst) {
+            Err(io::Error::from(io::ErrorKind::StorageFull))
+        } else {
+            Ok(())
+        }
     }
 }
 
 impl StorageBackend for Disk {
-    fn len(&self) -> Result<u64, BackendIoError> {
+    fn len(&self) -> Result<u64, io::Error> {
         Ok(self.bytes.lock().unwrap().len() as u64)
     }
 
-    fn read(&self, offset: u64, out: &mut [u8]) -> Result<(), BackendIoError> {
+    fn read(&self, offset: u64, out: &mut [u8]) -> Result<(), io::Error> {
         let offset = offset as usize;
         out.copy_from_slice(&self.bytes.lock().unwrap()[offset..offset + out.len()]);
         Ok(())
     }
 
-    fn set_len(&self, len: u64) -> Result<(), BackendIoError> {
+    fn set_len(&self, len: u64) -> Result<(), io::Error> {
         self.check()?;
         self.bytes.lock().unwrap().resize(len as usize, 0);
         Ok(())
     }
 
-    fn sync_data(&self) -> Result<(), BackendIoError> {
+    fn sync_data(&self) -> Result<(), io::Error> {
         self.check()
     }
 
-    fn write(&self, offset: u64, data: &[u8]) -> Result<(), BackendIoError> {
+    fn write(&self, offset: u64, data: &[u8]) -> Result<(), io::Error> {
         self.check()?;
         let offset = offset as usize;
         self.bytes.lock().unwrap()[offset..offset + data.len()].copy_from_slice(data);

@@ -40,9 +40,9 @@ pub(super) fn run(file: &OpenFile, clock: Clock, mut tasks: mpsc::Receiver<Task>
 /// Nobody who asks is told before the group is on disk; if it cannot be, everybody is told that.
 fn write_group(file: &OpenFile, now: Timestamp, group: Vec<Task>) {
     let mut answers: Vec<Box<dyn FnOnce(Option<StoreError>)>> = Vec::with_capacity(group.len());
-    let written = file.database().and_then(|database| {
-        apply(&database, now, group, &mut answers).map_err(|error| unavailable(&error))
-    });
+    let written = file
+        .database()
+        .and_then(|database| apply(&database, now, group, &mut answers).map_err(|error| unavailable(&error)));
     let failure = written.err();
     if let Some(error) = &failure {
         tracing::error!(%error, "the store could not write");
@@ -89,8 +89,12 @@ fn apply(
         let mut ends = transaction.open_table(ENDS)?;
         for work in work {
             match work {
-                Work::Commit(batch, result) => *lock(&result) = commit(&mut documents, &mut ends, now, batch)?,
-                Work::Sweep(limit, removed) => *lock(&removed) = sweep(&mut documents, &mut ends, now, limit)?,
+                Work::Commit(batch, result) => {
+                    *lock(&result) = commit(&mut documents, &mut ends, now, batch)?
+                }
+                Work::Sweep(limit, removed) => {
+                    *lock(&removed) = sweep(&mut documents, &mut ends, now, limit)?
+                }
             }
         }
     }
@@ -127,7 +131,11 @@ fn commit(
             Expect::Version(expected) => version == Some(expected),
         };
         if !met {
-            return Ok(Err(StoreError::Conflict(Address::new(write.collection, batch.partition, write.key.clone()))));
+            return Ok(Err(StoreError::Conflict(Address::new(
+                write.collection,
+                batch.partition,
+                write.key.clone(),
+            ))));
         }
     }
     for write in batch.writes {
@@ -154,7 +162,8 @@ fn change(
         Change::Put { body, expires } => (body, expires),
     };
     // What had expired was gone: the document begins anew.
-    let version = before.as_ref().filter(|stored| !layout::expired(stored, now)).map_or(0, |stored| stored.version) + 1;
+    let version =
+        before.as_ref().filter(|stored| !layout::expired(stored, now)).map_or(0, |stored| stored.version) + 1;
     forget_end(ends, before.and_then(|stored| stored.expires), &name)?;
     if let Some(expires) = expires {
         ends.insert(layout::end(expires, &name).as_slice(), ())?;
@@ -171,8 +180,14 @@ fn forget_end(ends: &mut Ends<'_>, expires: Option<Timestamp>, name: &[u8]) -> R
 }
 
 /// Removes what ended by now, the oldest first.
-fn sweep(documents: &mut Documents<'_>, ends: &mut Ends<'_>, now: Timestamp, limit: usize) -> Result<usize, redb::Error> {
-    let past = layout::end(now.saturating_add(jiff::SignedDuration::from_secs(1)).unwrap_or(Timestamp::MAX), &[]);
+fn sweep(
+    documents: &mut Documents<'_>,
+    ends: &mut Ends<'_>,
+    now: Timestamp,
+    limit: usize,
+) -> Result<usize, redb::Error> {
+    let past =
+        layout::end(now.saturating_add(jiff::SignedDuration::from_secs(1)).unwrap_or(Timestamp::MAX), &[]);
     let due: Vec<Vec<u8>> = ends
         .range(..past.as_slice())?
         .take(limit)
