@@ -1,322 +1,182 @@
-//! The way of a site: read → place → render texts → check anchors → render pages → compress → publish.
+//! `build`: content and theme to a folder of files and its manifest.
 
-use std::collections::HashMap;
-use std::path::{Path, PathBuf};
-use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::time::Duration;
 
-use aops_manifest::{FILE_NAME, Language, Manifest, Redirect, Shell};
-use jiff::civil::Date;
+use aops_manifest::{Cache, Entry, FILE_NAME, Language, Manifest, Redirect, VERSION};
 use rayon::prelude::*;
-use serde_json::{Map, Value as Json};
-use tera::{Context, Tera, Value};
 
-use crate::assets;
-use crate::config::SiteConfig;
-use crate::content::Library;
-use crate::diagnostics::{Diagnostic, Diagnostics, nearest};
-use crate::files;
-use crate::markdown::{Rendered, Renderer, stylesheet};
-use crate::output::{self, Output, VariantCache, Written};
-use crate::templates::{self, Lookups};
-use crate::theme::Theme;
-use crate::views::Views;
+use crate::assets::{self, content_type};
+use crate::config::{BuildOptions, SiteConfig};
+use crate::diagnostics::{Diagnostic, Diagnostics};
+use crate::digest::{hex, sha256};
+use crate::output::{self, Compressor, Output, Staging, csp, feeds, well_known};
+use crate::pages::{self, Page};
+use crate::phases::Phases;
+use crate::site::Site;
 
-/// What a build is told besides the site's own configuration.
-#[derive(Debug, Clone)]
-pub struct BuildOptions {
-    /// The folder of `content/` and `themes/`.
-    pub root: PathBuf,
-    /// Where the site goes; `public/` of the root when none is named.
-    pub output: Option<PathBuf>,
-    /// Another address than the configured one.
-    pub base_url: Option<String>,
-    /// Whether drafts are shown.
-    pub drafts: bool,
-    /// Leaves out compressed forms: what other generators' plain build does.
-    pub plain: bool,
-    /// The day of the build, which only `security.txt` shows, by its month.
-    pub today: Date,
-    /// Tables that templates may read (`company`, `offers`).
-    pub data: Map<String, Json>,
-}
-
-impl BuildOptions {
-    /// The usual build of a root folder.
-    pub fn new(root: impl Into<PathBuf>) -> Self {
-        Self {
-            root: root.into(),
-            output: None,
-            base_url: None,
-            drafts: false,
-            plain: false,
-            today: Date::constant(1970, 1, 1),
-            data: Map::new(),
-        }
-    }
-}
-
-/// What was built.
-#[derive(Debug, Clone, serde::Serialize)]
+/// What a build made.
+#[derive(Debug)]
 pub struct BuildReport {
-    /// Pages of content, lists and terms.
+    /// HTML pages.
     pub pages: usize,
-    /// Files written, compressed forms included.
+    /// All files served, without their compressed forms.
     pub files: usize,
-    /// From the first file read to the site in place.
-    #[serde(skip)]
-    pub elapsed: Duration,
-    /// What could be better.
+    /// What somebody should look at.
     pub warnings: Diagnostics,
+    /// The parts of the build, in order.
+    pub phases: Vec<(&'static str, Duration)>,
+    /// The whole build.
+    pub elapsed: Duration,
 }
 
-/// Builds a site and puts it in place.
+/// A file that is neither a page nor copied from the content tree.
+struct Extra {
+    path: String,
+    bytes: Vec<u8>,
+    cache: Cache,
+}
+
+/// Builds the site into `options.output`, which is replaced as a whole, or left alone when anything is at fault.
 ///
 /// # Errors
-/// Every fault that was found; the site that stood there still stands.
+/// Every fault found, with its place; also that of an output that cannot be written.
 pub fn build(config: &SiteConfig, options: &BuildOptions) -> Result<BuildReport, Diagnostics> {
-    let started = Instant::now();
-    let built = assemble(config, options)?;
-    let cache = (!options.plain).then(|| VariantCache::new(options.root.join(".cache/variants")));
-    let mut manifest = built.manifest;
-    let (entries, mut written) = built.output.finish(cache.as_ref());
-    manifest.entries = entries;
-    manifest.build = output::build_id(&manifest);
-    let folder = options.output.clone().unwrap_or_else(|| options.root.join("public"));
-    let unwritable = |path: &Path, why: String| {
-        Diagnostic::new("output", "", &[("path", &path.display().to_string()), ("why", &why)])
-    };
-    let bytes = serde_json::to_vec(&manifest).map_err(|error| unwritable(&folder, error.to_string()))?;
-    written.push(Written { path: FILE_NAME.to_owned(), bytes });
-    output::publish(&folder, &written).map_err(|error| unwritable(&error.path, error.source.to_string()))?;
-    Ok(BuildReport {
-        pages: built.pages,
-        files: written.len(),
-        elapsed: started.elapsed(),
-        warnings: built.warnings,
-    })
-}
-
-/// A site in memory.
-#[derive(Debug)]
-pub(crate) struct Built {
-    pub(crate) output: Output,
-    pub(crate) manifest: Manifest,
-    pub(crate) pages: usize,
-    pub(crate) warnings: Diagnostics,
-    pub(crate) library: Library,
-    pub(crate) theme: Theme,
-    /// Where each page comes from, by address.
-    pub(crate) origins: HashMap<String, String>,
-    /// Files of `content/` that shortcodes read.
-    pub(crate) data_files: Vec<String>,
-}
-
-/// Reads and renders everything; writes nothing.
-pub(crate) fn assemble(config: &SiteConfig, options: &BuildOptions) -> Result<Built, Diagnostics> {
-    let root = options.root.as_path();
+    let mut phases = Phases::begin();
     let mut faults = Diagnostics::default();
-    let theme = Theme::read(root, config, &mut faults);
-    let library = Library::read(root, config, options.drafts, &mut faults);
-    stop_at(&mut faults)?;
-
-    let paths = library.documents.iter().map(|d| ((d.language, d.relative.clone()), d.path.clone())).collect();
-    // Code is highlighted while texts are rendered; whether its styles are needed is known before.
-    let code_styles = library.documents.iter().any(|d| has_code(d.markdown())).then(stylesheet).flatten();
-    let assets = assets::bundle(&theme, code_styles.as_deref()).map_err(Diagnostics::from)?;
-    let mut lookups = Lookups { paths: Arc::new(paths), assets: Arc::new(assets.names), ..Lookups::default() };
-    let base_url = options.base_url.as_deref().unwrap_or(&config.base_url).trim_end_matches('/').to_owned();
-
-    let engine = templates::engine(&theme, &lookups).map_err(Diagnostics::from)?;
-    let texts = Texts { root, library: &library, theme: &theme, engine: &engine, options };
-    let rendered: Vec<(Rendered, Vec<String>)> =
-        (0..library.documents.len()).into_par_iter().map(|document| texts.render(document)).collect();
-    let (rendered, data_files): (Vec<Rendered>, Vec<Vec<String>>) = rendered.into_iter().unzip();
-    faults.0.extend(rendered.iter().flat_map(|text| text.faults.iter().cloned()));
-    broken_anchors(&library, &rendered, &mut faults);
-    stop_at(&mut faults)?;
-
-    let views = Views::new(config, &library, &rendered, &base_url, &options.data);
-    lookups.objects = Arc::new(views.objects());
-    let engine = templates::engine(&theme, &lookups).map_err(Diagnostics::from)?;
-    let mut output = Output::default();
-    let mut origins = HashMap::new();
-    let pages = views.pages();
-    let results: Vec<Result<String, Diagnostic>> = pages
-        .par_iter()
-        .map(|page| templates::render(&engine, &theme, page.template, &page.context).map_err(|fault| page.blame(&theme, fault)))
-        .collect();
-    let count = pages.len();
-    for (page, result) in pages.into_iter().zip(results) {
-        match result {
-            Ok(html) => {
-                origins.insert(page.path.clone(), page.origin.clone());
-                output.page(&page.path, html, page.language);
+    let site = Site::load(config, options, &mut phases, &mut faults);
+    let pages = pages::plan(&site);
+    let extras = extras(&site, config, options);
+    faults.extend(collisions(&site, &pages, &extras));
+    if faults.has_errors() {
+        faults.extend(template_faults(&site, &pages));
+        return Err(faults.ordered());
+    }
+    let staging = Staging::new(&options.output)?;
+    let compressor = (!options.plain).then(|| Compressor::new(options.root.join("data/cache/compressed")));
+    let entries = write(&site, options, &pages, &extras, staging.folder(), compressor.as_ref());
+    let mut shell_faults = Vec::new();
+    let shells = pages::shells(&site, &mut shell_faults);
+    faults.extend(shell_faults);
+    let mut written = BTreeMap::new();
+    for entry in entries {
+        match entry {
+            Ok((path, entry)) => {
+                written.insert(path, entry);
             }
-            Err(fault) => faults.0.push(fault),
+            Err(fault) => faults.push(fault),
         }
     }
-    let mut manifest = output::manifest();
-    manifest.templates = theme.gateway_templates();
-    manifest.strings = theme.strings.clone();
-    for language in library_languages(&library) {
-        let frame = views.shell(language);
-        match templates::render(&engine, &theme, "shell.html", &frame) {
-            Ok(html) => {
-                let csp = output::content_security_policy(html.as_bytes());
-                manifest.shells.insert(language, Shell { html, csp });
-            }
-            Err(fault) => faults.0.push(fault),
-        }
-        let path = format!("{}404.html", language.root());
-        match templates::render(&engine, &theme, "404.html", &views.not_found(language)) {
-            Ok(html) => {
-                output.page(&path, html, language);
-                manifest.not_found.insert(language, path);
-            }
-            Err(fault) => faults.0.push(fault),
-        }
+    if faults.has_errors() {
+        return Err(faults.ordered());
     }
-    redirects(&library, &output, &mut manifest, &mut faults);
-    for (path, bytes) in assets.files {
-        output.file(path, bytes);
+    phases.end("pages");
+    let files = written.len();
+    let manifest = manifest(&site, written, shells);
+    let json = serde_json::to_vec(&manifest)
+        .map_err(|error| output::failed(&staging.folder().join(FILE_NAME), &error.into()))?;
+    output::write(staging.folder(), FILE_NAME, &json)?;
+    staging.put_in_place()?;
+    phases.end("manifest");
+    let (phases, elapsed) = phases.finish();
+    Ok(BuildReport { pages: pages.len(), files, warnings: faults.ordered(), phases, elapsed })
+}
+
+/// What is at fault in templates, when earlier faults do not explain it.
+pub(crate) fn template_faults(site: &Site, pages: &[Page<'_>]) -> Vec<Diagnostic> {
+    if !site.is_whole {
+        return Vec::new();
     }
-    for (file, path) in theme.statics.iter().chain(&library.attachments) {
-        match files::read(root, file) {
-            Ok(bytes) => output.file(path.clone(), bytes),
-            Err(fault) => faults.0.push(fault),
-        }
+    pages::render(site, pages, |_, _| Ok(())).into_iter().filter_map(Result::err).collect()
+}
+
+fn write(
+    site: &Site,
+    options: &BuildOptions,
+    pages: &[Page<'_>],
+    extras: &[Extra],
+    folder: &Path,
+    compressor: Option<&Compressor>,
+) -> Vec<Result<(String, Entry), Diagnostic>> {
+    let mut entries = pages::render(site, pages, |page, html| {
+        let page_facts = Some((page.language, csp::policy(&html)));
+        let (path, content_type) = (page.path.as_str(), content_type("a.html"));
+        let output = Output { path, content_type, bytes: html.as_bytes(), cache: Cache::Revalidate, page: page_facts };
+        output::publish(folder, compressor, output)
+    });
+    let plain = |path: &str, bytes: &[u8], cache: Cache| {
+        let content_type = if path.ends_with("atom.xml") { "application/atom+xml; charset=utf-8" } else { content_type(path) };
+        output::publish(folder, compressor, Output { path, content_type, bytes, cache, page: None })
+    };
+    entries.par_extend(extras.par_iter().map(|extra| plain(&extra.path, &extra.bytes, extra.cache)));
+    entries.par_extend(site.assets.par_iter().map(|asset| {
+        let cache = if asset.fingerprinted { Cache::Immutable } else { Cache::Revalidate };
+        plain(&asset.path, &asset.bytes, cache)
+    }));
+    entries.par_extend(site.copies.par_iter().map(|(path, file)| {
+        plain(path, &assets::read(&options.root, file)?, Cache::Revalidate)
+    }));
+    entries
+}
+
+fn extras(site: &Site, config: &SiteConfig, options: &BuildOptions) -> Vec<Extra> {
+    let base_url = &site.facts.base_url;
+    let extra = |path: &str, text: String| Extra { path: path.to_owned(), bytes: text.into_bytes(), cache: Cache::Revalidate };
+    let mut extras = vec![
+        extra("/robots.txt", well_known::robots(base_url)),
+        extra("/sitemap.xml", well_known::sitemap(&site.library, base_url)),
+    ];
+    let email = options.data.get("company").and_then(|company| company.get("dpo_email")).and_then(|email| email.as_str());
+    if let Some(email) = email {
+        extras.push(extra("/.well-known/security.txt", well_known::security(base_url, email, options.today)));
     }
-    views.machine_files(options.today, &mut output);
-    stop_at(&mut faults)?;
-    let data_files = data_files.into_iter().flatten().collect();
-    Ok(Built { output, manifest, pages: count, warnings: faults.sorted(), library, theme, origins, data_files })
-}
-
-/// Ends the run when something already found keeps the site from being built.
-fn stop_at(faults: &mut Diagnostics) -> Result<(), Diagnostics> {
-    if faults.has_errors() { Err(std::mem::take(faults).sorted()) } else { Ok(()) }
-}
-
-fn has_code(markdown: &str) -> bool {
-    markdown.contains("```") || markdown.contains("~~~")
-}
-
-fn library_languages(library: &Library) -> impl Iterator<Item = Language> + '_ {
-    Language::ALL.into_iter().filter(|language| library.find(*language, "_index.md").is_some())
-}
-
-/// Rendering of texts: what each document needs of the others.
-struct Texts<'a> {
-    root: &'a Path,
-    library: &'a Library,
-    theme: &'a Theme,
-    engine: &'a Tera,
-    options: &'a BuildOptions,
-}
-
-impl Texts<'_> {
-    /// A document's text, and the data files that it read.
-    fn render(&self, document: usize) -> (Rendered, Vec<String>) {
-        let document = &self.library.documents[document];
-        let read = std::cell::RefCell::new(Vec::new());
-        let resolve = |file: &str| match self.library.find(document.language, file) {
-            Some(target) => Ok(self.library.documents[target].path.clone()),
-            None => Err(self.library.nearest(document.language, file).map(str::to_owned)),
-        };
-        let shortcode = |name: &str, arguments: &[(&str, Value)], body: Option<&str>| {
-            let template = format!("shortcodes/{name}.html");
-            if !self.theme.templates.contains_key(&template) {
-                let known = self.theme.templates.keys().filter_map(|t| t.strip_prefix("shortcodes/")?.strip_suffix(".html"));
-                let mut values = vec![("name", name)];
-                values.extend(nearest(name, known).map(|near| ("nearest", near)));
-                return Err(Diagnostic::new("shortcode_unknown", &document.file, &values));
-            }
-            let mut context = Context::new();
-            for (table, value) in &self.options.data {
-                context.insert(table.clone(), value);
-            }
-            context.insert("lang", document.language.tag());
-            context.insert("page", &PageOfShortcode { path: &document.path, title: &document.meta.title });
-            for (key, value) in arguments {
-                match (*key, value.as_str()) {
-                    ("data", Some(file)) => {
-                        let file = self.beside(document, file);
-                        read.borrow_mut().push(file.clone());
-                        let data = templates::data(self.root, &file).map_err(|mut fault| {
-                            fault.file.clone_from(&document.file);
-                            fault
-                        })?;
-                        context.insert_value("data", data);
-                    }
-                    _ => context.insert_value((*key).to_owned(), value.clone()),
-                }
-            }
-            if let Some(body) = body {
-                context.insert_value("body", Value::safe_string(body));
-            }
-            templates::render(self.engine, self.theme, &template, &context).map_err(|fault| {
-                // Told where it is written: the template's own place is in the message.
-                let why = format!("{} ({}:{})", fault.message, fault.file, fault.line);
-                Diagnostic::new("shortcode_render", &document.file, &[("name", name), ("why", &why)])
-            })
-        };
-        let renderer = Renderer {
-            language: document.language,
-            file: &document.file,
-            source: &document.source,
-            offset: document.body,
-            resolve: &resolve,
-            shortcode: &shortcode,
-        };
-        let rendered = renderer.render();
-        (rendered, read.into_inner())
+    for language in site.languages() {
+        let feed = feeds::atom(&site.library, &site.rendered, config, base_url, language);
+        extras.push(extra(&feeds::path(language), feed));
     }
-
-    /// The file that stands beside a document, relative to the root folder.
-    fn beside(&self, document: &crate::content::Document, file: &str) -> String {
-        format!("{}/{file}", files::folder_of(&document.file))
-    }
+    extras
 }
 
-#[derive(serde::Serialize)]
-struct PageOfShortcode<'a> {
-    path: &'a str,
-    title: &'a str,
-}
-
-/// Tells links to anchors that their page does not have.
-fn broken_anchors(library: &Library, rendered: &[Rendered], faults: &mut Diagnostics) {
-    let by_path: HashMap<&str, usize> =
-        library.documents.iter().enumerate().map(|(at, document)| (document.path.as_str(), at)).collect();
-    for (document, text) in library.documents.iter().zip(rendered) {
-        for link in &text.anchors {
-            let path = if link.path.is_empty() { document.path.as_str() } else { link.path.as_str() };
-            let Some(ids) = by_path.get(path).map(|at| &rendered[*at].ids) else {
-                continue;
-            };
-            if ids.contains(&link.anchor) {
-                continue;
+/// Two things of one address, apart from two documents, which are told when they are read.
+fn collisions(site: &Site, pages: &[Page<'_>], extras: &[Extra]) -> Vec<Diagnostic> {
+    let mut owners: BTreeMap<&str, &str> = BTreeMap::new();
+    let mut faults = Vec::new();
+    let documents = pages.iter().map(|page| (page.path.as_str(), page.source(site).map_or("", |source| &source.file)));
+    let rest = extras.iter().map(|extra| extra.path.as_str()).chain(site.assets.iter().map(|asset| asset.path.as_str()));
+    let copies = site.copies.keys().map(String::as_str);
+    for (path, file) in documents.chain(rest.chain(copies).map(|path| (path, ""))) {
+        match owners.insert(path, file) {
+            Some(other) if file.is_empty() || other.is_empty() => {
+                let named = if other.is_empty() { path } else { other };
+                faults.push(Diagnostic::error("duplicate-url", &[("path", path), ("other", named)]).in_file(file));
             }
-            let mut known: Vec<&str> = ids.iter().map(String::as_str).collect();
-            known.sort_unstable();
-            let mut values = vec![("anchor", link.anchor.as_str()), ("target", path)];
-            values.extend(nearest(&link.anchor, known).map(|near| ("nearest", near)));
-            let fault = Diagnostic::new("link_anchor", &document.file, &values);
-            faults.0.push(fault.at(&document.source, link.range.clone()));
+            _ => {}
         }
     }
+    faults
 }
 
-/// Former addresses, which lead to the pages that name them.
-fn redirects(library: &Library, output: &Output, manifest: &mut Manifest, faults: &mut Diagnostics) {
-    for document in &library.documents {
-        for alias in &document.meta.aliases {
-            let from = format!("/{}", alias.trim_start_matches('/'));
-            if output.files.contains_key(&from) {
-                faults.0.push(Diagnostic::new("alias_taken", &document.file, &[("path", &from)]));
-            }
-            manifest.redirects.insert(from, Redirect { to: document.path.clone(), status: 308 });
-        }
-    }
+fn manifest(
+    site: &Site,
+    entries: BTreeMap<String, Entry>,
+    shells: Vec<(Language, aops_manifest::Shell)>,
+) -> Manifest {
+    let redirects = site.library.aliases.iter().map(|(from, to)| {
+        let to = site.library.documents[*to].path.clone();
+        (from.clone(), Redirect { to, status: 301 })
+    });
+    let mut manifest = Manifest {
+        version: VERSION,
+        build: String::new(),
+        redirects: redirects.collect(),
+        not_found: site.languages().into_iter().map(|l| (l, format!("{}404.html", l.root()))).collect(),
+        shells: shells.into_iter().collect(),
+        templates: site.for_gateway.clone(),
+        strings: site.shared.strings.clone(),
+        entries,
+    };
+    let said = serde_json::to_vec(&manifest).unwrap_or_default();
+    manifest.build = hex(&sha256(&said)[..16]);
+    manifest
 }

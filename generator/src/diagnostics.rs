@@ -1,24 +1,23 @@
-//! What is wrong, where, and what to do about it, told to those who write the site.
-//!
-//! The sentences are French and stand in `messages/fr.toml`; code names them by their key.
+//! Faults with their place: file, line, column and caret, for people and for programs. It finds none itself.
 
-use std::collections::BTreeMap;
 use std::fmt;
 use std::ops::Range;
-use std::sync::LazyLock;
+use std::sync::Arc;
 
 use codespan_reporting::diagnostic::{Diagnostic as Report, Label};
 use codespan_reporting::files::SimpleFile;
-use codespan_reporting::term::{self, Config};
-use serde::{Deserialize, Serialize};
+use codespan_reporting::term;
+use serde::Serialize;
 
-/// How much it matters.
+use crate::messages;
+
+/// How much a fault matters.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Severity {
-    /// The site is not built.
+    /// The site cannot be built.
     Error,
-    /// The site is built, and could be better.
+    /// The site is built, but somebody should look.
     Warning,
 }
 
@@ -27,166 +26,253 @@ pub enum Severity {
 pub struct Diagnostic {
     /// How much it matters.
     pub severity: Severity,
-    /// The key of the sentence: the same whatever the language.
-    pub code: &'static str,
-    /// The file, relative to the root folder.
+    /// A stable name of the kind of fault.
+    pub code: String,
+    /// The file at fault, relative to the root folder, `/`-separated; empty when no file is.
     pub file: String,
-    /// The line, from 1; 0 when the fault is that of the whole file.
+    /// From 1; 0 when the whole file is meant.
     pub line: usize,
-    /// The column in characters, from 1; 0 when the fault is that of the whole file.
+    /// In characters, from 1; 0 when the whole file is meant.
     pub column: usize,
-    /// The sentence.
+    /// In characters.
+    pub length: usize,
+    /// What is wrong, as a sentence.
     pub message: String,
-    /// What to do.
+    /// How to mend it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub hint: Option<String>,
     #[serde(skip)]
-    place: Option<Place>,
+    place: Option<(Arc<str>, Range<usize>)>,
 }
 
-#[derive(Debug, Clone, PartialEq, Eq)]
-struct Place {
-    source: String,
-    range: Range<usize>,
-}
-
-/// All faults of one run, in order of file and place.
+/// Every fault found, in the order of files and lines.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
-pub struct Diagnostics(pub Vec<Diagnostic>);
+#[serde(transparent)]
+pub struct Diagnostics(Vec<Diagnostic>);
+
+/// A text file of the site, kept to point into it.
+#[derive(Debug, Clone)]
+pub(crate) struct Source {
+    /// Relative to the root folder, `/`-separated.
+    pub(crate) file: Arc<str>,
+    pub(crate) text: Arc<str>,
+}
+
+impl Source {
+    pub(crate) fn new(file: impl Into<Arc<str>>, text: impl Into<Arc<str>>) -> Self {
+        Self { file: file.into(), text: text.into() }
+    }
+}
 
 impl Diagnostic {
-    /// A fault of a file as a whole, or of no file.
-    pub(crate) fn new(code: &'static str, file: impl Into<String>, values: &[(&str, &str)]) -> Self {
-        let catalogue = &*CATALOGUE;
-        let message = catalogue.errors.get(code).map_or_else(|| code.to_owned(), |text| filled(text, values));
-        // A hint that names the nearest is worth nothing when nothing is near.
-        let hint = catalogue
-            .hints
-            .get(code)
-            .filter(|text| !text.contains("{nearest}") || values.iter().any(|(name, _)| *name == "nearest"))
-            .map(|text| filled(text, values));
-        let file = file.into();
-        Self { severity: Severity::Error, code, file, line: 0, column: 0, message, hint, place: None }
+    pub(crate) fn error(code: &str, values: &[(&str, &str)]) -> Self {
+        Self::new(Severity::Error, code, values)
     }
 
-    /// The same fault, at these bytes of the file's source.
-    #[must_use]
-    pub(crate) fn at(mut self, source: &str, range: Range<usize>) -> Self {
-        let start = floor_boundary(source, range.start);
-        let end = floor_boundary(source, range.end).max(start);
-        let before = &source[..start];
-        self.line = before.matches('\n').count() + 1;
-        self.column = before.rsplit('\n').next().unwrap_or_default().chars().count() + 1;
-        self.place = Some(Place { source: source.to_owned(), range: start..end });
+    pub(crate) fn warning(code: &str, values: &[(&str, &str)]) -> Self {
+        Self::new(Severity::Warning, code, values)
+    }
+
+    fn new(severity: Severity, code: &str, values: &[(&str, &str)]) -> Self {
+        Self {
+            severity,
+            code: code.to_owned(),
+            file: String::new(),
+            line: 0,
+            column: 0,
+            length: 0,
+            message: messages::message(code, values),
+            hint: messages::hint(code, values),
+            place: None,
+        }
+    }
+
+    /// Names the file without a place in it.
+    pub(crate) fn in_file(mut self, file: &str) -> Self {
+        file.clone_into(&mut self.file);
         self
     }
 
-    /// The same, as something that does not keep the site from being built.
-    #[must_use]
-    pub(crate) fn warning(mut self) -> Self {
-        self.severity = Severity::Warning;
+    /// Points to a range of bytes of a file.
+    pub(crate) fn at(mut self, source: &Source, range: Range<usize>) -> Self {
+        let text = &source.text;
+        let start = boundary(text, range.start);
+        let end = boundary(text, range.end).max(start);
+        let line_start = text[..start].rfind('\n').map_or(0, |at| at + 1);
+        self.file = source.file.to_string();
+        self.line = text[..start].matches('\n').count() + 1;
+        self.column = text[line_start..start].chars().count() + 1;
+        self.length = text[start..end].chars().count().max(1);
+        self.place = Some((Arc::clone(text), start..end));
+        self
+    }
+
+    /// Points to lines (from 1) and columns (in characters, from 0).
+    pub(crate) fn at_lines(self, source: &Source, start: (usize, usize), end: (usize, usize)) -> Self {
+        let offset = |(line, column): (usize, usize)| {
+            let line_start: usize =
+                source.text.split_inclusive('\n').take(line.saturating_sub(1)).map(str::len).sum();
+            let rest = source.text[line_start.min(source.text.len())..].chars();
+            line_start + rest.take(column).map(char::len_utf8).sum::<usize>()
+        };
+        self.at(source, offset(start)..offset(end))
+    }
+
+    pub(crate) fn with_hint(mut self, hint: Option<String>) -> Self {
+        self.hint = hint;
         self
     }
 }
 
 impl fmt::Display for Diagnostic {
-    /// Several lines: the sentence, the place with a caret, the hint.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut report = match self.severity {
             Severity::Error => Report::error(),
             Severity::Warning => Report::warning(),
-        };
-        report = report.with_message(&self.message);
-        report.notes.extend(self.hint.clone());
-        let Some(place) = &self.place else {
-            let kind = if self.severity == Severity::Error { "error" } else { "warning" };
-            let file = if self.file.is_empty() { String::new() } else { format!("{}: ", self.file) };
-            writeln!(f, "{kind}: {file}{}", self.message)?;
-            return self.hint.as_ref().map_or(Ok(()), |hint| writeln!(f, "  = {hint}"));
-        };
-        let report = report.with_label(Label::primary((), place.range.clone()));
-        let file = SimpleFile::new(&self.file, &place.source);
-        let text = term::emit_into_string(&Config::default(), &file, &report).map_err(|_| fmt::Error)?;
-        f.write_str(&text)
+        }
+        .with_code(&self.code)
+        .with_message(&self.message);
+        if let Some(hint) = &self.hint {
+            report = report.with_notes(vec![hint.clone()]);
+        }
+        let config = term::Config::default();
+        if let Some((text, range)) = &self.place {
+            let line_end = text[range.start..].find('\n').map_or(text.len(), |at| range.start + at);
+            let shown = range.start..range.end.min(line_end.max(range.start));
+            let file = SimpleFile::new(self.file.as_str(), text.as_ref());
+            let report = report.with_label(Label::primary((), shown));
+            return match term::emit_into_string(&config, &file, &report) {
+                Ok(written) => f.write_str(&written),
+                Err(_) => write!(f, "{}:{}:{}: {}", self.file, self.line, self.column, self.message),
+            };
+        }
+        let severity = if self.severity == Severity::Error { "error" } else { "warning" };
+        writeln!(f, "{severity}[{}]: {}", self.code, self.message)?;
+        if !self.file.is_empty() {
+            writeln!(f, "  ┌─ {}", self.file)?;
+        }
+        if let Some(hint) = &self.hint {
+            writeln!(f, "  = {hint}")?;
+        }
+        Ok(())
     }
 }
 
 impl Diagnostics {
-    /// Whether something keeps the site from being built.
-    pub fn has_errors(&self) -> bool {
-        self.0.iter().any(|diagnostic| diagnostic.severity == Severity::Error)
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
     }
 
-    /// In order of file and place, each told once.
-    pub(crate) fn sorted(mut self) -> Self {
-        self.0.sort_by(|a, b| {
-            (&a.file, a.line, a.column, a.code, &a.message).cmp(&(&b.file, b.line, b.column, b.code, &b.message))
-        });
-        self.0.dedup();
+    /// How many there are.
+    pub fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// Each one in turn.
+    pub fn iter(&self) -> std::slice::Iter<'_, Diagnostic> {
+        self.0.iter()
+    }
+
+    /// Whether one of them keeps the site from being built.
+    pub fn has_errors(&self) -> bool {
+        self.0.iter().any(|fault| fault.severity == Severity::Error)
+    }
+
+    pub(crate) fn push(&mut self, fault: Diagnostic) {
+        self.0.push(fault);
+    }
+
+    pub(crate) fn extend(&mut self, faults: impl IntoIterator<Item = Diagnostic>) {
+        self.0.extend(faults);
+    }
+
+    /// The same faults in the order of files and lines, each once.
+    pub(crate) fn ordered(mut self) -> Self {
+        let key = |fault: &Diagnostic| {
+            (fault.file.clone(), fault.line, fault.column, fault.severity, fault.message.clone())
+        };
+        self.0.sort_by_cached_key(key);
+        self.0.dedup_by(|a, b| key(a) == key(b));
         self
+    }
+}
+
+impl From<Diagnostic> for Diagnostics {
+    fn from(fault: Diagnostic) -> Self {
+        Self(vec![fault])
+    }
+}
+
+impl IntoIterator for Diagnostics {
+    type Item = Diagnostic;
+    type IntoIter = std::vec::IntoIter<Diagnostic>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.0.into_iter()
+    }
+}
+
+impl<'a> IntoIterator for &'a Diagnostics {
+    type Item = &'a Diagnostic;
+    type IntoIter = std::slice::Iter<'a, Diagnostic>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.0.iter()
     }
 }
 
 impl fmt::Display for Diagnostics {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.iter().try_for_each(|diagnostic| writeln!(f, "{diagnostic}"))
+        for (at, fault) in self.0.iter().enumerate() {
+            if at > 0 {
+                writeln!(f)?;
+            }
+            write!(f, "{fault}")?;
+        }
+        Ok(())
     }
 }
 
 impl std::error::Error for Diagnostics {}
 
-impl From<Diagnostic> for Diagnostics {
-    fn from(diagnostic: Diagnostic) -> Self {
-        Self(vec![diagnostic])
-    }
-}
-
-/// The fault of a TOML source, with the nearest known key when an unknown one was written.
+/// What is wrong in a TOML file, with its place; an unknown key is told with the nearest known one.
+///
+/// `file` is the name shown, `source` the whole text that was parsed.
 pub fn from_toml(file: &str, source: &str, error: &toml::de::Error) -> Diagnostics {
-    toml_fault(file, source, 0, error).into()
+    toml_fault(&Source::new(file, source), 0, error).into()
 }
 
-/// The fault of a piece of TOML that begins at `offset` of `source`.
-pub(crate) fn toml_fault(file: &str, source: &str, offset: usize, error: &toml::de::Error) -> Diagnostic {
-    let message = error.message();
-    let range = error.span().map_or(offset..offset, |span| span.start + offset..span.end + offset);
-    let mut quoted = message.split('`').skip(1).step_by(2);
-    let diagnostic = match (message.starts_with("unknown field"), quoted.next()) {
-        (true, Some(key)) => {
-            let known: Vec<&str> = quoted.collect();
-            let mut values = vec![("key", key)];
-            values.extend(nearest(key, known.iter().copied()).map(|near| ("nearest", near)));
-            Diagnostic::new("unknown_key", file, &values)
-        }
-        _ => Diagnostic::new("toml", file, &[("why", message)]),
+/// The same for a part of a file that begins at byte `offset`.
+pub(crate) fn toml_fault(source: &Source, offset: usize, error: &toml::de::Error) -> Diagnostic {
+    let said = error.message();
+    let place = |fault: Diagnostic| match error.span() {
+        Some(span) => fault.at(source, span.start + offset..span.end + offset),
+        None => fault.in_file(&source.file),
     };
-    diagnostic.at(source, range)
+    if let Some(key) = said.strip_prefix("unknown field `").and_then(|rest| rest.split('`').next()) {
+        let expected: Vec<&str> = said.split('`').skip(3).step_by(2).collect();
+        return place(match messages::nearest(key, expected.iter().copied()) {
+            Some(nearest) => Diagnostic::error("unknown-key", &[("key", key), ("nearest", nearest)]),
+            None => Diagnostic::error("unknown-key-list", &[("key", key), ("expected", &expected.join(", "))]),
+        });
+    }
+    if let Some(key) = said.strip_prefix("missing field `").and_then(|rest| rest.split('`').next()) {
+        return place(Diagnostic::error("missing-key", &[("key", key)]));
+    }
+    if said.starts_with("invalid type") || said.starts_with("invalid value") {
+        return place(Diagnostic::error("wrong-type", &[("reason", said)]));
+    }
+    place(Diagnostic::error("toml", &[("reason", said)]))
 }
 
-/// The most alike of the known names, if any is alike at all.
-pub(crate) fn nearest<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
-    let scored = known.into_iter().map(|other| (strsim::jaro_winkler(name, other), other));
-    scored.filter(|(score, _)| *score > 0.7).max_by(|a, b| a.0.total_cmp(&b.0)).map(|(_, other)| other)
-}
-
-#[derive(Deserialize)]
-struct Catalogue {
-    errors: BTreeMap<String, String>,
-    hints: BTreeMap<String, String>,
-}
-
-static CATALOGUE: LazyLock<Catalogue> = LazyLock::new(|| {
-    // Part of this binary: a test reads it, so that it cannot be wrong here.
-    toml::from_str(include_str!("../messages/fr.toml"))
-        .unwrap_or(Catalogue { errors: BTreeMap::new(), hints: BTreeMap::new() })
-});
-
-fn filled(text: &str, values: &[(&str, &str)]) -> String {
-    values.iter().fold(text.to_owned(), |text, (name, value)| text.replace(&format!("{{{name}}}"), value))
-}
-
-fn floor_boundary(source: &str, at: usize) -> usize {
-    (0..=at.min(source.len())).rev().find(|at| source.is_char_boundary(*at)).unwrap_or(0)
+/// The nearest character boundary at or before a byte.
+fn boundary(text: &str, at: usize) -> usize {
+    let mut at = at.min(text.len());
+    while !text.is_char_boundary(at) {
+        at -= 1;
+    }
+    at
 }
 
 #[cfg(test)]
@@ -194,28 +280,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_hint_belongs_to_a_sentence() {
-        assert!(CATALOGUE.errors.len() > 20);
-        for code in CATALOGUE.hints.keys() {
-            assert!(CATALOGUE.errors.contains_key(code), "{code}");
-        }
-    }
-
-    #[test]
     fn a_place_is_told_in_lines_and_characters() {
-        let source = "é\nàb = 1\n";
-        let at = source.find('b').unwrap();
-        let diagnostic = Diagnostic::new("not_utf8", "a.md", &[]).at(source, at..at + 1);
-        assert_eq!((diagnostic.line, diagnostic.column), (2, 2));
-        assert!(diagnostic.to_string().contains("a.md:2:2"), "{diagnostic}");
-    }
-
-    #[test]
-    fn an_unknown_key_is_told_with_the_nearest_one() {
-        let source = "theme = \"aops\"\ntitel = \"x\"\nbase_url = \"https://a\"\n";
-        let error = toml::from_str::<crate::SiteConfig>(source).unwrap_err();
-        let told = from_toml("site.toml", source, &error);
-        assert_eq!((told.0[0].code, told.0[0].line), ("unknown_key", 2));
-        assert_eq!(told.0[0].hint.as_deref(), Some("vouliez-vous « title » ?"));
+        let source = Source::new("a.md", "été\nça va\n");
+        let fault = Diagnostic::error("toml", &[("reason", "x")]).at(&source, 9..11);
+        assert_eq!((fault.line, fault.column, fault.length), (2, 4, 2));
+        let same = Diagnostic::error("toml", &[("reason", "x")]).at_lines(&source, (2, 3), (2, 5));
+        assert_eq!(same, fault);
     }
 }

@@ -1,38 +1,33 @@
-//! The static site generator: a folder of Markdown and a theme in, a folder of files and a manifest out.
+//! The static site generator of AOPS Conseil: files in, files out.
 //!
-//! It knows neither the gateway nor the time of day: what it writes is a function of what it reads, the same
-//! bytes whatever the number of threads. Every fault is told with file, line and column, and all of them at
-//! once.
-//!
-//! ```no_run
-//! use aops_generator::{BuildOptions, SiteConfig, build};
-//!
-//! let config: SiteConfig = toml::from_str("theme = \"aops\"\ntitle = \"Un site\"\nbase_url = \"https://example.org\"")?;
-//! let report = build(&config, &BuildOptions::new("."))?;
-//! println!("{} pages", report.pages);
-//! # Ok::<(), Box<dyn std::error::Error>>(())
-//! ```
-
-pub mod diagnostics;
+//! It reads `content/` and `themes/`, and writes a folder of files with one manifest that tells how to serve
+//! them. It knows nothing of HTTP, of the gateway, or of the time of day. See [`build`], [`check`],
+//! [`new_article`] and [`Watcher`].
 
 mod assets;
 mod build;
 mod check;
 mod config;
 mod content;
+pub mod diagnostics;
+mod digest;
 mod files;
+mod i18n;
 mod locale;
 mod markdown;
+mod messages;
 mod new;
 mod output;
+mod pages;
+mod phases;
+mod site;
 mod templates;
 mod theme;
-mod views;
 mod watch;
 
-pub use build::{BuildOptions, BuildReport, build};
-pub use check::check;
-pub use config::SiteConfig;
+pub use build::{BuildReport, build};
+pub use check::{CheckReport, check};
+pub use config::{BuildOptions, Localized, SiteConfig};
 pub use diagnostics::{Diagnostic, Diagnostics, Severity};
 pub use new::new_article;
 pub use watch::Watcher;

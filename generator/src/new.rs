@@ -1,36 +1,38 @@
-//! A new piece of content, ready to be written in.
+//! `new article`: a Markdown file with its front matter, ready to be written and to be built.
 
 use std::fs::{self, OpenOptions};
-use std::io::Write;
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use jiff::civil::Date;
 
-use crate::content::slug;
-use crate::diagnostics::Diagnostic;
+use crate::diagnostics::{Diagnostic, Diagnostics};
+use crate::markdown::slug::slugify;
+use crate::output::failed;
 
-/// Begins an article: a Markdown file with its front matter, as a draft. Answers its path.
+/// Makes `content/fr/articles/SLUG.md`, a draft of the given day, and returns its path.
 ///
 /// # Errors
-/// When a file of that name exists, or cannot be written.
-pub fn new_article(root: &Path, title: &str, today: Date) -> Result<PathBuf, Diagnostic> {
-    let name = match slug(title) {
-        empty if empty.is_empty() => "article".to_owned(),
-        slug => slug,
-    };
-    let relative = format!("content/fr/articles/{name}.md");
-    let path = root.join(&relative);
-    let unwritable = |error: std::io::Error| match error.kind() {
-        std::io::ErrorKind::AlreadyExists => Diagnostic::new("exists", &relative, &[]),
-        _ => Diagnostic::new("write", &relative, &[("why", &error.to_string())]),
-    };
-    if let Some(folder) = path.parent() {
-        fs::create_dir_all(folder).map_err(unwritable)?;
+/// The title has no letter, the file is already there, or it cannot be written.
+pub fn new_article(root: &Path, title: &str, date: Date) -> Result<PathBuf, Diagnostics> {
+    let slug = slugify(title);
+    if slug.is_empty() {
+        return Err(Diagnostic::error("article-title", &[("title", title)]).into());
     }
-    let title = toml::Value::String(title.to_owned());
-    let source = format!("+++\ntitle = {title}\ndescription = \"\"\ndate = {today}\ndraft = true\n\n[taxonomies]\nthemes = []\n+++\n\n");
-    let mut file = OpenOptions::new().write(true).create_new(true).open(&path).map_err(unwritable)?;
-    file.write_all(source.as_bytes()).map_err(unwritable)?;
+    let relative = format!("content/fr/articles/{slug}.md");
+    let path = root.join(&relative);
+    let folder = path.parent().unwrap_or(root);
+    fs::create_dir_all(folder).map_err(|error| failed(folder, &error))?;
+    let title = toml::Value::String(title.trim().to_owned());
+    let text = format!("+++\ntitle = {title}\ndescription = \"\"\ndate = {date}\ndraft = true\n\n[taxonomies]\nthemes = []\n+++\n\n");
+    let mut file = OpenOptions::new().write(true).create_new(true).open(&path).map_err(|error| {
+        if error.kind() == io::ErrorKind::AlreadyExists || folder.join(&slug).exists() {
+            Diagnostic::error("article-exists", &[("path", &relative)])
+        } else {
+            failed(&path, &error)
+        }
+    })?;
+    file.write_all(text.as_bytes()).map_err(|error| failed(&path, &error))?;
     Ok(path)
 }
 
@@ -39,14 +41,15 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_new_article_is_a_draft_that_reads_back_and_is_never_overwritten() {
+    fn an_article_is_made_once_and_parses() {
         let root = tempfile::tempdir().unwrap();
-        let today = jiff::civil::date(2026, 1, 2);
-        let path = new_article(root.path(), "L’« été » \"2026\"", today).unwrap();
-        assert!(path.ends_with("content/fr/articles/l-ete-2026.md"));
-        let source = fs::read_to_string(&path).unwrap();
-        let head: toml::Table = toml::from_str(source.trim_matches(['+', '\n'])).unwrap();
-        assert_eq!(head["title"].as_str(), Some("L’« été » \"2026\""));
-        assert_eq!(new_article(root.path(), "L’été 2026", today).unwrap_err().code, "exists");
+        let day = jiff::civil::date(2026, 11, 23);
+        let path = new_article(root.path(), "L'âge \"légal\" : où en est-on ?", day).unwrap();
+        assert!(path.ends_with("content/fr/articles/l-age-legal-ou-en-est-on.md"));
+        let source = crate::files::text(root.path(), &path).unwrap();
+        let parsed = crate::content::front_matter::parse(&source).unwrap();
+        assert_eq!((parsed.front.title.as_str(), parsed.front.draft), ("L'âge \"légal\" : où en est-on ?", true));
+        let again = new_article(root.path(), "L’âge légal, où en est-on ?", day).unwrap_err();
+        assert_eq!(again.iter().next().map(|f| f.code.as_str()), Some("article-exists"));
     }
 }

@@ -1,70 +1,95 @@
-//! Telling when something of a site's sources changed.
+//! Tells when files of a site change, in groups: one save of an editor is one change. It rebuilds nothing.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
-use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
+use std::sync::mpsc::{Receiver, channel};
 use std::time::Duration;
 
-use notify::{EventKind, RecommendedWatcher, RecursiveMode, Watcher as _};
+use notify::{Event, EventKind, RecommendedWatcher, RecursiveMode, Watcher as _};
 
-/// Editors write a file in several strokes: changes so close together count as one.
-const SETTLED: Duration = Duration::from_millis(25);
+use crate::diagnostics::{Diagnostic, Diagnostics};
 
-/// Changes of `content/`, `themes/` and `site.toml`, as an endless iterator over the paths of each.
+/// Editors write, rename and touch in quick succession; what comes within this time is one change.
+const QUIET: Duration = Duration::from_millis(30);
+
+/// Changes of `content/`, `themes/` and `site.toml`, as an iterator that waits for the next one.
 #[derive(Debug)]
 pub struct Watcher {
-    // Ends the watch when dropped.
+    events: Receiver<notify::Result<Event>>,
+    roots: Vec<PathBuf>,
+    // Dropping it would end the watch.
     _watcher: RecommendedWatcher,
-    events: Receiver<notify::Result<notify::Event>>,
 }
 
 impl Watcher {
-    /// Watches a root folder.
+    /// Watches the site of a root folder.
     ///
     /// # Errors
-    /// When the system gives no watch.
-    pub fn new(root: &Path) -> notify::Result<Self> {
-        let (sender, events) = mpsc::channel();
-        let mut watcher = notify::recommended_watcher(sender)?;
-        for name in ["content", "themes"] {
-            // A linked folder is watched where it really stands.
-            let folder = root.join(name).canonicalize().unwrap_or_else(|_| root.join(name));
-            watcher.watch(&folder, RecursiveMode::Recursive)?;
+    /// The folders are missing or the system refuses.
+    pub fn new(root: &Path) -> Result<Self, Diagnostics> {
+        let refused = |path: &Path, error: &notify::Error| {
+            let path = path.display().to_string();
+            Diagnostics::from(Diagnostic::error("watch-failed", &[("path", &path), ("reason", &error.to_string())]))
+        };
+        let root = root.canonicalize().map_err(|error| refused(root, &error.into()))?;
+        let (sender, events) = channel();
+        let mut watcher = notify::recommended_watcher(sender).map_err(|error| refused(&root, &error))?;
+        let roots: Vec<PathBuf> = ["content", "themes", "site.toml"].map(|name| root.join(name)).into();
+        for folder in roots.iter().filter(|path| path.is_dir()) {
+            watcher.watch(folder, RecursiveMode::Recursive).map_err(|error| refused(folder, &error))?;
         }
-        watcher.watch(root, RecursiveMode::NonRecursive)?;
-        Ok(Self { _watcher: watcher, events })
+        // A file that editors replace by renaming is followed through its folder.
+        watcher.watch(&root, RecursiveMode::NonRecursive).map_err(|error| refused(&root, &error))?;
+        Ok(Self { events, roots, _watcher: watcher })
     }
 
-    fn next_change(&self) -> Option<Vec<PathBuf>> {
-        let mut changed = Vec::new();
-        loop {
-            let event = if changed.is_empty() {
-                self.events.recv().ok()?
-            } else {
-                match self.events.recv_timeout(SETTLED) {
-                    Ok(event) => event,
-                    Err(RecvTimeoutError::Timeout) => return Some(changed),
-                    Err(RecvTimeoutError::Disconnected) => return None,
-                }
-            };
-            let Ok(event) = event else { continue };
-            if !matches!(event.kind, EventKind::Access(_)) {
-                changed.extend(event.paths.into_iter().filter(|path| is_source(path)));
-            }
+    fn add(&self, changed: &mut BTreeSet<PathBuf>, event: notify::Result<Event>) {
+        let Ok(event) = event else { return };
+        if matches!(event.kind, EventKind::Access(_)) {
+            return;
         }
+        let ours = |path: &PathBuf| self.roots.iter().any(|root| path.starts_with(root)) && !is_backup(path);
+        changed.extend(event.paths.into_iter().filter(ours));
     }
 }
 
 impl Iterator for Watcher {
-    type Item = Vec<PathBuf>;
+    type Item = BTreeSet<PathBuf>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        self.next_change()
+        let mut changed = BTreeSet::new();
+        while changed.is_empty() {
+            let event = self.events.recv().ok()?;
+            self.add(&mut changed, event);
+        }
+        while let Ok(event) = self.events.recv_timeout(QUIET) {
+            self.add(&mut changed, event);
+        }
+        Some(changed)
     }
 }
 
-/// What is built from; not what the build itself writes beside it, nor editors' own files.
-fn is_source(path: &Path) -> bool {
-    let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
-    let own = name.starts_with("public") || name == "data";
-    !own && !name.starts_with('.') && !name.ends_with('~')
+/// What editors leave beside the file while they save.
+fn is_backup(path: &Path) -> bool {
+    let name = path.file_name().map(|name| name.to_string_lossy()).unwrap_or_default();
+    name.starts_with('.') || name.ends_with('~') || name.ends_with(".swp") || name == "4913"
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::*;
+
+    #[test]
+    fn a_save_is_one_change_and_backups_are_none() {
+        let root = tempfile::tempdir().unwrap();
+        fs::create_dir_all(root.path().join("content")).unwrap();
+        let mut watcher = Watcher::new(root.path()).unwrap();
+        fs::write(root.path().join("content/.a.md.swp"), "x").unwrap();
+        fs::write(root.path().join("content/a.md"), "x").unwrap();
+        fs::write(root.path().join("content/a.md"), "y").unwrap();
+        let changed: Vec<_> = watcher.next().unwrap().into_iter().filter_map(|p| p.file_name().map(|n| n.to_owned())).collect();
+        assert_eq!(changed, ["a.md"]);
+    }
 }

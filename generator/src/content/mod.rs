@@ -1,10 +1,10 @@
-//! From files to documents: front matter, addresses, sections, translations. Nothing is rendered here.
+//! The content tree: files parsed into documents, given their addresses, ordered and joined to each other.
+//!
+//! Nothing is rendered here.
 
-mod document;
-mod front_matter;
-mod library;
-mod slug;
+pub(crate) mod front_matter;
+mod documents;
+mod tree;
 
-pub(crate) use self::document::{Document, Kind};
-pub(crate) use self::library::Library;
-pub(crate) use self::slug::slug;
+pub(crate) use documents::{Document, Kind, load};
+pub(crate) use tree::{Classification, Library, Term};

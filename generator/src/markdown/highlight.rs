@@ -1,56 +1,73 @@
-//! Code by class, so that the page's policy may refuse inline styles.
+//! Colours of code by class. Grammars are loaded once, when the first piece of code asks; results are kept.
 
-use std::sync::OnceLock;
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, OnceLock};
 
 use giallo::{HighlightOptions, HtmlRenderer, Registry, RenderOptions, ThemeVariant};
 
-const PREFIX: &str = "hl-";
-const LIGHT: &str = "github-light";
-const DARK: &str = "github-dark";
+const LIGHT: &str = "github-light-high-contrast";
+const DARK: &str = "github-dark-high-contrast";
+const PREFIX: &str = "g-";
 
-/// Grammars are large: they are read when the first piece of code is met, and never otherwise.
-static REGISTRY: OnceLock<Option<Registry>> = OnceLock::new();
+/// By language and code: the HTML.
+#[derive(Debug, Default)]
+pub(crate) struct Highlighter {
+    done: Mutex<HashMap<(String, String), Option<Arc<str>>>>,
+}
 
-/// Code as HTML, highlighted when the language is known.
-pub(super) fn highlighted(code: &str, language: &str) -> String {
-    let plain = || format!("<pre><code>{}</code></pre>\n", escape(code));
-    if language.is_empty() {
-        return plain();
-    }
-    let Some(registry) = registry().filter(|registry| registry.contains_grammar(language)) else {
-        return plain();
-    };
-    let options = HighlightOptions::new(language, ThemeVariant::Dual { light: LIGHT, dark: DARK });
-    match registry.highlight(code, &options) {
-        Ok(tokens) => {
-            let renderer = HtmlRenderer { css_class_prefix: Some(PREFIX.into()), ..HtmlRenderer::default() };
-            renderer.render(&tokens, &RenderOptions::default()) + "\n"
+impl Highlighter {
+    /// The HTML of a piece of code, `None` when the language is unknown.
+    pub(crate) fn html(&self, language: &str, code: &str) -> Option<Arc<str>> {
+        let key = (language.to_owned(), code.to_owned());
+        if let Ok(done) = self.done.lock()
+            && let Some(html) = done.get(&key)
+        {
+            return html.clone();
         }
-        Err(_) => plain(),
+        let html = highlight(language, code).map(Arc::from);
+        if let Ok(mut done) = self.done.lock() {
+            done.insert(key, html.clone());
+        }
+        html
     }
 }
 
-/// The style sheet of the classes.
-pub(crate) fn stylesheet() -> Option<String> {
+/// The rules for the classes, light and dark, in a layer of their own.
+pub(crate) fn styles() -> String {
+    let Some((light, dark)) = registry().and_then(|r| r.generate_dual_css(LIGHT, DARK, PREFIX).ok()) else {
+        return String::new();
+    };
+    // The theme paints the block itself; only the words are coloured here.
+    let words = |css: &str| {
+        css.lines().filter(|line| line.starts_with('.') && line.ends_with('}')).collect::<Vec<_>>().join("\n")
+    };
+    format!(
+        "@layer code {{\n{}\n@media (prefers-color-scheme: dark) {{\n{}\n}}\n}}\n",
+        words(&light),
+        words(&dark)
+    )
+}
+
+fn highlight(language: &str, code: &str) -> Option<String> {
     let registry = registry()?;
-    let (light, dark) = registry.generate_dual_css(LIGHT, DARK, PREFIX).ok()?;
-    Some(format!("{light}\n@media (prefers-color-scheme: dark) {{\n{dark}\n}}\n"))
+    if !registry.contains_grammar(language) {
+        return None;
+    }
+    let options = HighlightOptions::new(language, ThemeVariant::Dual { light: LIGHT, dark: DARK });
+    let highlighted = registry.highlight(code, &options).ok()?;
+    let renderer = HtmlRenderer { css_class_prefix: Some(PREFIX.to_owned()), ..HtmlRenderer::default() };
+    Some(renderer.render(&highlighted, &RenderOptions::default()))
 }
 
 fn registry() -> Option<&'static Registry> {
-    let loaded = REGISTRY.get_or_init(|| {
-        let mut registry = Registry::builtin().ok()?;
-        registry.link_grammars();
-        Some(registry)
-    });
-    loaded.as_ref()
-}
-
-fn escape(text: &str) -> String {
-    let mut html = String::with_capacity(text.len() + 16);
-    // Writing into a string cannot fail.
-    let _ = pulldown_cmark_escape::escape_html_body_text(&mut html, text);
-    html
+    static REGISTRY: OnceLock<Option<Registry>> = OnceLock::new();
+    REGISTRY
+        .get_or_init(|| {
+            let mut registry = Registry::builtin().ok()?;
+            registry.link_grammars();
+            Some(registry)
+        })
+        .as_ref()
 }
 
 #[cfg(test)]
@@ -58,24 +75,16 @@ mod tests {
     use super::*;
 
     #[test]
-    fn known_languages_get_classes_and_no_inline_style() {
-        for (language, code) in [
-            ("rust", "fn main() {}"),
-            ("python", "x = 1"),
-            ("r", "x <- 1"),
-            ("sql", "select 1"),
-            ("toml", "a = 1"),
-            ("json", "{\"a\": 1}"),
-            ("bash", "ls -l"),
-        ] {
-            let html = highlighted(code, language);
-            assert!(html.contains("class=\"") && html.contains(PREFIX) && !html.contains("style="), "{html}");
-        }
-        assert!(stylesheet().unwrap().contains(PREFIX));
+    fn code_is_coloured_by_class_and_never_by_inline_style() {
+        let html = Highlighter::default().html("rust", "fn main() { let x = \"<a>\"; }").unwrap();
+        assert!(html.contains("class=\"g-"), "{html}");
+        assert!(!html.contains("style="), "{html}");
+        assert!(html.contains("&lt;a"), "{html}");
+        assert!(styles().contains(".g-l-"), "{}", styles());
     }
 
     #[test]
-    fn unknown_languages_stay_plain_and_escaped() {
-        assert_eq!(highlighted("<a>", "nulle"), "<pre><code>&lt;a&gt;</code></pre>\n");
+    fn an_unknown_language_is_left_plain() {
+        assert!(Highlighter::default().html("klingon", "x").is_none());
     }
 }

@@ -1,10 +1,29 @@
-//! From Markdown to HTML: CommonMark by pulldown-cmark, with our links, headings, shortcodes and typography.
+//! Markdown to HTML: CommonMark with the extensions of the house, headings with anchors, checked links,
+//! typography, coloured code, shortcodes. It knows the library to resolve links, and nothing of output.
 
-mod highlight;
+mod data;
+pub(crate) mod highlight;
+pub(crate) mod links;
 mod render;
-mod shortcodes;
-mod typography;
+pub(crate) mod shortcodes;
+pub(crate) mod slug;
+mod toc;
+pub(crate) mod typography;
+mod writer;
 
-pub(crate) use self::highlight::stylesheet;
-pub(crate) use self::render::{Rendered, Renderer};
-pub(crate) use self::typography::typeset;
+use pulldown_cmark::Options;
+
+pub(crate) use render::{Environment, Rendered, inline, render};
+
+pub(crate) use writer::escape;
+
+/// The Markdown that authors write.
+fn options() -> Options {
+    Options::ENABLE_TABLES
+        | Options::ENABLE_FOOTNOTES
+        | Options::ENABLE_STRIKETHROUGH
+        | Options::ENABLE_TASKLISTS
+        | Options::ENABLE_HEADING_ATTRIBUTES
+        | Options::ENABLE_GFM
+        | Options::ENABLE_DEFINITION_LIST
+}

@@ -1,344 +1,294 @@
-//! Finding shortcodes in Markdown: `{{ name(key="value") }}`, and `{% name(…) %}` … `{% end %}` around a body.
+//! Finds the calls `{{ name(arg="x", n=3) }}` and `{% name() %} … {% end %}` in Markdown, outside of code.
 //!
-//! Each is replaced by a mark that Markdown lets through; [`super::render`] sets the result where the mark
-//! comes out, so that headings inside bodies are met in their order.
+//! It reads calls and their typed arguments; it renders nothing.
 
 use std::ops::Range;
 
-use tera::Value;
+use pulldown_cmark::{Event, Parser, Tag, TagEnd};
+use serde_json::Value;
 
-use crate::diagnostics::Diagnostic;
+use crate::diagnostics::{Diagnostic, Source};
+use crate::messages;
 
-/// Begins a mark; private use, so that no text holds it.
-pub(super) const MARK_START: char = '\u{e000}';
-/// Ends a mark.
-pub(super) const MARK_END: char = '\u{e001}';
-
-/// A shortcode as written.
-#[derive(Debug)]
-pub(super) struct Shortcode<'a> {
-    pub(super) name: &'a str,
-    pub(super) arguments: Vec<(&'a str, Value)>,
-    /// The Markdown between the two tags, and where it begins in the text.
-    pub(super) body: Option<(&'a str, usize)>,
-    /// Where it stands in the text.
-    pub(super) range: Range<usize>,
+/// A call; ranges are bytes of the source file.
+#[derive(Debug, PartialEq)]
+pub(crate) struct Call {
+    pub(crate) name: String,
+    pub(crate) name_at: Range<usize>,
+    pub(crate) arguments: Vec<Argument>,
+    pub(crate) body: Option<Range<usize>>,
+    pub(crate) whole: Range<usize>,
 }
 
-/// A text whose shortcodes have been replaced by marks.
-#[derive(Debug)]
-pub(super) struct Marked<'a> {
-    pub(super) text: String,
-    pub(super) shortcodes: Vec<Shortcode<'a>>,
-    /// From offsets of `text` to those of the original: where each copied piece begins.
-    pieces: Vec<(usize, usize)>,
+/// `name=value`.
+#[derive(Debug, PartialEq)]
+pub(crate) struct Argument {
+    pub(crate) name: String,
+    pub(crate) value: Value,
+    pub(crate) at: Range<usize>,
 }
 
-impl Marked<'_> {
-    /// Where something of the marked text stands in the original one.
-    pub(super) fn original(&self, offset: usize) -> usize {
-        let piece = self.pieces.partition_point(|(marked, _)| *marked <= offset).saturating_sub(1);
-        self.pieces.get(piece).map_or(offset, |(marked, original)| original + offset.saturating_sub(*marked))
+/// The outermost calls in a range of a file, in order; what is wrong with the others is added to `faults`.
+pub(crate) fn find(source: &Source, range: Range<usize>, faults: &mut Vec<Diagnostic>) -> Vec<Call> {
+    let text = &source.text[range.clone()];
+    if !text.contains("{{") && !text.contains("{%") {
+        return Vec::new();
     }
-}
-
-/// A fault of a shortcode: code, the words in question, place.
-pub(super) type Fault = (&'static str, String, Range<usize>);
-
-/// Replaces every shortcode outside code.
-pub(super) fn mark<'a>(text: &'a str, faults: &mut Vec<Fault>) -> Marked<'a> {
-    let mut marked = Marked { text: String::with_capacity(text.len()), shortcodes: Vec::new(), pieces: vec![(0, 0)] };
-    let mut copied = 0;
-    let mut cursor = Cursor::new(text);
-    while let Some(tag) = cursor.next_tag() {
-        if tag.kind == TagKind::Close {
-            // An end without a beginning is text, as Markdown treats what it does not know.
+    let code = code_ranges(text);
+    let mut calls = Vec::new();
+    let mut open: Vec<Call> = Vec::new();
+    let mut at = 0;
+    while let Some(start) = next_mark(text, at, &code) {
+        let mut cursor = Cursor { text, at: start + 2 };
+        let block = text[start..].starts_with("{%");
+        let name_start = { cursor.blank(); cursor.at };
+        let name = cursor.word().to_owned();
+        let name_end = cursor.at;
+        cursor.blank();
+        let shift = |r: Range<usize>| r.start + range.start..r.end + range.start;
+        if block && name == "end" && cursor.eat("%}") {
+            at = cursor.at;
+            match open.pop() {
+                Some(mut call) => {
+                    if let Some(body) = &mut call.body {
+                        body.end = start + range.start;
+                    }
+                    call.whole.end = at + range.start;
+                    if open.is_empty() {
+                        calls.push(call);
+                    }
+                }
+                None => faults.push(Diagnostic::error("shortcode-end-alone", &[]).at(source, shift(start..at))),
+            }
             continue;
         }
-        let (name, arguments) = match call(tag.inside) {
-            Ok(parsed) => parsed,
-            Err((code, words)) => {
-                faults.push((code, words, tag.range.clone()));
+        if name.is_empty() || !cursor.eat("(") {
+            at = start + 2;
+            continue;
+        }
+        let arguments = match arguments(&mut cursor, range.start) {
+            Ok(arguments) => arguments,
+            Err(reason) => {
+                let place = shift(cursor.at.min(text.len())..cursor.at + 1);
+                faults.push(badly_written(reason).at(source, place));
+                at = cursor.at.max(start + 2);
                 continue;
             }
         };
-        let mut range = tag.range.clone();
-        let mut body = None;
-        if tag.kind == TagKind::Open {
-            let Some(close) = cursor.matching_close() else {
-                faults.push(("shortcode_open", String::new(), tag.range.clone()));
-                break;
-            };
-            body = Some((&text[tag.range.end..close.start], tag.range.end));
-            range.end = close.end;
+        cursor.blank();
+        if !cursor.eat(if block { "%}" } else { "}}" }) {
+            let reason = if block { "expected-block-end" } else { "expected-inline-end" };
+            let place = shift(cursor.at..cursor.at + 1);
+            faults.push(badly_written(reason).at(source, place));
+            at = cursor.at.max(start + 2);
+            continue;
         }
-        let alone = body.is_some() && text[..range.start].rsplit('\n').next().is_none_or(|line| line.trim().is_empty());
-        marked.text.push_str(&text[copied..range.start]);
-        let index = marked.shortcodes.len();
-        let mark = format!("{MARK_START}{index}{MARK_END}");
-        marked.text.push_str(&if alone { format!("\n\n{mark}\n\n") } else { mark });
-        copied = range.end;
-        marked.pieces.push((marked.text.len(), copied));
-        marked.shortcodes.push(Shortcode { name, arguments, body, range });
+        at = cursor.at;
+        let call = Call {
+            name,
+            name_at: shift(name_start..name_end),
+            arguments,
+            body: block.then(|| shift(at..at)),
+            whole: shift(start..at),
+        };
+        if block {
+            open.push(call);
+        } else if open.is_empty() {
+            calls.push(call);
+        }
     }
-    marked.text.push_str(&text[copied..]);
-    marked
+    for call in open {
+        let fault = Diagnostic::error("shortcode-open", &[("name", &call.name)]);
+        faults.push(fault.at(source, call.name_at));
+    }
+    calls
 }
 
-#[derive(Debug, PartialEq, Eq, Clone, Copy)]
-enum TagKind {
-    /// `{{ name(…) }}`
-    Inline,
-    /// `{% name(…) %}`
-    Open,
-    /// `{% end %}`
-    Close,
+/// The fault of a call; `reason` is a code of the catalogue.
+fn badly_written(reason: &str) -> Diagnostic {
+    Diagnostic::error("shortcode-syntax", &[("reason", &messages::message(reason, &[]))])
 }
 
-#[derive(Debug)]
-struct Tag<'a> {
-    kind: TagKind,
-    inside: &'a str,
-    range: Range<usize>,
+/// The next `{{` or `{%` that does not stand in code.
+fn next_mark(text: &str, from: usize, code: &[Range<usize>]) -> Option<usize> {
+    let mut at = from;
+    loop {
+        let start = at + text.get(at..)?.find('{')?;
+        let inside = code.partition_point(|range| range.end <= start);
+        if let Some(range) = code.get(inside).filter(|range| range.contains(&start)) {
+            at = range.end;
+            continue;
+        }
+        if matches!(text.as_bytes().get(start + 1), Some(b'{' | b'%')) {
+            return Some(start);
+        }
+        at = start + 1;
+    }
 }
 
-/// Walks over a text, past fenced and inline code.
+/// Where code stands, in order.
+fn code_ranges(text: &str) -> Vec<Range<usize>> {
+    let mut ranges = Vec::new();
+    for (event, range) in Parser::new_ext(text, super::options()).into_offset_iter() {
+        match event {
+            Event::Code(_) | Event::Start(Tag::CodeBlock(_)) => ranges.push(range),
+            Event::End(TagEnd::CodeBlock) => {}
+            _ => {}
+        }
+    }
+    ranges
+}
+
+/// The arguments up to and with `)`.
+fn arguments(cursor: &mut Cursor<'_>, base: usize) -> Result<Vec<Argument>, &'static str> {
+    let mut arguments = Vec::new();
+    loop {
+        cursor.blank();
+        if cursor.eat(")") {
+            return Ok(arguments);
+        }
+        let start = cursor.at;
+        let name = cursor.word().to_owned();
+        if name.is_empty() {
+            return Err("expected-argument");
+        }
+        cursor.blank();
+        if !cursor.eat("=") {
+            return Err("expected-equals");
+        }
+        cursor.blank();
+        let value = value(cursor, 0)?;
+        arguments.push(Argument { name, value, at: start + base..cursor.at + base });
+        cursor.blank();
+        if !cursor.eat(",") && cursor.peek() != Some(')') {
+            return Err("expected-comma");
+        }
+    }
+}
+
+fn value(cursor: &mut Cursor<'_>, depth: usize) -> Result<Value, &'static str> {
+    match cursor.peek() {
+        Some(quote @ ('"' | '\'')) => string(cursor, quote).map(Value::String),
+        Some('[') if depth < 4 => {
+            cursor.eat("[");
+            let mut list = Vec::new();
+            loop {
+                cursor.blank();
+                if cursor.eat("]") {
+                    return Ok(Value::Array(list));
+                }
+                list.push(value(cursor, depth + 1)?);
+                cursor.blank();
+                if !cursor.eat(",") && cursor.peek() != Some(']') {
+                    return Err("expected-list-comma");
+                }
+            }
+        }
+        _ => {
+            let start = cursor.at;
+            while cursor.peek().is_some_and(|c| c.is_alphanumeric() || "+-._".contains(c)) {
+                cursor.at += cursor.peek().map_or(1, char::len_utf8);
+            }
+            let written = &cursor.text[start..cursor.at];
+            let number = |text: &str| text.parse::<i64>().map(Value::from).or_else(|_| text.parse::<f64>().map(Value::from));
+            match written {
+                "true" => Ok(Value::Bool(true)),
+                "false" => Ok(Value::Bool(false)),
+                text => number(text).ok().filter(|_| !text.is_empty()).ok_or("expected-value"),
+            }
+        }
+    }
+}
+
+fn string(cursor: &mut Cursor<'_>, quote: char) -> Result<String, &'static str> {
+    let mut written = String::new();
+    let mut characters = cursor.text[cursor.at + 1..].char_indices();
+    while let Some((at, character)) = characters.next() {
+        match character {
+            '\\' => match characters.next() {
+                Some((_, escaped)) => written.push(escaped),
+                None => break,
+            },
+            c if c == quote => {
+                cursor.at += 1 + at + 1;
+                return Ok(written);
+            }
+            c => written.push(c),
+        }
+    }
+    Err("quote-open")
+}
+
 struct Cursor<'a> {
     text: &'a str,
     at: usize,
-    fence: Option<(u8, usize)>,
 }
 
-impl<'a> Cursor<'a> {
-    fn new(text: &'a str) -> Self {
-        Self { text, at: 0, fence: None }
+impl Cursor<'_> {
+    fn peek(&self) -> Option<char> {
+        self.text.get(self.at..)?.chars().next()
     }
 
-    fn next_tag(&mut self) -> Option<Tag<'a>> {
-        let bytes = self.text.as_bytes();
-        while self.at < bytes.len() {
-            if self.at == 0 || bytes[self.at - 1] == b'\n' {
-                if let Some(end) = self.fence_line() {
-                    self.at = end;
-                    continue;
-                }
-                if self.fence.is_some() {
-                    self.at = self.line_end();
-                    continue;
-                }
-            }
-            match bytes[self.at] {
-                b'`' => self.at = self.past_inline_code(),
-                b'{' => match self.tag_here() {
-                    Some(tag) => {
-                        self.at = tag.range.end;
-                        return Some(tag);
-                    }
-                    None => self.at += 1,
-                },
-                _ => self.at += 1,
-            }
+    fn eat(&mut self, wanted: &str) -> bool {
+        let found = self.text.get(self.at..).is_some_and(|rest| rest.starts_with(wanted));
+        if found {
+            self.at += wanted.len();
         }
-        None
+        found
     }
 
-    /// The end tag of the block just opened, past blocks inside it.
-    fn matching_close(&mut self) -> Option<Range<usize>> {
-        let mut depth = 1;
-        while let Some(tag) = self.next_tag() {
-            match tag.kind {
-                TagKind::Open => depth += 1,
-                TagKind::Close => depth -= 1,
-                TagKind::Inline => {}
-            }
-            if depth == 0 {
-                return Some(tag.range);
-            }
-        }
-        None
-    }
-
-    fn tag_here(&self) -> Option<Tag<'a>> {
-        let rest = &self.text[self.at..];
-        let (close, inline) = match rest.as_bytes().get(1)? {
-            b'{' => ("}}", true),
-            b'%' => ("%}", false),
-            _ => return None,
-        };
-        let length = find_outside_quotes(&rest[2..], close)?;
-        let inside = rest[2..2 + length].trim();
-        let kind = match (inline, inside) {
-            (false, "end") => TagKind::Close,
-            (false, _) => TagKind::Open,
-            (true, _) => TagKind::Inline,
-        };
-        let named = inside.starts_with(|c: char| c.is_ascii_alphabetic());
-        (named && (kind == TagKind::Close || inside.contains('(')))
-            .then(|| Tag { kind, inside, range: self.at..self.at + length + 4 })
-    }
-
-    /// When a fence begins or ends on this line: the line's end.
-    fn fence_line(&mut self) -> Option<usize> {
-        let end = self.line_end();
-        let line = self.text[self.at..end].trim_end();
-        let content = line.trim_start_matches(' ');
-        let mark = *content.as_bytes().first()?;
-        if !matches!(mark, b'`' | b'~') || line.len() - content.len() > 3 {
-            return None;
-        }
-        let length = content.bytes().take_while(|b| *b == mark).count();
-        match self.fence {
-            None if length >= 3 && !(mark == b'`' && content[length..].contains('`')) => {
-                self.fence = Some((mark, length));
-            }
-            Some((open, at_least)) if open == mark && length >= at_least && content.len() == length => {
-                self.fence = None;
-            }
-            _ => return None,
-        }
-        Some(end)
-    }
-
-    fn past_inline_code(&self) -> usize {
-        let rest = &self.text[self.at..];
-        let length = rest.bytes().take_while(|b| *b == b'`').count();
-        let mut at = length;
-        // A span of code never crosses an empty line.
-        let limit = rest.find("\n\n").unwrap_or(rest.len());
-        while at < limit {
-            match rest[at..limit].find('`') {
-                None => break,
-                Some(found) => {
-                    let run = rest[at + found..].bytes().take_while(|b| *b == b'`').count();
-                    at += found + run;
-                    if run == length {
-                        return self.at + at;
-                    }
-                }
-            }
-        }
-        self.at + length
-    }
-
-    fn line_end(&self) -> usize {
-        self.text[self.at..].find('\n').map_or(self.text.len(), |end| self.at + end + 1)
-    }
-}
-
-/// Where `close` stands in a tag, past what is quoted.
-fn find_outside_quotes(text: &str, close: &str) -> Option<usize> {
-    let mut quote = None;
-    for (at, c) in text.char_indices() {
-        match quote {
-            Some(open) if c == open => quote = None,
-            Some(_) => {}
-            None if c == '"' || c == '\'' => quote = Some(c),
-            None if text[at..].starts_with(close) => return Some(at),
-            // A tag may span lines, but not an empty one: what never closes is text.
-            None if text[at..].starts_with("\n\n") => return None,
-            None => {}
+    fn blank(&mut self) {
+        while self.peek().is_some_and(char::is_whitespace) {
+            self.at += self.peek().map_or(1, char::len_utf8);
         }
     }
-    None
-}
 
-/// `name(key="text", n=3, x=1.5, on=true)`.
-fn call(inside: &str) -> Result<(&str, Vec<(&str, Value)>), (&'static str, String)> {
-    let wrong = |code, words: &str| (code, words.to_owned());
-    let (name, rest) = inside.split_once('(').ok_or_else(|| wrong("shortcode_name", inside))?;
-    let name = name.trim();
-    if !is_name(name) {
-        return Err(wrong("shortcode_name", name));
-    }
-    let mut rest = rest.trim_end().strip_suffix(')').ok_or_else(|| wrong("shortcode_parenthesis", inside))?.trim();
-    let mut arguments: Vec<(&str, Value)> = Vec::new();
-    while !rest.is_empty() {
-        let (key, after) = rest.split_once('=').ok_or_else(|| wrong("shortcode_pair", rest))?;
-        let key = key.trim();
-        if !is_name(key) || arguments.iter().any(|(other, _)| *other == key) {
-            return Err(wrong("shortcode_argument", key));
+    fn word(&mut self) -> &str {
+        let start = self.at;
+        while self.peek().is_some_and(|c| c.is_ascii_alphanumeric() || c == '_') {
+            self.at += 1;
         }
-        let (value, after) = value(after.trim_start()).ok_or_else(|| wrong("shortcode_value", key))?;
-        arguments.push((key, value));
-        rest = after.trim_start();
-        match rest.strip_prefix(',') {
-            Some(more) => rest = more.trim_start(),
-            None if rest.is_empty() => {}
-            None => return Err(wrong("shortcode_comma", rest)),
-        }
+        &self.text[start..self.at]
     }
-    Ok((name, arguments))
-}
-
-fn value(text: &str) -> Option<(Value, &str)> {
-    if let Some(quote) = text.chars().next().filter(|c| matches!(c, '"' | '\'')) {
-        let (inside, rest) = text[1..].split_once(quote)?;
-        return Some((inside.into(), rest));
-    }
-    let end = text.find([',', ' ', '\n']).unwrap_or(text.len());
-    let (word, rest) = text.split_at(end);
-    let value = match word {
-        "true" => true.into(),
-        "false" => false.into(),
-        _ => match word.parse::<i64>() {
-            Ok(whole) => whole.into(),
-            Err(_) => word.parse::<f64>().ok().filter(|number| number.is_finite())?.into(),
-        },
-    };
-    Some((value, rest))
-}
-
-fn is_name(name: &str) -> bool {
-    name.starts_with(|c: char| c.is_ascii_alphabetic())
-        && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')
-}
-
-/// The fault as it is told to whoever writes the page.
-pub(super) fn told(fault: &Fault, file: &str) -> Diagnostic {
-    Diagnostic::new(fault.0, file, &[("words", &fault.1)])
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn names(text: &str) -> Vec<String> {
+    fn found(text: &str) -> (Vec<Call>, Vec<String>) {
         let mut faults = Vec::new();
-        let marked = mark(text, &mut faults);
-        assert!(faults.is_empty(), "{faults:?}");
-        marked.shortcodes.iter().map(|shortcode| shortcode.name.to_owned()).collect()
+        let calls = find(&Source::new("a.md", text), 0..text.len(), &mut faults);
+        (calls, faults.into_iter().map(|f| f.code).collect())
     }
 
     #[test]
-    fn shortcodes_are_found_outside_code_only() {
-        assert_eq!(names("{{ a() }} et {{ b(x=1, y=\"}}\") }}"), ["a", "b"]);
-        assert_eq!(names("`{{ a() }}` ``{{ b() }} ` `` {{ c() }}"), ["c"]);
-        assert_eq!(names("```\n{{ a() }}\n```\n{{ b() }}\n~~~~\n{{ c() }}\n~~~\n{{ d() }}\n"), ["b"]);
-        assert_eq!(names("{% a() %}\n{% b() %}x{% end %}\n{% end %}\n{{ c() }}"), ["a", "c"]);
-        assert!(names("{{ pas un raccourci }} {a} {% end %}").is_empty());
+    fn arguments_are_typed() {
+        let (calls, faults) = found(r#"x {{ a(t="un \"deux\"", n=3, f=-1.5, b=true, l=["x", 2]) }} y"#);
+        assert!(faults.is_empty());
+        let values: Vec<_> = calls[0].arguments.iter().map(|a| a.value.clone()).collect();
+        assert_eq!(Value::Array(values), serde_json::json!(["un \"deux\"", 3, -1.5, true, ["x", 2]]));
     }
 
     #[test]
-    fn offsets_lead_back_to_the_original() {
-        let text = "avant {{ a() }} après";
-        let marked = mark(text, &mut Vec::new());
-        let at = marked.text.find("après").unwrap();
-        assert_eq!(&text[marked.original(at)..], "après");
+    fn bodies_nest_and_code_is_left_alone() {
+        let text = "`{{ no() }}`\n\n{% a() %}\nx {% b() %}y{% end %}\n{% end %}\n\n```\n{% no() %}\n```\n";
+        let (calls, faults) = found(text);
+        assert_eq!((calls.len(), faults.len()), (1, 0));
+        assert_eq!(&text[calls[0].body.clone().unwrap()], "\nx {% b() %}y{% end %}\n");
     }
 
     #[test]
-    fn what_is_badly_written_is_told_with_its_place() {
+    fn what_is_badly_written_is_told() {
         for (text, code) in [
-            ("{{ a(x=) }}", "shortcode_value"),
-            ("{{ a(x=\"1\" y=2) }}", "shortcode_comma"),
-            ("{{ a(1) }}", "shortcode_pair"),
-            ("{{ a(x=1, x=2) }}", "shortcode_argument"),
-            ("{{ a(x=1 }}", "shortcode_parenthesis"),
-            ("{% a() %} sans fin", "shortcode_open"),
+            ("{{ a(n=) }}", "shortcode-syntax"),
+            ("{{ a(n=3 }}", "shortcode-syntax"),
+            ("{{ a(t=\"x) }}", "shortcode-syntax"),
+            ("{% a() %} x", "shortcode-open"),
+            ("x {% end %}", "shortcode-end-alone"),
         ] {
-            let mut faults = Vec::new();
-            mark(text, &mut faults);
-            assert_eq!(faults.first().map(|fault| fault.0), Some(code), "{text}");
+            assert_eq!(found(text).1, [code], "{text}");
         }
+        assert_eq!(found("{{ page.title }} {% if x %}"), (Vec::new(), Vec::new()));
     }
 }

@@ -1,112 +1,126 @@
-//! Compressed forms, made at the highest level once and kept by content.
+//! Compressed forms of text files, kept by content so that each is made once. It chooses; codecs compress.
 
+use std::collections::BTreeMap;
 use std::fs;
-use std::io::Write;
-use std::path::PathBuf;
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
 
-use aops_manifest::Coding;
-use flate2::Compression;
-use flate2::write::GzEncoder;
+use aops_manifest::{Coding, Variant};
+use flate2::{Compression, write::GzEncoder};
 
-/// Smaller files gain nothing: they travel in one packet anyway.
-const WORTHWHILE: usize = 256;
+use super::{etag, write};
+use crate::diagnostics::Diagnostic;
+use crate::digest::{hex, sha256};
 
-/// Where compressed forms are kept between builds; a form that cannot be kept is made again next time.
+/// Below this, headers cost more than compression saves.
+const SMALLEST: usize = 256;
+
+/// Compresses, and remembers under a folder outside of the site.
 #[derive(Debug)]
-pub(crate) struct VariantCache {
-    folder: PathBuf,
+pub(crate) struct Compressor {
+    cache: PathBuf,
 }
 
-impl VariantCache {
-    /// A cache in a folder of its own, made when first needed.
-    pub(crate) fn new(folder: PathBuf) -> Self {
-        Self { folder }
+impl Compressor {
+    /// A compressor with its cache; a cache that cannot be written only costs time.
+    pub(crate) fn new(cache: PathBuf) -> Self {
+        let _ = fs::create_dir_all(&cache);
+        Self { cache }
     }
 
-    /// The forms that are smaller than the file itself.
-    pub(crate) fn variants(&self, digest: &str, bytes: &[u8]) -> Vec<(Coding, Vec<u8>)> {
-        if bytes.len() < WORTHWHILE {
-            return Vec::new();
+    /// Writes the forms of a file that are smaller than the file.
+    pub(crate) fn variants(
+        &self,
+        folder: &Path,
+        file: &str,
+        content_type: &str,
+        bytes: &[u8],
+        digest: &[u8; 32],
+    ) -> Result<BTreeMap<Coding, Variant>, Diagnostic> {
+        let mut variants = BTreeMap::new();
+        if bytes.len() < SMALLEST || !is_text(content_type) {
+            return Ok(variants);
         }
-        let made = [Coding::Br, Coding::Zstd, Coding::Gzip].into_iter().filter_map(|coding| {
-            let form = self.kept(digest, coding).or_else(|| {
-                let form = compressed(bytes, coding)?;
-                self.keep(digest, coding, &form);
-                Some(form)
-            })?;
-            (form.len() < bytes.len()).then_some((coding, form))
-        });
-        made.collect()
+        for (coding, extension) in [(Coding::Br, "br"), (Coding::Zstd, "zst"), (Coding::Gzip, "gz")] {
+            let Some(compressed) = self.form(coding, bytes, digest) else { continue };
+            if compressed.len() >= bytes.len() {
+                continue;
+            }
+            let file = format!("{file}.{extension}");
+            write(folder, &file, &compressed)?;
+            let etag = etag(&sha256(&compressed));
+            variants.insert(coding, Variant { file, length: compressed.len() as u64, etag });
+        }
+        Ok(variants)
     }
 
-    fn path(&self, digest: &str, coding: Coding) -> PathBuf {
-        self.folder.join(&digest[..2]).join(format!("{digest}.{}", extension(coding)))
-    }
-
-    fn kept(&self, digest: &str, coding: Coding) -> Option<Vec<u8>> {
-        fs::read(self.path(digest, coding)).ok()
-    }
-
-    fn keep(&self, digest: &str, coding: Coding, form: &[u8]) {
-        let path = self.path(digest, coding);
-        let beside = path.with_extension(format!("{}.{}", extension(coding), std::process::id()));
-        // Only speed is lost when this fails; what stands there is always whole, since it is renamed into place.
-        let kept = path.parent().map_or(Ok(()), fs::create_dir_all).and_then(|()| fs::write(&beside, form));
+    fn form(&self, coding: Coding, bytes: &[u8], digest: &[u8; 32]) -> Option<Vec<u8>> {
+        let name = hex(&digest[..20]);
+        let path = self.cache.join(&name[..2]).join(format!("{}.{}", &name[2..], coding.token()));
+        if let Ok(known) = fs::read(&path) {
+            return Some(known);
+        }
+        let compressed = compress(coding, bytes).ok()?;
+        // Beside first, then renamed: a build that is killed leaves no half of a form behind.
+        let beside = path.with_extension(format!("{}.{}", coding.token(), std::process::id()));
+        let kept = path.parent().map_or(Ok(()), fs::create_dir_all).and_then(|()| fs::write(&beside, &compressed));
         if kept.and_then(|()| fs::rename(&beside, &path)).is_err() {
             let _ = fs::remove_file(&beside);
         }
+        Some(compressed)
     }
 }
 
-/// The ending of a compressed file's name.
-pub(super) fn extension(coding: Coding) -> &'static str {
-    match coding {
-        Coding::Br => "br",
-        Coding::Zstd => "zst",
-        Coding::Gzip => "gz",
-    }
-}
-
-fn compressed(bytes: &[u8], coding: Coding) -> Option<Vec<u8>> {
-    let mut form = Vec::with_capacity(bytes.len() / 3);
+fn compress(coding: Coding, bytes: &[u8]) -> io::Result<Vec<u8>> {
     match coding {
         Coding::Br => {
-            let parameters = brotli::enc::BrotliEncoderParams { quality: 11, lgwin: 22, ..Default::default() };
-            brotli::BrotliCompress(&mut &bytes[..], &mut form, &parameters).ok()?;
+            let mut out = Vec::new();
+            let parameters = brotli::enc::BrotliEncoderParams { quality: 11, ..Default::default() };
+            brotli::BrotliCompress(&mut &bytes[..], &mut out, &parameters)?;
+            Ok(out)
         }
-        Coding::Zstd => form = zstd::bulk::compress(bytes, 19).ok()?,
+        Coding::Zstd => zstd::bulk::compress(bytes, 19),
         Coding::Gzip => {
-            let mut encoder = GzEncoder::new(&mut form, Compression::best());
-            encoder.write_all(bytes).ok()?;
-            encoder.finish().ok()?;
+            let mut encoder = GzEncoder::new(Vec::new(), Compression::best());
+            encoder.write_all(bytes)?;
+            encoder.finish()
         }
     }
-    Some(form)
+}
+
+fn is_text(content_type: &str) -> bool {
+    let essence = content_type.split(';').next().unwrap_or_default();
+    essence.starts_with("text/")
+        || essence.ends_with("+xml")
+        || essence.ends_with("+json")
+        || matches!(essence, "application/json" | "application/xml")
 }
 
 #[cfg(test)]
 mod tests {
-    use std::io::Read;
-
     use super::*;
 
     #[test]
-    fn every_form_gives_the_bytes_back_and_is_kept() {
+    fn forms_are_smaller_distinct_and_the_same_from_the_cache() {
         let folder = tempfile::tempdir().unwrap();
-        let cache = VariantCache::new(folder.path().to_owned());
-        let bytes = "une phrase qui revient souvent. ".repeat(200).into_bytes();
-        let forms = cache.variants("abcd", &bytes);
-        assert_eq!(forms.len(), 3);
-        for (coding, form) in &forms {
-            let mut back = Vec::new();
-            match coding {
-                Coding::Br => drop(brotli::Decompressor::new(&form[..], 4096).read_to_end(&mut back).unwrap()),
-                Coding::Zstd => back = zstd::decode_all(&form[..]).unwrap(),
-                Coding::Gzip => drop(flate2::read::GzDecoder::new(&form[..]).read_to_end(&mut back).unwrap()),
-            }
-            assert_eq!(back, bytes, "{coding:?}");
-            assert_eq!(cache.kept("abcd", *coding).as_ref(), Some(form));
+        let compressor = Compressor::new(folder.path().join("cache"));
+        let bytes = b"<p>Bonjour</p>\n".repeat(100);
+        let digest = sha256(&bytes);
+        let make = || compressor.variants(folder.path(), "a.html", "text/html; charset=utf-8", &bytes, &digest).unwrap();
+        let variants = make();
+        let tags: std::collections::BTreeSet<_> = variants.values().map(|v| &v.etag).collect();
+        assert_eq!((variants.len(), tags.len()), (3, 3));
+        assert!(variants.values().all(|v| v.length < bytes.len() as u64));
+        assert_eq!(make(), variants);
+    }
+
+    #[test]
+    fn pictures_and_tiny_files_have_no_forms() {
+        let folder = tempfile::tempdir().unwrap();
+        let compressor = Compressor::new(folder.path().join("cache"));
+        for (kind, bytes) in [("image/png", vec![0; 4000]), ("text/plain", b"x".repeat(20))] {
+            let variants = compressor.variants(folder.path(), "a", kind, &bytes, &sha256(&bytes)).unwrap();
+            assert!(variants.is_empty(), "{kind}");
         }
-        assert!(cache.variants("ef", b"court").is_empty());
     }
 }

@@ -1,111 +1,85 @@
-//! Files for programs that read sites: feed (RFC 4287), site map, robots (RFC 9309), security.txt (RFC 9116).
+//! The Atom feed of a language (RFC 4287): its newest dated pages.
 
-use std::fmt::Write;
-
+use aops_manifest::Language;
 use jiff::civil::Date;
 
-/// A dated page of a feed.
-#[derive(Debug)]
-pub(crate) struct Article<'a> {
-    pub(crate) title: &'a str,
-    pub(crate) path: &'a str,
-    pub(crate) published: Date,
-    pub(crate) updated: Date,
-    pub(crate) summary: &'a str,
-    pub(crate) content: &'a str,
+use crate::config::SiteConfig;
+use crate::content::Library;
+use crate::markdown::{Rendered, escape};
+
+/// Entries of a feed, at most.
+const ENTRIES: usize = 50;
+
+/// The feed's path.
+pub(crate) fn path(language: Language) -> String {
+    format!("{}atom.xml", language.root())
 }
 
-/// A page of the site map.
-#[derive(Debug)]
-pub(crate) struct SitemapPage<'a> {
-    pub(crate) path: &'a str,
-    pub(crate) updated: Option<Date>,
-    /// Language tags and addresses, the page itself included; empty without translations.
-    pub(crate) alternates: Vec<(&'a str, &'a str)>,
-}
-
-/// An Atom feed of the articles, newest first.
-pub(crate) fn atom(base_url: &str, language: &str, title: &str, author: &str, root: &str, articles: &[Article<'_>]) -> String {
-    let updated = articles.iter().map(|article| article.updated).max().unwrap_or(Date::constant(1970, 1, 1));
+/// The feed of a language.
+pub(crate) fn atom(
+    library: &Library,
+    rendered: &[Rendered],
+    config: &SiteConfig,
+    base_url: &str,
+    language: Language,
+) -> String {
+    let mut dated: Vec<(Date, usize)> = library
+        .documents
+        .iter()
+        .enumerate()
+        .filter(|(_, document)| document.language == language && !document.front.noindex)
+        .filter_map(|(id, document)| document.date.map(|date| (date, id)))
+        .collect();
+    dated.sort_unstable_by(|a, b| b.0.cmp(&a.0).then_with(|| a.1.cmp(&b.1)));
+    dated.truncate(ENTRIES);
+    let latest = dated.iter().map(|(date, id)| library.documents[*id].updated.unwrap_or(*date)).max();
+    let root = format!("{base_url}{}", language.root());
+    let own = format!("{base_url}{}", path(language));
     let mut xml = format!(
-        "<?xml version=\"1.0\" encoding=\"utf-8\"?>\n<feed xmlns=\"http://www.w3.org/2005/Atom\" xml:lang=\"{language}\">\n\
-         <title>{}</title>\n<id>{base_url}{root}</id>\n<updated>{updated}T00:00:00Z</updated>\n\
-         <author><name>{}</name></author>\n<link href=\"{base_url}{root}\"/>\n\
-         <link rel=\"self\" type=\"application/atom+xml\" href=\"{base_url}{root}atom.xml\"/>\n",
-        escape(title),
-        escape(author)
+        "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<feed xmlns=\"http://www.w3.org/2005/Atom\" xml:lang=\"{}\">\n",
+        language.tag()
     );
-    for article in articles {
-        // Writing into a string cannot fail.
-        let _ = write!(
-            xml,
-            "<entry>\n<title>{}</title>\n<id>{base_url}{path}</id>\n<link href=\"{base_url}{path}\"/>\n\
-             <published>{}T00:00:00Z</published>\n<updated>{}T00:00:00Z</updated>\n<summary>{}</summary>\n\
-             <content type=\"html\">{}</content>\n</entry>\n",
-            escape(article.title),
-            article.published,
-            article.updated,
-            escape(article.summary),
-            escape(article.content),
-            path = article.path
-        );
+    element(&mut xml, "title", &config.title);
+    element(&mut xml, "subtitle", config.description.of(language));
+    element(&mut xml, "id", &root);
+    element(&mut xml, "updated", &instant(latest.unwrap_or(Date::constant(1970, 1, 1))));
+    link(&mut xml, "self", &own);
+    link(&mut xml, "alternate", &root);
+    xml.push_str("<author>");
+    element(&mut xml, "name", &config.title);
+    xml.push_str("</author>\n");
+    for (date, id) in dated {
+        let document = &library.documents[id];
+        let address = format!("{base_url}{}", document.path);
+        xml.push_str("<entry>\n");
+        element(&mut xml, "title", &document.title);
+        element(&mut xml, "id", &address);
+        link(&mut xml, "alternate", &address);
+        element(&mut xml, "published", &instant(date));
+        element(&mut xml, "updated", &instant(document.updated.unwrap_or(date)));
+        element(&mut xml, "summary", document.description.as_deref().unwrap_or(&rendered[id].summary));
+        xml.push_str("<content type=\"html\" xml:base=\"");
+        escape(&address, &mut xml);
+        xml.push_str("\">");
+        escape(&rendered[id].html, &mut xml);
+        xml.push_str("</content>\n</entry>\n");
     }
-    xml + "</feed>\n"
+    xml.push_str("</feed>\n");
+    xml
 }
 
-/// The site map, with each page's translations.
-pub(crate) fn sitemap(base_url: &str, pages: &[SitemapPage<'_>]) -> String {
-    let mut xml = String::from(
-        "<?xml version=\"1.0\" encoding=\"utf-8\"?>\n<urlset xmlns=\"http://www.sitemaps.org/schemas/sitemap/0.9\" \
-         xmlns:xhtml=\"http://www.w3.org/1999/xhtml\">\n",
-    );
-    for page in pages {
-        let _ = write!(xml, "<url><loc>{base_url}{}</loc>", escape(page.path));
-        if let Some(updated) = page.updated {
-            let _ = write!(xml, "<lastmod>{updated}</lastmod>");
-        }
-        for (language, path) in &page.alternates {
-            let _ = write!(
-                xml,
-                "<xhtml:link rel=\"alternate\" hreflang=\"{language}\" href=\"{base_url}{}\"/>",
-                escape(path)
-            );
-        }
-        xml.push_str("</url>\n");
-    }
-    xml + "</urlset>\n"
+fn element(xml: &mut String, name: &str, text: &str) {
+    xml.push_str(&format!("<{name}>"));
+    escape(text, xml);
+    xml.push_str(&format!("</{name}>\n"));
 }
 
-/// Everything may be read but what is one person's own.
-pub(crate) fn robots(base_url: &str) -> String {
-    format!(
-        "User-agent: *\nDisallow: /compte/\nDisallow: /espace-client/\nDisallow: /commande\nDisallow: /api/\n\n\
-         Sitemap: {base_url}/sitemap.xml\n"
-    )
+fn link(xml: &mut String, relation: &str, address: &str) {
+    xml.push_str(&format!("<link rel=\"{relation}\" href=\""));
+    escape(address, xml);
+    xml.push_str("\"/>\n");
 }
 
-/// Whom to tell of a weakness. It runs out less than a year after the month of the build.
-pub(crate) fn security_txt(base_url: &str, contact: &str, today: Date) -> String {
-    let month = today.first_of_month();
-    let expires = month.saturating_add(jiff::Span::new().months(11));
-    format!(
-        "Contact: mailto:{contact}\nExpires: {expires}T00:00:00Z\nPreferred-Languages: fr, en\n\
-         Canonical: {base_url}/.well-known/security.txt\n"
-    )
-}
-
-fn escape(text: &str) -> String {
-    let mut escaped = String::with_capacity(text.len() + text.len() / 8);
-    for c in text.chars() {
-        match c {
-            '&' => escaped.push_str("&amp;"),
-            '<' => escaped.push_str("&lt;"),
-            '>' => escaped.push_str("&gt;"),
-            '"' => escaped.push_str("&quot;"),
-            // XML 1.0 has no place for control characters.
-            c if c.is_control() && !matches!(c, '\n' | '\t') => {}
-            c => escaped.push(c),
-        }
-    }
-    escaped
+fn instant(date: Date) -> String {
+    format!("{date}T00:00:00Z")
 }

@@ -1,0 +1,159 @@
+//! `check`: all that `build` checks, and what only the finished pages show: links, anchors, pictures, ids, files.
+
+mod scan;
+
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::time::Duration;
+
+use crate::config::{BuildOptions, SiteConfig};
+use crate::diagnostics::{Diagnostic, Diagnostics};
+use crate::files;
+use crate::markdown::links::broken_anchor;
+use crate::messages::nearest;
+use crate::output::feeds;
+use crate::pages::{self, Page};
+use crate::phases::Phases;
+use crate::site::Site;
+use scan::Scanned;
+
+/// What a check found.
+#[derive(Debug)]
+pub struct CheckReport {
+    /// HTML pages looked at.
+    pub pages: usize,
+    /// All faults and warnings, in the order of files.
+    pub faults: Diagnostics,
+    /// The whole check.
+    pub elapsed: Duration,
+}
+
+/// Checks the site and writes nothing. `external` links are not asked by this version, which says so.
+pub fn check(config: &SiteConfig, options: &BuildOptions, external: bool) -> CheckReport {
+    let mut phases = Phases::begin();
+    let mut faults = Diagnostics::default();
+    let site = Site::load(config, options, &mut phases, &mut faults);
+    let pages = pages::plan(&site);
+    if site.is_whole {
+        let mut scanned = Vec::new();
+        for result in pages::render(&site, &pages, |_, html| Ok(scan::scan(&html))) {
+            match result {
+                Ok(one) => scanned.push(one),
+                Err(fault) => faults.push(fault),
+            }
+        }
+        if scanned.len() == pages.len() {
+            faults.extend(page_faults(&site, &pages, &scanned));
+        }
+        let mut shell_faults = Vec::new();
+        pages::shells(&site, &mut shell_faults);
+        faults.extend(shell_faults);
+    }
+    faults.extend(descriptions_and_translations(&site));
+    if external {
+        faults.push(Diagnostic::warning("external-later", &[]));
+    }
+    let (_, elapsed) = phases.finish();
+    CheckReport { pages: pages.len(), faults: faults.ordered(), elapsed }
+}
+
+/// What the finished pages show.
+fn page_faults(site: &Site, pages: &[Page<'_>], scanned: &[Scanned]) -> Vec<Diagnostic> {
+    let mut faults = Vec::new();
+    let ids: HashMap<&str, HashSet<&str>> = pages
+        .iter()
+        .zip(scanned)
+        .map(|(page, scanned)| (page.path.as_str(), scanned.ids.iter().map(String::as_str).collect()))
+        .collect();
+    let known = known_paths(site, pages);
+    let mut linked = BTreeSet::new();
+    for (page, scanned) in pages.iter().zip(scanned) {
+        let told = |fault: Diagnostic, text: &str| match page.source(site) {
+            Some(source) => match source.text.find(text).filter(|_| !text.is_empty()) {
+                Some(at) => fault.at(source, at..at + text.len()),
+                None => fault.in_file(&source.file),
+            },
+            None => fault.in_file(&page.path),
+        };
+        let mut seen = HashSet::new();
+        for id in scanned.ids.iter().filter(|id| !seen.insert(id.as_str())) {
+            faults.push(told(Diagnostic::error("id-twice", &[("id", id), ("path", &page.path)]), id));
+        }
+        for source in &scanned.without_alt {
+            faults.push(told(Diagnostic::error("image-alt", &[("src", source)]), source));
+        }
+        if scanned.has_style_attribute {
+            faults.push(told(Diagnostic::warning("style-attribute", &[("path", &page.path)]), "style="));
+        }
+        for link in &scanned.links {
+            let Some((path, anchor)) = scan::resolve(&page.path, link, &site.facts.base_url) else { continue };
+            linked.insert(path.clone());
+            if site.theme.dynamic_routes.iter().any(|prefix| path.starts_with(prefix.as_str())) && !known.contains(path.as_str()) {
+                continue;
+            }
+            if !known.contains(path.as_str()) {
+                let values = [("target", link.as_str()), ("nearest", nearest(&path, known.iter().copied()).unwrap_or_default())];
+                let code = if values[1].1.is_empty() { "link-broken-alone" } else { "link-broken" };
+                faults.push(told(Diagnostic::error(code, &values), link));
+            } else if let Some(anchor) = anchor.filter(|anchor| !anchor.is_empty())
+                && let Some(ids) = ids.get(path.as_str())
+                && !ids.contains(anchor.as_str())
+            {
+                let mut there: Vec<&str> = ids.iter().copied().collect();
+                there.sort_unstable();
+                faults.push(told(broken_anchor(&path, &anchor, there), link));
+            }
+        }
+    }
+    faults.extend(unused(site, &linked));
+    faults
+}
+
+/// Every path that the site answers from files.
+fn known_paths<'a>(site: &'a Site, pages: &'a [Page<'_>]) -> BTreeSet<&'a str> {
+    let mut known: BTreeSet<&str> = pages.iter().map(|page| page.path.as_str()).collect();
+    known.extend(site.assets.iter().map(|asset| asset.path.as_str()));
+    known.extend(site.copies.keys().map(String::as_str));
+    known.extend(site.library.aliases.keys().map(String::as_str));
+    known.extend(["/robots.txt", "/sitemap.xml", "/.well-known/security.txt"]);
+    for language in site.languages() {
+        known.insert(match language {
+            aops_manifest::Language::Fr => "/atom.xml",
+            aops_manifest::Language::En => "/en/atom.xml",
+        });
+        debug_assert!(known.contains(feeds::path(language).as_str()));
+    }
+    known
+}
+
+/// Files of the content tree that no page links to and no shortcode reads.
+fn unused(site: &Site, linked: &BTreeSet<String>) -> Vec<Diagnostic> {
+    let read: HashSet<_> = site.rendered.iter().flat_map(|one| &one.used).collect();
+    let published: BTreeMap<_, _> = site.copies.iter().map(|(path, file)| (file, path)).collect();
+    let mut faults = Vec::new();
+    for file in &site.others {
+        let is_linked = published.get(file).is_some_and(|path| linked.contains(path.as_str()));
+        if !is_linked && !read.contains(file) {
+            let content = file.ancestors().find(|folder| folder.ends_with("content")).and_then(|c| c.parent());
+            let name = files::relative(content.unwrap_or(file), file);
+            faults.push(Diagnostic::warning("file-unused", &[]).in_file(&name));
+        }
+    }
+    faults
+}
+
+fn descriptions_and_translations(site: &Site) -> Vec<Diagnostic> {
+    let mut faults = Vec::new();
+    for (id, document) in site.library.documents.iter().enumerate() {
+        if document.description.is_none() && !document.front.noindex {
+            faults.push(Diagnostic::warning("description-missing", &[]).in_file(&document.source.file));
+        }
+        for other in &site.library.translations[id] {
+            if !site.library.translations[*other].contains(&id) {
+                let other = &site.library.documents[*other].path;
+                let values = [("path", document.path.as_str()), ("other", other.as_str())];
+                faults.push(Diagnostic::error("alternate-asymmetric", &values).in_file(&document.source.file));
+            }
+        }
+    }
+    faults
+}

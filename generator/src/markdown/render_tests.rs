@@ -1,0 +1,1 @@
+//! What Markdown becomes, case by case.

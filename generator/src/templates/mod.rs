@@ -1,0 +1,85 @@
+//! The theme's templates: loaded, checked, given their functions and filters, and their faults told.
+
+mod faults;
+mod filters;
+mod functions;
+mod values;
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::Arc;
+
+use tera::Tera;
+
+use crate::diagnostics::{Diagnostic, Diagnostics, Source};
+use crate::files;
+
+pub(crate) use faults::reason;
+pub(crate) use functions::Shared;
+pub(crate) use values::{SiteFacts, Values, base_context, light, map, page_path, paginator};
+
+/// The theme's templates, ready to render, and their sources by name.
+pub(crate) struct Templates {
+    pub(crate) tera: Tera,
+    sources: BTreeMap<String, Source>,
+}
+
+impl Templates {
+    /// Loads `templates/**` of a theme; every template at fault is told and left out.
+    pub(crate) fn load(root: &Path, theme: &Path, shared: &Arc<Shared>, faults: &mut Diagnostics) -> Self {
+        let folder = theme.join("templates");
+        let mut sources = BTreeMap::new();
+        for path in files::walk(root, &folder, faults) {
+            match files::text(root, &path) {
+                Ok(source) => {
+                    sources.insert(files::relative(&folder, &path), source);
+                }
+                Err(fault) => faults.push(fault),
+            }
+        }
+        let mut left = sources.clone();
+        loop {
+            let mut tera = Tera::new();
+            functions::register(&mut tera, shared);
+            filters::register(&mut tera, shared);
+            let added = tera.add_raw_templates(left.iter().map(|(name, source)| (name, source.text.as_ref())));
+            let Err(error) = added else { return Self { tera, sources } };
+            faults.push(faults::fault(&error, &sources, ""));
+            match faults::culprit(&error).filter(|name| left.remove(*name).is_some()) {
+                Some(_) => {}
+                None => return Self { tera: Tera::new(), sources },
+            }
+        }
+    }
+
+    /// Renders a page; `file` is what is named when no template is at fault.
+    pub(crate) fn render(&self, name: &str, context: &tera::Context, file: &str) -> Result<String, Diagnostic> {
+        if !self.tera.contains_template(name) {
+            return Err(self.missing(name).in_file(file));
+        }
+        self.tera.render(name, context).map_err(|error| faults::fault(&error, &self.sources, file))
+    }
+
+    /// The fault of a template that does not exist.
+    pub(crate) fn missing(&self, name: &str) -> Diagnostic {
+        faults::missing(name, &self.sources)
+    }
+}
+
+/// Sources that the gateway renders, verbatim by name: `forms/*`, `gateway/*`, `mail/*`.
+pub(crate) fn for_gateway(root: &Path, theme: &Path, faults: &mut Diagnostics) -> BTreeMap<String, String> {
+    let mut templates = BTreeMap::new();
+    for (folder, prefix) in [("templates/forms", "forms"), ("gateway", "gateway"), ("mail", "mail")] {
+        let folder = theme.join(folder);
+        for path in files::walk(root, &folder, faults) {
+            match files::text(root, &path) {
+                Ok(source) => {
+                    let name = format!("{prefix}/{}", files::relative(&folder, &path));
+                    templates.insert(name, source.text.to_string());
+                }
+                Err(fault) => faults.push(fault),
+            }
+        }
+    }
+    templates
+}

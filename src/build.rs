@@ -1,0 +1,130 @@
+//! `aops build`: content and theme to a folder of files, with what was made or what is at fault.
+
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use anyhow::Result;
+use aops_generator::{BuildOptions, BuildReport, Diagnostics, SiteConfig};
+use clap::Args;
+use serde_json::json;
+
+use crate::config::{Configuration, ConfigurationError};
+
+/// Arguments of `aops build`.
+#[derive(Debug, Args)]
+pub(crate) struct BuildArgs {
+    /// Folder to write, replaced as a whole [default: public/ of the root]
+    #[arg(long, value_name = "DIR")]
+    output: Option<PathBuf>,
+
+    /// Address of the site, instead of the one of site.toml
+    #[arg(long, value_name = "URL")]
+    base_url: Option<String>,
+
+    /// Publish drafts too
+    #[arg(long)]
+    drafts: bool,
+
+    /// Leave out compressed forms
+    #[arg(long)]
+    plain: bool,
+}
+
+/// Builds, and tells pages, time and faults.
+///
+/// # Errors
+/// `site.toml` cannot be read.
+pub(crate) fn run(root: &Path, json: bool, args: &BuildArgs) -> Result<ExitCode> {
+    let (config, mut options) = match prepare(root)? {
+        Ok(prepared) => prepared,
+        Err(faults) => return Ok(refused(&faults, json)),
+    };
+    if let Some(output) = &args.output {
+        options.output.clone_from(output);
+    }
+    options.base_url.clone_from(&args.base_url);
+    options.drafts = args.drafts;
+    options.plain = args.plain;
+    match aops_generator::build(&config, &options) {
+        Ok(report) if json => {
+            let phases: serde_json::Map<_, _> =
+                report.phases.iter().map(|(name, time)| ((*name).to_owned(), json!(time.as_secs_f64()))).collect();
+            println!(
+                "{}",
+                json!({
+                    "pages": report.pages,
+                    "files": report.files,
+                    "seconds": report.elapsed.as_secs_f64(),
+                    "phases": phases,
+                    "faults": report.warnings,
+                })
+            );
+            Ok(ExitCode::SUCCESS)
+        }
+        Ok(report) => {
+            tell(&report);
+            Ok(ExitCode::SUCCESS)
+        }
+        Err(faults) => Ok(refused(&faults, json)),
+    }
+}
+
+/// Builds for the gateway; while watching in haste, without compressed forms. Faults are printed, and mean `false`.
+///
+/// # Errors
+/// `site.toml` cannot be read.
+pub(crate) fn for_serving(root: &Path, watch: bool, drafts: bool) -> Result<bool> {
+    let (config, mut options) = match prepare(root)? {
+        Ok(prepared) => prepared,
+        Err(faults) => {
+            refused(&faults, false);
+            return Ok(false);
+        }
+    };
+    options.drafts = drafts;
+    options.plain = watch;
+    options.base_url = Configuration::read(root)?.settings(root).map(|settings| settings.base_url).ok();
+    match aops_generator::build(&config, &options) {
+        Ok(report) => {
+            tell(&report);
+            Ok(true)
+        }
+        Err(faults) => {
+            refused(&faults, false);
+            Ok(false)
+        }
+    }
+}
+
+/// What `site.toml` says to the generator, or its faults.
+pub(crate) fn prepare(root: &Path) -> Result<Result<(SiteConfig, BuildOptions), Diagnostics>> {
+    let configuration = match Configuration::read(root) {
+        Ok(configuration) => configuration,
+        Err(ConfigurationError::Content(faults)) => return Ok(Err(faults)),
+        Err(error) => return Err(error.into()),
+    };
+    let mut options = BuildOptions::new(root, today());
+    options.data = configuration.template_data()?;
+    Ok(Ok((configuration.site, options)))
+}
+
+/// The day in Greenwich.
+pub(crate) fn today() -> jiff::civil::Date {
+    jiff::Timestamp::now().to_zoned_datetime(jiff::tz::TimeZone::UTC).date()
+}
+
+/// Prints faults for people or programs.
+pub(crate) fn refused(faults: &Diagnostics, json: bool) -> ExitCode {
+    if json {
+        println!("{}", json!({ "faults": faults }));
+    } else {
+        eprint!("{faults}");
+        eprintln!("{} fault(s)", faults.len());
+    }
+    ExitCode::FAILURE
+}
+
+fn tell(report: &BuildReport) {
+    eprint!("{}", report.warnings);
+    println!("{} pages, {} files in {:.0?}", report.pages, report.files, report.elapsed);
+}
