@@ -1,5 +1,8 @@
-//! The outbox: a mail is recorded in the same batch as the fact that causes it, then delivered at least once.
+//! Mail that must leave: put into the same batch as what it tells of, delivered at least once afterwards.
+//!
+//! It renders and hands over; what a letter says is the theme's, how it leaves is the mailer's.
 
+use std::collections::HashSet;
 use std::time::Duration;
 
 use aops_manifest::Language;
@@ -8,186 +11,226 @@ use base64::engine::general_purpose::STANDARD;
 use futures::StreamExt;
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
-use tokio::sync::watch;
+use tokio::sync::{Mutex, watch};
 
 use crate::app::{App, SharedApp};
-use crate::email::Email;
-pub use crate::mail::Purpose;
-use crate::mail::{self, DeliveryError};
+use crate::mail::render::render;
+use crate::mail::{Letter, MailError};
 use crate::records::{self, KEYS, RecordError};
-use crate::sealing::{SubjectKey, hex, random};
-use crate::store::{Address, Batch, Expect, Scan, Stored};
+use crate::sealing::{self, SubjectKey};
+use crate::store::{Address, Batch, Expect, Scan, StoreError};
 
+/// Letters that wait.
 const OUTBOX: &str = "outbox";
-/// Mails that nobody will take, for staff to look at.
+/// Letters that never will leave, kept a while for whoever looks into it.
 const DEAD: &str = "outbox_dead";
+const DEAD_KEPT: SignedDuration = SignedDuration::from_hours(30 * 24);
+const PAGE: usize = 200;
+/// Letters handed over at once.
+const CONCURRENT: usize = 8;
+/// The longest the worker sleeps: another process may have put letters in.
+const LONGEST_SLEEP: Duration = Duration::from_secs(5);
+const FIRST_RETRY_MILLIS: u64 = 1_000;
+const LAST_RETRY_MILLIS: u64 = 600_000;
 
-/// How often the outbox is looked at without being woken.
-const PERIOD: Duration = Duration::from_secs(1);
-/// How many mails are on their way at once.
-const AT_ONCE: usize = 8;
-/// How many are looked at in one round.
-const ROUND: usize = 200;
-/// The longest time between two tries, in seconds.
-const LONGEST_WAIT: u64 = 600;
+/// Why somebody is written to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Purpose {
+    /// They asked for the newsletter.
+    Newsletter,
+    /// They wrote to us, or it is the firm that reads what was written.
+    Contact,
+    /// They bought.
+    Contract,
+    /// Their account's safety.
+    Security,
+}
 
-/// A mail to send, as features ask for it.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+/// A letter to be written when it leaves.
+#[derive(Clone, PartialEq, Serialize, Deserialize)]
 pub struct Mail {
-    /// The recipient.
-    pub to: Email,
-    /// The theme's template, without folder and ending.
+    /// The recipient's address.
+    pub to: String,
+    /// `NAME` of `mail/NAME.txt` and `mail/NAME.html`.
     pub template: String,
-    /// The language of the letter.
+    /// The language it is written in.
     pub language: Language,
     /// Why it is sent.
     pub purpose: Purpose,
-    /// What the template shows; an object.
+    /// What the template is given, an object.
     pub context: serde_json::Value,
-    /// Where one click unsubscribes.
+    /// The https link that ends the subscription.
     pub unsubscribe: Option<String>,
-    /// Under whose key it is sealed.
+    /// Whose key seals it while it waits.
     pub subject: String,
 }
 
-/// What stands in the store: nothing personal in clear.
+/// How a letter waits: what the worker needs before it has the key, and the rest sealed.
 #[derive(Debug, Clone, Serialize, Deserialize)]
-struct Envelope {
+struct Waiting {
     subject: String,
-    attempts: u32,
-    /// The next try, in seconds since 1970.
-    next: i64,
-    /// The sealed mail, in base64.
+    tries: u32,
+    due: Timestamp,
     sealed: String,
 }
 
-/// Puts a mail into the batch; it leaves once the batch is committed.
+/// Puts a letter into a batch, sealed under its subject's key; wake [`App::outbox_wake`] once it is committed.
 ///
 /// # Errors
 /// [`RecordError`].
 pub fn enqueue(batch: &mut Batch, key: &SubjectKey, now: Timestamp, mail: &Mail) -> Result<(), RecordError> {
-    let id = format!("{:015}-{}", now.as_millisecond().max(0), hex(&random::<8>()?));
-    let address = Address::new(OUTBOX, batch.partition.clone(), id.clone());
-    let shape =
-        |error: serde_json::Error| RecordError::Shape { at: address.to_string(), why: error.to_string() };
-    let sealed = key.seal(&address, &serde_json::to_vec(mail).map_err(shape)?)?;
-    let envelope = Envelope {
-        subject: mail.subject.clone(),
-        attempts: 0,
-        next: now.as_second(),
-        sealed: STANDARD.encode(sealed),
-    };
-    records::put_plain(batch, OUTBOX, &id, Expect::Absent, &envelope, None)
+    let id = format!("{:013x}-{}", now.as_millisecond(), sealing::hex(&sealing::random::<8>()?));
+    let address = Address::new(OUTBOX, batch.partition.clone(), &id);
+    let plain = serde_json::to_vec(mail)
+        .map_err(|error| RecordError::Shape { at: address.to_string(), why: error.to_string() })?;
+    let sealed = STANDARD.encode(key.seal(&address, &plain)?);
+    let waiting = Waiting { subject: mail.subject.clone(), tries: 0, due: now, sealed };
+    records::put_plain(batch, OUTBOX, &id, Expect::Absent, &waiting, None)
 }
 
 /// Delivers until told to stop.
 pub async fn run(app: SharedApp, mut stop: watch::Receiver<bool>) {
-    loop {
-        if let Err(error) = round(&app).await {
-            tracing::warn!(%error, "the outbox could not be read");
-        }
+    // Handed over, but still in the store because it could not be written: not to be sent again.
+    let delivered = Mutex::new(HashSet::new());
+    while !*stop.borrow() {
+        let pause = match round(&app, &delivered).await {
+            Ok(next) => next,
+            Err(error) => {
+                tracing::warn!(%error, "the outbox cannot be read");
+                LONGEST_SLEEP
+            }
+        };
         tokio::select! {
+            () = tokio::time::sleep(pause) => {}
             () = app.outbox_wake.notified() => {}
-            () = tokio::time::sleep(PERIOD) => {}
-            () = crate::edge::listener::told_to_stop(&mut stop) => return,
+            changed = stop.changed() => if changed.is_err() { return },
         }
     }
 }
 
-/// Tries every mail whose time has come.
-async fn round(app: &App) -> Result<(), RecordError> {
-    let mut scan =
-        Scan { collection: OUTBOX, partition: None, prefix: String::new(), after: None, limit: ROUND };
+/// Tries every letter that is due; answers how long nothing more will be.
+async fn round(app: &App, delivered: &Mutex<HashSet<Address>>) -> Result<Duration, RecordError> {
+    let mut next = LONGEST_SLEEP;
+    let mut after = None;
     loop {
-        let page = app.store.scan(scan.clone()).await?;
-        let now = app.clock.now().as_second();
-        let due = page.documents.into_iter().filter_map(|(address, stored)| {
-            let envelope: Envelope = records::decode(&address, &stored.body).ok()?;
-            (envelope.next <= now).then_some((address, stored, envelope))
-        });
-        futures::stream::iter(due)
-            .for_each_concurrent(AT_ONCE, |(address, stored, envelope)| async move {
-                if let Err(error) = attempt(app, &address, &stored, envelope).await {
-                    tracing::warn!(mail = %address.key, %error, "the outbox could not be brought up to date");
+        let scan = Scan { collection: OUTBOX, partition: None, prefix: String::new(), after, limit: PAGE };
+        let page = app.store.scan(scan).await?;
+        let now = app.clock.now();
+        let mut due = Vec::new();
+        for (address, stored) in page.documents {
+            match records::decode::<Waiting>(&address, &stored.body) {
+                Ok(waiting) if waiting.due <= now => due.push((address, stored.version, waiting)),
+                Ok(waiting) => {
+                    let wait = waiting.due.duration_since(now).unsigned_abs();
+                    next = next.min(wait.max(Duration::from_millis(50)));
                 }
-            })
-            .await;
-        match page.next {
-            Some(next) => scan.after = Some(next),
-            None => return Ok(()),
+                Err(error) => tracing::error!(%error, "a letter cannot be read"),
+            }
+        }
+        let tries = due
+            .into_iter()
+            .map(|(address, version, waiting)| attempt(app, delivered, address, version, waiting));
+        let retries: Vec<Option<Duration>> =
+            futures::stream::iter(tries).buffer_unordered(CONCURRENT).collect().await;
+        next = retries.into_iter().flatten().fold(next, Duration::min);
+        after = page.next;
+        if after.is_none() {
+            return Ok(next);
         }
     }
 }
 
-/// One try of one mail, and what follows from it.
+/// One try of one letter; answers when the next one is due, if there will be one.
 async fn attempt(
     app: &App,
-    address: &Address,
-    stored: &Stored,
-    envelope: Envelope,
-) -> Result<(), RecordError> {
-    let batch = Batch::new(address.partition.clone());
-    let done = batch.clone().delete(OUTBOX, &address.key, Expect::Version(stored.version));
-    let Some(wrapped) =
-        app.store.read(&Address::new(KEYS, address.partition.clone(), &envelope.subject)).await?
-    else {
-        // Whoever it was for has been erased.
-        return Ok(app.store.commit(done).await?);
-    };
-    let key = app.sealer.unwrap(&envelope.subject, &wrapped.body)?;
-    let outcome = deliver(app, address, &key, &envelope).await;
+    delivered: &Mutex<HashSet<Address>>,
+    address: Address,
+    version: u64,
+    waiting: Waiting,
+) -> Option<Duration> {
+    let known = delivered.lock().await.contains(&address);
+    let outcome = if known { Ok(()) } else { deliver(app, &address, &waiting).await };
+    let mut batch = Batch::new(&address.partition);
+    let mut retry = None;
     match outcome {
-        Ok(()) => Ok(app.store.commit(done).await?),
-        Err(DeliveryError::Permanent(why)) => {
-            tracing::error!(mail = %address.key, %why, "a mail was given up");
-            let mut dead = done;
-            records::put_plain(&mut dead, DEAD, &address.key, Expect::Anything, &envelope, None)?;
-            Ok(app.store.commit(dead).await?)
+        Ok(()) => {
+            delivered.lock().await.insert(address.clone());
+            batch = batch.delete(OUTBOX, &address.key, Expect::Version(version));
         }
-        Err(DeliveryError::Temporary(why)) => {
-            let wait = wait_after(envelope.attempts)?;
-            tracing::warn!(mail = %address.key, attempts = envelope.attempts + 1, %why, ?wait, "a mail waits");
-            let next = app.clock.now().saturating_add(wait).unwrap_or(Timestamp::MAX).as_second();
-            let later = Envelope { attempts: envelope.attempts.saturating_add(1), next, ..envelope };
-            let mut batch = batch;
-            records::put_plain(
-                &mut batch,
-                OUTBOX,
-                &address.key,
-                Expect::Version(stored.version),
-                &later,
-                None,
-            )?;
-            Ok(app.store.commit(batch).await?)
+        Err(MailError::Later(why)) => {
+            let wait = backoff(waiting.tries);
+            tracing::warn!(letter = %address.key, tries = waiting.tries + 1, ?wait, %why, "a letter waits");
+            let due = app.clock.now().saturating_add(wait).unwrap_or(Timestamp::MAX);
+            let again = Waiting { tries: waiting.tries.saturating_add(1), due, ..waiting };
+            let put =
+                records::put_plain(&mut batch, OUTBOX, &address.key, Expect::Version(version), &again, None);
+            put.inspect_err(|error| tracing::error!(%error, "a letter cannot be written")).ok()?;
+            retry = Some(wait);
+        }
+        Err(MailError::Never(why)) => {
+            tracing::error!(letter = %address.key, %why, "a letter will never leave");
+            let until = app.clock.now().saturating_add(DEAD_KEPT).ok();
+            let put = records::put_plain(&mut batch, DEAD, &address.key, Expect::Anything, &waiting, until);
+            put.inspect_err(|error| tracing::error!(%error, "a letter cannot be written")).ok()?;
+            batch = batch.delete(OUTBOX, &address.key, Expect::Version(version));
         }
     }
+    match app.store.commit(batch).await {
+        Ok(()) | Err(StoreError::Conflict(_)) => {
+            delivered.lock().await.remove(&address);
+        }
+        Err(error) => tracing::warn!(%error, "the outbox cannot be written"),
+    }
+    retry
 }
 
-async fn deliver(
-    app: &App,
-    address: &Address,
-    key: &SubjectKey,
-    envelope: &Envelope,
-) -> Result<(), DeliveryError> {
-    let broken = |why: String| DeliveryError::Permanent(why);
-    let sealed = STANDARD.decode(&envelope.sealed).map_err(|error| broken(error.to_string()))?;
-    let plain = key.open(address, &sealed).map_err(|error| broken(error.to_string()))?;
-    let mail: Mail = serde_json::from_slice(&plain).map_err(|_| broken("the mail cannot be read".into()))?;
-    let letter = {
-        let site = app.site.load();
-        // A template may be mended by the next build.
-        mail::render(&site.texts, &app.settings, &address.key, &mail)
-            .map_err(|error| DeliveryError::Temporary(error.to_string()))?
+async fn deliver(app: &App, address: &Address, waiting: &Waiting) -> Result<(), MailError> {
+    let Some(mail) = open(app, address, waiting).await? else {
+        // The recipient was erased: nothing is left to send.
+        return Ok(());
     };
-    app.mailer.deliver(&letter).await
+    let site = app.site.load_full();
+    let rendered = render(
+        &site.texts,
+        &app.settings,
+        &mail.template,
+        mail.language,
+        &mail.context,
+        mail.unsubscribe.as_deref(),
+    )
+    // A theme can be mended while the letter waits.
+    .map_err(|error| MailError::Later(error.to_string()))?;
+    let letter = Letter {
+        id: address.key.clone(),
+        to: mail.to,
+        subject: rendered.subject,
+        text: rendered.text,
+        html: rendered.html,
+        unsubscribe: mail.unsubscribe,
+    };
+    app.mailer.send(&letter).await
 }
 
-/// One second, then twice as long each time, up to a limit; with jitter, so that waiting mails do not march in step.
-fn wait_after(attempts: u32) -> Result<SignedDuration, RecordError> {
-    let base = 1_u64.checked_shl(attempts).unwrap_or(LONGEST_WAIT).min(LONGEST_WAIT);
-    let jitter = u64::from(u16::from_be_bytes(random::<2>()?)) * base * 1_000 / 4 / u64::from(u16::MAX);
-    let millis = i64::try_from(base * 1_000 + jitter).unwrap_or(i64::MAX);
-    Ok(SignedDuration::from_millis(millis))
+async fn open(app: &App, address: &Address, waiting: &Waiting) -> Result<Option<Mail>, MailError> {
+    let place = Address::new(KEYS, &address.partition, &waiting.subject);
+    let wrapped = app.store.read(&place).await.map_err(|error| MailError::Later(error.to_string()))?;
+    let Some(wrapped) = wrapped else {
+        return Ok(None);
+    };
+    let never = |why: String| MailError::Never(why);
+    let key = app.sealer.unwrap(&waiting.subject, &wrapped.body).map_err(|error| never(error.to_string()))?;
+    let sealed = STANDARD.decode(&waiting.sealed).map_err(|error| never(error.to_string()))?;
+    let plain = key.open(address, &sealed).map_err(|error| never(error.to_string()))?;
+    serde_json::from_slice(&plain).map(Some).map_err(|_| never("the letter cannot be read".into()))
+}
+
+/// Doubling from about one second to ten minutes, each up to a quarter shorter or longer by chance.
+fn backoff(tries: u32) -> Duration {
+    let whole = FIRST_RETRY_MILLIS.saturating_mul(1 << tries.min(20)).min(LAST_RETRY_MILLIS);
+    // Without randomness the wait is merely regular.
+    let chance = sealing::random::<2>().map_or(0x8000, u16::from_be_bytes);
+    Duration::from_millis(whole * 3 / 4 + whole * u64::from(chance) / u64::from(u16::MAX) / 2)
 }
 
 #[cfg(test)]
@@ -195,13 +238,40 @@ mod tests {
     use super::*;
 
     #[test]
-    fn waits_double_up_to_a_limit() {
-        for (attempts, least) in
-            [(0, 1), (1, 2), (5, 32), (9, 512), (10, 600), (63, 600), (64, 600), (u32::MAX, 600)]
-        {
-            let wait = wait_after(attempts).unwrap();
-            let least = SignedDuration::from_secs(least);
-            assert!(wait >= least && wait <= least * 5 / 4, "{attempts}: {wait}");
+    fn waits_grow_from_a_second_to_ten_minutes() {
+        for (tries, millis) in [(0, 1_000), (1, 2_000), (5, 32_000), (10, 600_000), (u32::MAX, 600_000)] {
+            for _ in 0..100 {
+                let wait = backoff(tries).as_millis();
+                assert!((millis * 3 / 4..=millis * 5 / 4).contains(&wait), "{tries}: {wait}");
+            }
         }
+    }
+
+    #[tokio::test]
+    async fn a_letter_to_someone_erased_goes_nowhere_and_is_removed() {
+        let folder = tempfile::tempdir().unwrap();
+        let app = crate::testing::app(folder.path(), SignedDuration::ZERO).await;
+        let mut batch = Batch::new("p");
+        let key = records::subject_key(&app, "p", "someone", &mut batch).await.unwrap();
+        let mail = Mail {
+            to: "c@example.org".into(),
+            template: "no_such_template".into(),
+            language: Language::Fr,
+            purpose: Purpose::Contact,
+            context: serde_json::json!({}),
+            unsubscribe: None,
+            subject: "someone".into(),
+        };
+        enqueue(&mut batch, &key, app.clock.now(), &mail).unwrap();
+        app.store.commit(batch).await.unwrap();
+        let delivered = Mutex::new(HashSet::new());
+        let wait = round(&app, &delivered).await.unwrap();
+        assert!(wait <= Duration::from_millis(1_250), "tried again after about a second: {wait:?}");
+
+        app.store.commit(Batch::new("p").delete(KEYS, "someone", Expect::Anything)).await.unwrap();
+        tokio::time::sleep(wait + Duration::from_millis(50)).await;
+        round(&app, &delivered).await.unwrap();
+        let scan = Scan { collection: OUTBOX, partition: None, prefix: String::new(), after: None, limit: 9 };
+        assert_eq!(app.store.scan(scan).await.unwrap().documents, []);
     }
 }

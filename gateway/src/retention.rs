@@ -30,6 +30,8 @@ pub enum Term {
 /// Legal grounds in use here (GDPR art. 6.1).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Ground {
+    /// Art. 6.1.a.
+    Consent,
     /// Art. 6.1.b.
     Contract,
     /// Art. 6.1.f.

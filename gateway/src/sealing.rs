@@ -113,12 +113,9 @@ impl MasterKey {
 }
 
 impl Sealer {
-    /// A sealer over master keys, the current one first.
-    ///
-    /// # Errors
-    /// [`SealError::Missing`] when there is none.
-    pub fn new(masters: Vec<MasterKey>) -> Result<Self, SealError> {
-        if masters.is_empty() { Err(SealError::Missing) } else { Ok(Self { masters }) }
+    /// A sealer over master keys, the current one first; without any, it seals nothing.
+    pub fn new(masters: Vec<MasterKey>) -> Self {
+        Self { masters }
     }
 
     /// Makes sure that the store was written under these keys; a new store remembers them.
@@ -144,7 +141,6 @@ impl Sealer {
     /// [`SealError::Randomness`].
     pub fn new_subject_key(&self, subject: &str) -> Result<(SubjectKey, Vec<u8>), SealError> {
         let key = Zeroizing::new(random::<KEY_BYTES>()?);
-        // A sealer has at least one key.
         let master = self.masters.first().ok_or(SealError::Missing)?;
         let sealed = encrypt(&master.cipher(), &wrapping(subject), key.as_slice())?;
         let mut wrapped = Vec::with_capacity(1 + ID_BYTES + sealed.len());
@@ -281,7 +277,7 @@ mod tests {
 
     #[test]
     fn a_record_opens_in_its_own_place_alone() {
-        let sealer = Sealer::new(vec![master(1)]).unwrap();
+        let sealer = Sealer::new(vec![master(1)]);
         let (key, wrapped) = sealer.new_subject_key("a").unwrap();
         let sealed = key.seal(&place("1"), b"secret").unwrap();
         let again = sealer.unwrap("a", &wrapped).unwrap();
@@ -292,17 +288,17 @@ mod tests {
 
     #[test]
     fn an_older_master_key_still_opens_while_keys_are_rolled() {
-        let (_, wrapped) = Sealer::new(vec![master(1)]).unwrap().new_subject_key("a").unwrap();
-        let rolling = Sealer::new(vec![master(2), master(1)]).unwrap();
+        let (_, wrapped) = Sealer::new(vec![master(1)]).new_subject_key("a").unwrap();
+        let rolling = Sealer::new(vec![master(2), master(1)]);
         assert!(rolling.unwrap("a", &wrapped).is_ok());
-        assert_eq!(rolling.lookup("x", "y"), Sealer::new(vec![master(1)]).unwrap().lookup("x", "y"));
-        assert!(Sealer::new(vec![master(2)]).unwrap().unwrap("a", &wrapped).is_err());
+        assert_eq!(rolling.lookup("x", "y"), Sealer::new(vec![master(1)]).lookup("x", "y"));
+        assert!(Sealer::new(vec![master(2)]).unwrap("a", &wrapped).is_err());
     }
 
     #[test]
     fn lookups_depend_on_the_key_and_the_domain() {
-        let one = Sealer::new(vec![master(1)]).unwrap();
-        let two = Sealer::new(vec![master(2)]).unwrap();
+        let one = Sealer::new(vec![master(1)]);
+        let two = Sealer::new(vec![master(2)]);
         assert_ne!(one.lookup("a", "x"), two.lookup("a", "x"));
         assert_ne!(one.lookup("a", "x"), one.lookup("b", "x"));
         assert_eq!(one.lookup("a", "x").len(), 64);
@@ -311,7 +307,7 @@ mod tests {
     proptest! {
         #[test]
         fn any_changed_byte_is_noticed(plain in proptest::collection::vec(any::<u8>(), 0..64), at in any::<prop::sample::Index>(), bit in 0..8u32) {
-            let (key, _) = Sealer::new(vec![master(1)]).unwrap().new_subject_key("a").unwrap();
+            let (key, _) = Sealer::new(vec![master(1)]).new_subject_key("a").unwrap();
             let mut sealed = key.seal(&place("1"), &plain).unwrap();
             let at = at.index(sealed.len());
             sealed[at] ^= 1 << bit;

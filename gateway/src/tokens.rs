@@ -72,7 +72,7 @@ mod tests {
 
     fn tokens() -> Tokens {
         let key = MasterKey::from_base64("AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=", "test").unwrap();
-        Tokens::new(&Sealer::new(vec![key]).unwrap())
+        Tokens::new(&Sealer::new(vec![key]))
     }
 
     fn at(second: i64) -> Timestamp {

@@ -15,7 +15,6 @@ use serde_json::json;
 use crate::accounts;
 use crate::app::{App, SharedApp};
 use crate::checkout::{EVENTS, ORDERS, Order, OrderState, PLANS, Plan, PlanSource, order_of_session};
-use crate::email::Email;
 use crate::outbox::{self, Mail, Purpose};
 use crate::payments::Event;
 use crate::records;
@@ -121,11 +120,8 @@ async fn confirm(app: &App, order: &Order, batch: &mut Batch) -> Result<(), WebE
     let key = records::subject_key(app, &order.organisation, &account.id, batch).await?;
     let offer = app.settings.offers.iter().find(|offer| offer.id == order.offer);
     let name = offer.and_then(|offer| offer.name.get(order.language.tag())).unwrap_or(&order.offer);
-    let Ok(to) = Email::parse(&account.email) else {
-        return Ok(());
-    };
     let mail = Mail {
-        to,
+        to: account.email.clone(),
         template: "commande_confirmee".into(),
         language: order.language,
         purpose: Purpose::Contract,

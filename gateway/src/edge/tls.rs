@@ -88,9 +88,7 @@ fn development_certificate(settings: &Settings) -> Result<TlsFiles, TlsError> {
 
     let mut names = settings.gateway.hosts.clone();
     names.extend(["127.0.0.1".to_owned(), "::1".to_owned(), settings.gateway.https.ip().to_string()]);
-    names.retain(|name| {
-        name.parse::<IpAddr>().is_ok_and(|ip| !ip.is_unspecified()) || name.parse::<IpAddr>().is_err()
-    });
+    names.retain(|name| name.parse::<IpAddr>().is_ok_and(|ip| !ip.is_unspecified()) || name.parse::<IpAddr>().is_err());
     names.sort();
     names.dedup();
     let mut params = CertificateParams::new(names)?;

@@ -1,114 +1,123 @@
-//! Letters as `.eml` files, for development: what would have been sent, to be read.
+//! Letters as `.eml` files in a folder, for development and tests.
 
 use std::fs;
-use std::path::PathBuf;
+use std::os::unix::fs::DirBuilderExt;
+use std::path::{Path, PathBuf};
 
 use async_trait::async_trait;
-use lettre::message::header::{HeaderName, HeaderValue};
-use lettre::message::{Mailbox, MultiPart};
-use lettre::{Address, Message};
+use lettre::message::header::{ContentTransferEncoding, ContentType, HeaderName, HeaderValue};
+use lettre::message::{Mailbox, Message, MultiPart, SinglePart};
 
+use super::{Letter, MailError, Mailer, MailerError};
+use crate::config::MailConfig;
 use crate::files::write_private;
-use crate::mail::{DeliveryError, Letter, Mailer, MailerError};
 
-/// Writes letters into a folder.
-#[derive(Debug)]
-pub struct FolderMailer {
-    folder: PathBuf,
+/// A folder that receives one file a letter; a letter sent twice is one file.
+#[derive(Debug, Clone)]
+pub struct Folder {
+    path: PathBuf,
+    from: Mailbox,
 }
 
-impl FolderMailer {
-    /// A mailer over a folder, made when absent.
+impl Folder {
+    /// Makes the folder when it is not there, for this user alone.
     ///
     /// # Errors
-    /// [`MailerError::Folder`].
-    pub fn new(folder: PathBuf) -> Result<Self, MailerError> {
-        fs::create_dir_all(&folder).map_err(|source| MailerError::Folder { path: folder.clone(), source })?;
-        Ok(Self { folder })
+    /// [`MailerError`].
+    pub fn new(path: &Path, mail: &MailConfig) -> Result<Self, MailerError> {
+        let made = fs::DirBuilder::new().recursive(true).mode(0o700).create(path);
+        made.map_err(|error| MailerError::Folder(format!("{}: {error}", path.display())))?;
+        let address = mail.from.parse().map_err(|_| MailerError::Sender(mail.from.clone()))?;
+        Ok(Self { path: path.to_owned(), from: Mailbox::new(Some(mail.from_name.clone()), address) })
     }
 }
 
 #[async_trait]
-impl Mailer for FolderMailer {
-    async fn deliver(&self, letter: &Letter) -> Result<(), DeliveryError> {
-        let bytes = formatted(letter)?;
-        // The id makes the name, so that a letter tried twice is one file.
-        let name: String = letter.id.chars().filter(|c| c.is_ascii_alphanumeric() || *c == '-').collect();
-        let path = self.folder.join(format!("{name}.eml"));
+impl Mailer for Folder {
+    async fn send(&self, letter: &Letter) -> Result<(), MailError> {
+        let bytes = message(&self.from, letter)?.formatted();
+        let path = self.path.join(format!("{}.eml", letter.id));
         let written = tokio::task::spawn_blocking(move || write_private(&path, &bytes)).await;
-        match written {
-            Ok(Ok(())) => Ok(()),
-            Ok(Err(error)) => Err(DeliveryError::Temporary(error.to_string())),
-            Err(error) => Err(DeliveryError::Temporary(error.to_string())),
-        }
+        let written = written.map_err(|error| MailError::Later(error.to_string()))?;
+        written.map_err(|error| MailError::Later(error.to_string()))
     }
 }
 
-/// The letter in the form of RFC 5322.
-fn formatted(letter: &Letter) -> Result<Vec<u8>, DeliveryError> {
-    let address = |text: &str| {
-        text.parse::<Address>()
-            .map_err(|_| DeliveryError::Permanent("an address that mail does not take".into()))
-    };
-    let (from, name) = &letter.from;
+fn message(from: &Mailbox, letter: &Letter) -> Result<Message, MailError> {
+    let to = letter
+        .to
+        .parse()
+        .map_err(|_| MailError::Never("the recipient's address cannot be written".into()))?;
     let mut builder = Message::builder()
-        .message_id(Some(format!("<{}@aops>", letter.id)))
-        .from(Mailbox::new(Some(name.clone()), address(from)?))
-        .to(Mailbox::new(None, address(&letter.to)?))
-        .subject(&letter.subject);
-    for (name, value) in headers(letter) {
-        builder = builder.raw_header(HeaderValue::new(HeaderName::new_from_ascii_str(name), value));
+        .from(from.clone())
+        .to(Mailbox::new(None, to))
+        .subject(&letter.subject)
+        .message_id(Some(format!("<{}@{}>", letter.id, from.email.domain())));
+    if let Some(url) = &letter.unsubscribe {
+        builder = builder
+            .raw_header(header("List-Unsubscribe", format!("<{url}>")))
+            .raw_header(header("List-Unsubscribe-Post", "List-Unsubscribe=One-Click".into()));
     }
-    builder
-        .multipart(MultiPart::alternative_plain_html(letter.text.clone(), letter.html.clone()))
-        .map(|message| message.formatted())
-        .map_err(|error| DeliveryError::Permanent(error.to_string()))
+    let part = |kind: ContentType, body: &str| {
+        SinglePart::builder()
+            .header(kind)
+            .header(ContentTransferEncoding::QuotedPrintable)
+            .body(body.to_owned())
+    };
+    let parts = MultiPart::alternative()
+        .singlepart(part(ContentType::TEXT_PLAIN, &letter.text))
+        .singlepart(part(ContentType::TEXT_HTML, &letter.html));
+    builder.multipart(parts).map_err(|error| MailError::Never(error.to_string()))
 }
 
-/// Header fields beyond the usual ones (RFC 2369, RFC 8058).
-pub(super) fn headers(letter: &Letter) -> Vec<(&'static str, String)> {
-    match &letter.unsubscribe {
-        Some(link) => vec![
-            ("List-Unsubscribe", format!("<{link}>")),
-            ("List-Unsubscribe-Post", "List-Unsubscribe=One-Click".to_owned()),
-        ],
-        None => Vec::new(),
-    }
+fn header(name: &'static str, value: String) -> HeaderValue {
+    HeaderValue::dangerous_new_pre_encoded(HeaderName::new_from_ascii_str(name), value.clone(), value)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::mail::Purpose;
+
+    fn letter(to: &str) -> Letter {
+        Letter {
+            id: "abc".into(),
+            to: to.into(),
+            subject: "Objet".into(),
+            text: "Été".into(),
+            html: "<p>Été</p>".into(),
+            unsubscribe: Some("https://localhost/u?jeton=x".into()),
+        }
+    }
+
+    fn folder(path: &Path) -> Folder {
+        let mail =
+            MailConfig { from: "a@example.org".into(), from_name: "A".into(), staff: "b@example.org".into() };
+        Folder::new(path, &mail).unwrap()
+    }
 
     #[tokio::test]
-    async fn a_letter_tried_twice_is_one_file_with_both_parts_and_one_click() {
-        let folder = tempfile::tempdir().unwrap();
-        let mailer = FolderMailer::new(folder.path().join("mail")).unwrap();
-        let letter = Letter {
-            id: "17-ab".into(),
-            from: ("a@aops.fr".into(), "AOPS Conseil".into()),
-            to: "claire@example.org".into(),
-            subject: "Été".into(),
-            text: "Bonjour".into(),
-            html: "<p>Bonjour</p>".into(),
-            unsubscribe: Some("https://aops.fr/x?jeton=y".into()),
-            purpose: Purpose::Information,
-        };
-        mailer.deliver(&letter).await.unwrap();
-        mailer.deliver(&letter).await.unwrap();
-        let files: Vec<_> = fs::read_dir(folder.path().join("mail")).unwrap().collect();
-        assert_eq!(files.len(), 1);
-        let mail = fs::read_to_string(files[0].as_ref().unwrap().path()).unwrap();
-        for wanted in [
-            "To: claire@example.org",
-            "text/plain",
-            "text/html",
-            "List-Unsubscribe: <https://aops.fr/x",
-            "One-Click",
+    async fn a_letter_sent_twice_is_one_whole_file() {
+        let place = tempfile::tempdir().unwrap();
+        let folder = folder(place.path());
+        folder.send(&letter("c@example.org")).await.unwrap();
+        folder.send(&letter("c@example.org")).await.unwrap();
+        assert_eq!(fs::read_dir(place.path()).unwrap().count(), 1);
+        let text = fs::read_to_string(place.path().join("abc.eml")).unwrap();
+        for part in [
+            "To: c@example.org",
+            "List-Unsubscribe: <https://localhost/u?jeton=x>",
+            "List-Unsubscribe-Post: List-Unsubscribe=One-Click",
+            "multipart/alternative",
+            "=C3=89t=C3=A9",
         ] {
-            assert!(mail.contains(wanted), "{wanted} in\n{mail}");
+            assert!(text.contains(part), "{part} in {text}");
         }
-        assert!(!mail.contains("Subject: Été"), "the subject is encoded (RFC 2047)");
+    }
+
+    #[tokio::test]
+    async fn a_recipient_that_breaks_the_header_is_refused_for_good() {
+        let place = tempfile::tempdir().unwrap();
+        let refused = folder(place.path()).send(&letter("c@example.org\r\nBcc: d@example.org")).await;
+        assert!(matches!(refused, Err(MailError::Never(_))), "{refused:?}");
     }
 }

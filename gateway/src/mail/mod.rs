@@ -1,109 +1,93 @@
-//! The mail port: a letter goes out by SendGrid, or into a folder when no key is set. It knows no feature.
+//! Where mail leaves: a folder in development, SendGrid otherwise. What a letter says is written in
+//! [`render`]; that it leaves at all is the outbox's business.
 
 mod folder;
-mod render;
+pub mod render;
 mod sendgrid;
 
 use async_trait::async_trait;
-use serde::{Deserialize, Serialize};
 
-pub use self::folder::FolderMailer;
-pub use self::render::{RenderError, render};
-pub use self::sendgrid::SendGridMailer;
 use crate::config::{Environment, Settings};
 
-/// A mail ready to leave.
-#[derive(Debug, Clone)]
+pub use self::folder::Folder;
+pub use self::sendgrid::SendGrid;
+
+/// A letter ready to leave.
+#[derive(Clone, PartialEq, Eq)]
 pub struct Letter {
-    /// The outbox document: the same letter tried again bears the same id.
+    /// Its own name, the same at each try; ASCII letters, digits and `-`.
     pub id: String,
-    /// Sender's address and name.
-    pub from: (String, String),
-    /// The recipient.
+    /// The recipient's address.
     pub to: String,
     /// One line.
     pub subject: String,
-    /// The plain part.
+    /// The plain text.
     pub text: String,
-    /// The HTML part.
+    /// The same as HTML.
     pub html: String,
-    /// Where one click unsubscribes (RFC 8058).
+    /// Where one click ends the subscription (RFC 8058).
     pub unsubscribe: Option<String>,
-    /// Why it is sent.
-    pub purpose: Purpose,
 }
 
-/// Why personal data are used: a closed list (`p-purposes`).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Purpose {
-    /// Accounts, orders, payments, subscriptions.
-    Contract,
-    /// Information that was asked for.
-    Information,
-    /// An answer to whoever wrote to us.
-    Contact,
-}
-
-impl Purpose {
-    /// The name in categories and logs.
-    pub fn label(self) -> &'static str {
-        match self {
-            Self::Contract => "contract",
-            Self::Information => "information",
-            Self::Contact => "contact",
-        }
+/// Letters are personal data: a debug print, which may reach a log, tells the name alone.
+impl std::fmt::Debug for Letter {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Letter").field("id", &self.id).finish_non_exhaustive()
     }
 }
 
-/// Why a letter did not leave.
-#[derive(Debug, Clone, thiserror::Error)]
-pub enum DeliveryError {
-    /// Later tries may succeed.
-    #[error("{0}")]
-    Temporary(String),
-    /// No try will succeed.
-    #[error("{0}")]
-    Permanent(String),
+/// Why a letter did not leave. The texts bear no address.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum MailError {
+    /// Perhaps later.
+    #[error("the letter could not leave yet: {0}")]
+    Later(String),
+    /// Never in this form.
+    #[error("the letter is refused for good: {0}")]
+    Never(String),
 }
 
 /// Why mail cannot be set up.
-#[derive(Debug, thiserror::Error)]
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum MailerError {
     /// Production without a key.
-    #[error("SENDGRID_API_KEY is not set: production needs it")]
+    #[error("SENDGRID_API_KEY is not set: production sends mail through SendGrid; give its key")]
     Missing,
-    /// The key, the base address or the client.
-    #[error("SendGrid cannot be used: {0}")]
-    Configuration(String),
-    /// The folder.
-    #[error("{path}: {source}; mails are written there when SENDGRID_API_KEY is not set")]
-    Folder {
-        /// The folder.
-        path: std::path::PathBuf,
-        /// What the system says.
-        source: std::io::Error,
-    },
+    /// Not an address that letters may be handed to.
+    #[error("SENDGRID_API_BASE: {0}: give an https URL (http is allowed for this machine alone)")]
+    Base(String),
+    /// The sender.
+    #[error("[mail] in site.toml: {0}: give an e-mail address")]
+    Sender(String),
+    /// The folder of letters.
+    #[error("{0}; the folder of letters must be writable")]
+    Folder(String),
 }
 
-/// A way out for letters.
+/// Hands letters over; a letter is handed over when `send` says so.
 #[async_trait]
 pub trait Mailer: Send + Sync + 'static {
-    /// Gives a letter to whoever carries it.
+    /// Hands one letter over.
     ///
     /// # Errors
-    /// [`DeliveryError`]; never with an address in it, since errors are logged.
-    async fn deliver(&self, letter: &Letter) -> Result<(), DeliveryError>;
+    /// [`MailError`], which says whether to try again.
+    async fn send(&self, letter: &Letter) -> Result<(), MailError>;
 }
 
-/// The way out that the settings ask for.
+/// SendGrid when its key is given, a folder otherwise; production accepts no folder.
 ///
 /// # Errors
 /// [`MailerError`].
 pub fn mailer(settings: &Settings) -> Result<Box<dyn Mailer>, MailerError> {
-    match (&settings.secrets.sendgrid_key, settings.environment) {
-        (Some(key), _) => Ok(Box::new(SendGridMailer::new(key, settings.secrets.sendgrid_base.as_deref())?)),
-        (None, Environment::Development) => Ok(Box::new(FolderMailer::new(settings.data.join("mail"))?)),
-        (None, Environment::Production) => Err(MailerError::Missing),
+    for address in [&settings.mail.from, &settings.mail.staff] {
+        crate::email::Email::parse(address).map_err(|_| MailerError::Sender(address.clone()))?;
     }
+    if let Some(key) = &settings.secrets.sendgrid_key {
+        let base = settings.secrets.sendgrid_base.as_deref();
+        return Ok(Box::new(SendGrid::new(key, base, &settings.mail)?));
+    }
+    if settings.environment == Environment::Production {
+        return Err(MailerError::Missing);
+    }
+    Ok(Box::new(Folder::new(&settings.data.join("mail"), &settings.mail)?))
 }

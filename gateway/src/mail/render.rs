@@ -1,57 +1,65 @@
-//! A letter from the theme's templates: `mail/NAME.txt`, whose first line is the subject, and `mail/NAME.html`.
+//! From a template of the theme to the parts of a letter.
 
-use serde_json::Value;
+use aops_manifest::Language;
+use serde_json::{Value, json};
 
 use crate::config::Settings;
-use crate::mail::Letter;
-use crate::outbox::Mail;
 use crate::texts::Texts;
 
-/// A template is missing or fails.
-#[derive(Debug, thiserror::Error)]
-#[error("mail/{template}: {why}")]
+/// What a mail template says.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Rendered {
+    /// From the first line of the text, `Subject: …`.
+    pub subject: String,
+    /// The plain text.
+    pub text: String,
+    /// The HTML.
+    pub html: String,
+}
+
+/// The theme's template does not give a letter.
+#[derive(Debug, Clone, thiserror::Error)]
+#[error("the template mail/{template}: {why}")]
 pub struct RenderError {
     template: String,
     why: String,
 }
 
-/// Writes a letter.
+/// Renders `mail/NAME.txt` and `mail/NAME.html`.
 ///
 /// # Errors
-/// [`RenderError`].
-pub fn render(texts: &Texts, settings: &Settings, id: &str, mail: &Mail) -> Result<Letter, RenderError> {
-    let fault = |why: String| RenderError { template: mail.template.clone(), why };
-    let mut context = mail.context.clone();
-    if let Value::Object(members) = &mut context {
-        members.insert("lang".into(), mail.language.tag().into());
-        members.insert("company".into(), serde_json::json!(settings.company));
-        members.insert("unsubscribe_link".into(), serde_json::json!(mail.unsubscribe));
+/// [`RenderError`] when a template is missing, faulty, or begins with no subject.
+pub fn render(
+    texts: &Texts,
+    settings: &Settings,
+    template: &str,
+    language: Language,
+    context: &Value,
+    unsubscribe: Option<&str>,
+) -> Result<Rendered, RenderError> {
+    let fault = |why: String| RenderError { template: template.to_owned(), why };
+    let mut all = json!({
+        "lang": language.tag(),
+        "company": settings.company,
+        "base_url": settings.base_url,
+        "unsubscribe_link": unsubscribe.unwrap_or_default(),
+    });
+    if let (Some(all), Value::Object(own)) = (all.as_object_mut(), context) {
+        all.extend(own.clone());
     }
-    let part = |extension: &str| {
-        texts.render(&format!("mail/{}.{extension}", mail.template), &context).map_err(|error| {
-            let mut why = error.to_string();
-            let mut source = std::error::Error::source(&error);
-            while let Some(cause) = source {
-                why = format!("{why}: {cause}");
-                source = cause.source();
-            }
-            fault(why)
-        })
+    let part = |kind: &str| {
+        texts
+            .render(&format!("mail/{template}.{kind}"), &all)
+            .map_err(|error| fault(format!("{kind}: {error}")))
     };
-    let plain = part("txt")?;
-    let (first, text) = plain.split_once('\n').unwrap_or((&plain, ""));
-    let subject =
-        first.strip_prefix("Subject:").ok_or_else(|| fault("the first line is no `Subject:`".into()))?;
-    // A subject is one line whatever a name holds: no header can be added.
-    let subject: String = subject.trim().chars().filter(|c| !c.is_control()).collect();
-    Ok(Letter {
-        id: id.to_owned(),
-        from: (settings.mail.from.clone(), settings.mail.from_name.clone()),
-        to: mail.to.to_string(),
-        subject,
-        text: text.trim_start().to_owned(),
+    let text = part("txt")?;
+    let (first, rest) = text.split_once('\n').unwrap_or((&text, ""));
+    let subject = first.strip_prefix("Subject:").map(str::trim).filter(|subject| !subject.is_empty());
+    let subject = subject.ok_or_else(|| fault("the first line is not `Subject: …`".into()))?;
+    Ok(Rendered {
+        // Visitors' words may stand in it; a header holds one line.
+        subject: subject.chars().filter(|c| !c.is_control()).collect(),
+        text: rest.trim_start_matches(['\r', '\n']).to_owned(),
         html: part("html")?,
-        unsubscribe: mail.unsubscribe.clone(),
-        purpose: mail.purpose,
     })
 }

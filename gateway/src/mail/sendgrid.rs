@@ -1,9 +1,8 @@
-//! Letters by SendGrid's v3 interface, through its own client.
+//! Letters handed to SendGrid (its v3 mail send call).
 
 use std::time::Duration;
 
 use async_trait::async_trait;
-use reqwest::Client;
 use sendgrid::SendgridError;
 use sendgrid::v3::{
     ClickTrackingSetting, Content, Email, Message, OpenTrackingSetting, Personalization, SGMap, Sender,
@@ -11,97 +10,130 @@ use sendgrid::v3::{
 };
 use url::{Host, Url};
 
-use crate::mail::folder::headers;
-use crate::mail::{DeliveryError, Letter, Mailer, MailerError};
+use super::{Letter, MailError, Mailer, MailerError};
+use crate::config::MailConfig;
 
-/// The longest that SendGrid may take to answer.
-const PATIENCE: Duration = Duration::from_secs(15);
-const BASE: &str = "https://api.sendgrid.com";
+const PRODUCTION: &str = "https://api.sendgrid.com";
+const TIME_OUT: Duration = Duration::from_secs(15);
 
-/// Sends by SendGrid.
-#[derive(Debug)]
-pub struct SendGridMailer {
-    client: Client,
-    endpoint: String,
-    key: String,
+/// SendGrid, with one key.
+pub struct SendGrid {
+    sender: Sender<'static>,
+    host: String,
+    from: String,
+    from_name: String,
 }
 
-impl SendGridMailer {
-    /// A sender with this key, to SendGrid or to a server that plays it at `base`.
+impl SendGrid {
+    /// SendGrid at `base`, or where it really is.
     ///
     /// # Errors
-    /// [`MailerError::Configuration`] when the key is no header value, or `base` is plain HTTP off loopback.
-    pub fn new(key: &str, base: Option<&str>) -> Result<Self, MailerError> {
-        let wrong = |why: String| MailerError::Configuration(why);
-        let base = base.unwrap_or(BASE).trim_end_matches('/');
-        let url = Url::parse(base).map_err(|error| wrong(format!("SENDGRID_API_BASE: {error}")))?;
-        let loopback = match url.host() {
-            Some(Host::Ipv4(address)) => address.is_loopback(),
-            Some(Host::Ipv6(address)) => address.is_loopback(),
-            Some(Host::Domain(name)) => name == "localhost",
-            None => false,
-        };
-        if url.scheme() != "https" && !(url.scheme() == "http" && loopback) {
-            return Err(wrong(
-                "SENDGRID_API_BASE must be https; plain http is taken on loopback only".into(),
-            ));
-        }
-        let headers = Sender::get_headers(key)
-            .map_err(|_| wrong("SENDGRID_API_KEY holds strange characters".into()))?;
-        let client = Client::builder()
-            .default_headers(headers)
-            .timeout(PATIENCE)
-            .redirect(reqwest::redirect::Policy::none())
-            .build()
-            .map_err(|error| wrong(error.to_string()))?;
-        Ok(Self { client, endpoint: format!("{base}/v3/mail/send"), key: key.to_owned() })
+    /// [`MailerError::Base`] when the address is neither https nor of this machine.
+    pub fn new(key: &str, base: Option<&str>, mail: &MailConfig) -> Result<Self, MailerError> {
+        let base = checked(base.unwrap_or(PRODUCTION))?;
+        Ok(Self {
+            sender: Sender::new(key, None),
+            host: format!("{base}/v3/mail/send"),
+            from: mail.from.clone(),
+            from_name: mail.from_name.clone(),
+        })
     }
 }
 
 #[async_trait]
-impl Mailer for SendGridMailer {
-    async fn deliver(&self, letter: &Letter) -> Result<(), DeliveryError> {
-        let mut sender = Sender::new(&self.key, Some(self.client.clone()));
-        sender.set_host(&self.endpoint);
-        let headers = headers(letter);
-        let headers: SGMap<'_> = headers.iter().map(|(name, value)| (*name, value.as_str())).collect();
-        let marks = SGMap::from([("outbox", letter.id.as_str())]);
-        let mut recipient = Personalization::new(Email::new(&letter.to)).add_custom_args(&marks);
-        if !headers.is_empty() {
-            recipient = recipient.add_headers(&headers);
+impl Mailer for SendGrid {
+    async fn send(&self, letter: &Letter) -> Result<(), MailError> {
+        let mut person = Personalization::new(Email::new(&letter.to));
+        let unsubscribe = letter.unsubscribe.as_ref().map(|url| format!("<{url}>"));
+        if let Some(url) = &unsubscribe {
+            let headers = SGMap::from([
+                ("List-Unsubscribe", url.as_str()),
+                ("List-Unsubscribe-Post", "List-Unsubscribe=One-Click"),
+            ]);
+            person = person.add_headers(&headers);
         }
-        let (from, name) = &letter.from;
-        let message = Message::new(Email::new(from).set_name(name))
+        let message = Message::new(Email::new(&self.from).set_name(&self.from_name))
             .set_subject(&letter.subject)
             .add_content(Content::new().set_content_type("text/plain").set_value(&letter.text))
             .add_content(Content::new().set_content_type("text/html").set_value(&letter.html))
-            .add_category(letter.purpose.label())
-            // Nobody is followed: neither pixels nor rewritten links.
-            .set_tracking_settings(TrackingSettings {
-                click_tracking: Some(ClickTrackingSetting { enable: Some(false), enable_text: Some(false) }),
-                open_tracking: Some(OpenTrackingSetting { enable: Some(false), substitution_tag: None }),
-                subscription_tracking: None,
-            })
-            .add_personalization(recipient);
-        sender.send(&message).await.map(drop).map_err(|error| told(&error))
+            .set_tracking_settings(untracked())
+            .add_personalization(person);
+        let mut sender: Sender<'_> = self.sender.clone();
+        sender.set_host(&self.host);
+        match tokio::time::timeout(TIME_OUT, sender.send(&message)).await {
+            Ok(Ok(_)) => Ok(()),
+            Ok(Err(error)) => Err(judged(&error)),
+            Err(_) => Err(MailError::Later("SendGrid does not answer in time".into())),
+        }
     }
 }
 
-/// Whether another try may succeed. Bodies of answers are left out: they may quote addresses.
-fn told(error: &SendgridError) -> DeliveryError {
+/// Nobody's reading is followed.
+fn untracked() -> TrackingSettings<'static> {
+    TrackingSettings {
+        click_tracking: Some(ClickTrackingSetting { enable: Some(false), enable_text: Some(false) }),
+        open_tracking: Some(OpenTrackingSetting { enable: Some(false), substitution_tag: None }),
+        subscription_tracking: None,
+    }
+}
+
+/// SendGrid's answer may quote addresses: only its status is told.
+fn judged(error: &SendgridError) -> MailError {
     match error {
-        SendgridError::RequestNotSuccessful(answer) => {
-            let status = answer.status;
-            let why = format!("SendGrid answered {status}");
-            let temporary =
-                status.is_server_error() || matches!(status.as_u16(), 401 | 403 | 408 | 425 | 429);
-            if temporary { DeliveryError::Temporary(why) } else { DeliveryError::Permanent(why) }
+        SendgridError::RequestNotSuccessful(answer) => by_status(answer.status.as_u16()),
+        SendgridError::ReqwestError(_) | SendgridError::Io(_) => {
+            MailError::Later("SendGrid cannot be reached".into())
         }
-        SendgridError::ReqwestError(error) => DeliveryError::Temporary(if error.is_timeout() {
-            "SendGrid did not answer in time".into()
-        } else {
-            "SendGrid could not be reached".into()
-        }),
-        _ => DeliveryError::Temporary("SendGrid's answer could not be understood".into()),
+        _ => MailError::Never("the letter cannot be written as SendGrid wants it".into()),
+    }
+}
+
+/// A key that is refused (401, 403) is ours to mend, after which the letter leaves: not the letter's fault.
+fn by_status(status: u16) -> MailError {
+    let why = format!("SendGrid answers {status}");
+    match status {
+        401 | 403 | 408 | 425 | 429 => MailError::Later(why),
+        400..=499 => MailError::Never(why),
+        _ => MailError::Later(why),
+    }
+}
+
+fn checked(base: &str) -> Result<&str, MailerError> {
+    let wrong = || MailerError::Base(base.to_owned());
+    let url = Url::parse(base).map_err(|_| wrong())?;
+    let here = match url.host() {
+        Some(Host::Ipv4(address)) => address.is_loopback(),
+        Some(Host::Ipv6(address)) => address.is_loopback(),
+        Some(Host::Domain(name)) => name == "localhost",
+        None => false,
+    };
+    let allowed = url.scheme() == "https" || (url.scheme() == "http" && here);
+    if allowed { Ok(base.trim_end_matches('/')) } else { Err(wrong()) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn letters_leave_in_clear_for_this_machine_alone() {
+        for base in
+            ["https://api.sendgrid.com/", "http://127.0.0.1:9", "http://[::1]:9", "http://localhost:9"]
+        {
+            assert!(checked(base).is_ok(), "{base}");
+        }
+        for base in ["http://api.sendgrid.com", "http://127.0.0.1.example.org", "ftp://localhost", "x"] {
+            assert!(checked(base).is_err(), "{base}");
+        }
+    }
+
+    #[test]
+    fn only_what_the_letter_is_guilty_of_ends_its_tries() {
+        for later in [401, 403, 429, 500, 503] {
+            assert!(matches!(by_status(later), MailError::Later(_)), "{later}");
+        }
+        for never in [400, 404, 413] {
+            assert!(matches!(by_status(never), MailError::Never(_)), "{never}");
+        }
     }
 }

@@ -1,7 +1,6 @@
-//! What a subscription is, and the three things that can happen to it.
+//! Subscribers at rest, and the steps between their states.
 
 use aops_manifest::Language;
-use futures::future::BoxFuture;
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
@@ -12,282 +11,326 @@ use crate::outbox::{self, Mail, Purpose};
 use crate::records::{self, RecordError};
 use crate::retention::{Ground, Retention, Term};
 use crate::store::{Address, Batch, Expect, Scan, StoreError};
-use crate::tokens::TokenError;
 
-/// Where subscribers stand: a partition and a collection of their own.
-const PARTITION: &str = "newsletter";
 const SUBSCRIBERS: &str = "subscribers";
-
 /// What confirmation links are signed for.
-const CONFIRMATION: &str = "newsletter confirmation";
+pub(super) const CONFIRM: &str = "newsletter confirmation";
 /// What unsubscription links are signed for.
-const UNSUBSCRIPTION: &str = "newsletter unsubscription";
-
+pub(super) const LEAVE: &str = "newsletter unsubscription";
 /// How long a confirmation link is good.
-const CONFIRMATION_TERM: SignedDuration = SignedDuration::from_hours(72);
-/// How long before the same address is sent another confirmation link.
-const RESEND_AFTER: SignedDuration = SignedDuration::from_hours(1);
-
-/// The version of the privacy policy that a confirmation accepts.
-const POLICY_VERSION: &str = "2023-01-25";
-
-/// Addresses that were never confirmed.
-const UNCONFIRMED: Retention = Retention {
-    what: "newsletter addresses awaiting confirmation",
-    term: Term::Days(30),
-    from: "the request",
-    ground: Ground::LegitimateInterest,
-};
-
-/// Confirmed addresses of prospects (`p-retention`).
-const CONFIRMED: Retention = Retention {
-    what: "newsletter addresses",
-    term: Term::Years(3),
-    from: "the last contact",
-    ground: Ground::LegitimateInterest,
-};
-
-/// How often a change is tried again when another one came first.
+const CONFIRMATION: SignedDuration = SignedDuration::from_hours(72);
+/// Asking again this soon sends no second letter: nobody can be flooded through the form.
+const QUIET: SignedDuration = SignedDuration::from_mins(10);
+/// An unsubscription link serves as long as the letter may be kept.
+const LEAVE_DAYS: i64 = 3_650;
+const PAGE: usize = 500;
 const TRIES: usize = 5;
+
+/// That someone left is kept so that it can be shown, and nobody is written to again by mistake.
+const LEFT: Retention = Retention {
+    what: "unsubscribed address",
+    term: Term::Years(3),
+    from: "unsubscription",
+    ground: Ground::LegitimateInterest,
+};
+/// An address that nobody confirmed is forgotten with its link.
+const PENDING: Retention = Retention {
+    what: "unconfirmed address",
+    term: Term::Days(3),
+    from: "last request",
+    ground: Ground::Consent,
+};
 
 /// Where a subscription stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
+#[serde(rename_all = "snake_case")]
 pub enum State {
-    /// Asked for, not confirmed.
+    /// Asked for, by someone who may not own the address.
     Pending,
-    /// Confirmed by whoever reads the mailbox.
+    /// Confirmed by the address's holder.
     Confirmed,
     /// Left.
     Unsubscribed,
 }
 
-/// One subscription.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-struct Subscriber {
-    email: Email,
-    state: State,
-    language: Language,
-    created: Timestamp,
-    /// When the last confirmation link was sent.
-    asked: Timestamp,
-    /// When and under which policy it was confirmed: the proof of consent (GDPR art. 7.1).
-    proof: Option<Proof>,
+/// A subscriber, sealed at rest.
+#[derive(Clone, Serialize, Deserialize)]
+pub struct Subscriber {
+    /// The address.
+    pub email: String,
+    /// The language of the letters.
+    pub language: Language,
+    /// Where the subscription stands.
+    pub state: State,
+    /// When it was first asked for.
+    pub created: Timestamp,
+    /// When the last confirmation letter was asked for.
+    pub asked: Timestamp,
+    /// When the holder confirmed: the proof of consent.
+    pub confirmed: Option<Timestamp>,
 }
 
-#[derive(Debug, Clone, Serialize, Deserialize)]
-struct Proof {
-    at: Timestamp,
-    policy: String,
-    page: String,
-}
-
-/// A line of `aops admin subscribers list`.
-#[derive(Debug, Clone, Serialize)]
+/// What staff see of a subscriber.
+#[derive(Clone, Serialize)]
 pub struct Line {
     /// The address.
-    pub email: Email,
-    /// Where it stands.
+    pub email: String,
+    /// Where the subscription stands.
     pub state: State,
     /// When it was first asked for.
     pub created: Timestamp,
 }
 
-/// What a confirmation link led to.
+/// What following a confirmation link did.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Confirmed {
-    /// It is confirmed, by this request or an earlier one.
+pub(super) enum Confirmed {
+    /// The subscription stands, now or since before.
     Yes,
-    /// The link was good once.
-    Expired,
-    /// The link is not one of ours.
-    Invalid,
+    /// Nothing waits for it any more.
+    Gone,
 }
 
-/// Takes an address. Nothing tells the caller whether it was known.
+/// Asks for the newsletter.
 ///
 /// # Errors
-/// [`RecordError`]; nothing was recorded then.
-pub async fn subscribe(app: &App, email: &Email, language: Language) -> Result<(), RecordError> {
-    let name = app.sealer.lookup("newsletter address", &email.folded());
-    retried(|| Box::pin(try_subscribe(app, &name, email, language))).await?;
+/// [`RecordError`]; nothing was written.
+pub(super) async fn ask(app: &App, email: &Email, language: Language) -> Result<(), RecordError> {
+    let id = app.sealer.lookup("subscriber", &email.as_str().to_lowercase());
+    let mut outcome = ask_once(app, &id, email, language).await;
+    for _ in 1..TRIES {
+        if !lost_race(&outcome) {
+            break;
+        }
+        outcome = ask_once(app, &id, email, language).await;
+    }
+    outcome?;
     app.outbox_wake.notify_one();
     Ok(())
 }
 
-async fn try_subscribe(app: &App, name: &str, email: &Email, language: Language) -> Result<(), RecordError> {
+async fn ask_once(app: &App, id: &str, email: &Email, language: Language) -> Result<(), RecordError> {
     let now = app.clock.now();
-    let found = read(app, name).await?;
-    let (created, expect) = match &found {
-        Some((known, _)) if known.state == State::Confirmed => return Ok(()),
-        Some((known, _)) if known.state == State::Pending && now < later(known.asked, RESEND_AFTER) => {
-            return Ok(());
-        }
-        Some((known, version)) => (known.created, Expect::Version(*version)),
-        None => (now, Expect::Absent),
-    };
-    let mut batch = Batch::new(PARTITION);
-    let key = records::subject_key(app, PARTITION, name, &mut batch).await?;
-    let pending = Subscriber {
-        email: email.clone(),
-        state: State::Pending,
-        language,
-        created,
-        asked: now,
-        proof: None,
-    };
-    records::put_sealed(&mut batch, &key, SUBSCRIBERS, name, expect, &pending, Some(UNCONFIRMED.end(now)))?;
-    let token = app.tokens.sign(CONFIRMATION, name, later(now, CONFIRMATION_TERM));
-    let link = format!("{}/newsletter/confirmation?jeton={token}{}", app.settings.base_url, suffix(language));
-    let mail = mail(&pending, name, "newsletter_confirmation", json!({ "link": link }), None);
-    outbox::enqueue(&mut batch, &key, now, &mail)?;
+    let (before, expect) = read(app, id).await?;
+    let mut batch = Batch::new(partition(id));
+    let key = records::subject_key(app, &partition(id), id, &mut batch).await?;
+    let (subscriber, write) = asked(before, email, language, now);
+    let ends = ends(&subscriber, now);
+    records::put_sealed(&mut batch, &key, SUBSCRIBERS, id, expect, &subscriber, ends)?;
+    if write {
+        let until = now.saturating_add(CONFIRMATION).unwrap_or(Timestamp::MAX);
+        let link = link(app, "confirmation", CONFIRM, id, until, language);
+        let mail = mail(&subscriber, id, "newsletter_confirmation", json!({ "link": link }), None);
+        outbox::enqueue(&mut batch, &key, now, &mail)?;
+    }
     Ok(app.store.commit(batch).await?)
 }
 
-/// Follows a confirmation link.
+/// Confirms the subscription of a verified link; a second time changes nothing.
 ///
 /// # Errors
-/// [`RecordError`].
-pub async fn confirm(app: &App, token: &str) -> Result<Confirmed, RecordError> {
-    let now = app.clock.now();
-    let name = match app.tokens.verify(CONFIRMATION, token, now) {
-        Ok(name) => name,
-        Err(TokenError::Expired) => return Ok(Confirmed::Expired),
-        Err(TokenError::Invalid) => return Ok(Confirmed::Invalid),
-    };
-    let outcome = retried(|| Box::pin(try_confirm(app, &name))).await?;
+/// [`RecordError`]; nothing was written.
+pub(super) async fn confirm(app: &App, id: &str) -> Result<Confirmed, RecordError> {
+    let mut outcome = confirm_once(app, id).await;
+    for _ in 1..TRIES {
+        if !lost_race(&outcome) {
+            break;
+        }
+        outcome = confirm_once(app, id).await;
+    }
     app.outbox_wake.notify_one();
-    Ok(outcome)
+    outcome
 }
 
-async fn try_confirm(app: &App, name: &str) -> Result<Confirmed, RecordError> {
+async fn confirm_once(app: &App, id: &str) -> Result<Confirmed, RecordError> {
     let now = app.clock.now();
-    let Some((known, version)) = read(app, name).await? else {
-        return Ok(Confirmed::Expired);
+    let (before, expect) = read(app, id).await?;
+    let Some(before) = before else {
+        return Ok(Confirmed::Gone);
     };
-    match known.state {
+    match before.state {
         State::Confirmed => return Ok(Confirmed::Yes),
-        // Whoever left comes back by asking again, not by an old link.
-        State::Unsubscribed => return Ok(Confirmed::Expired),
+        State::Unsubscribed => return Ok(Confirmed::Gone),
         State::Pending => {}
     }
-    let mut batch = Batch::new(PARTITION);
-    let key = records::subject_key(app, PARTITION, name, &mut batch).await?;
-    let proof = Proof { at: now, policy: POLICY_VERSION.into(), page: "/newsletter/".into() };
-    let confirmed = Subscriber { state: State::Confirmed, proof: Some(proof), ..known };
-    let expect = Expect::Version(version);
-    records::put_sealed(&mut batch, &key, SUBSCRIBERS, name, expect, &confirmed, Some(CONFIRMED.end(now)))?;
-    let link = unsubscription_link(app, name, confirmed.language);
-    let mail = mail(&confirmed, name, "newsletter_bienvenue", json!({}), Some(link));
+    let subscriber = Subscriber { state: State::Confirmed, confirmed: Some(now), ..before };
+    let mut batch = Batch::new(partition(id));
+    let key = records::subject_key(app, &partition(id), id, &mut batch).await?;
+    records::put_sealed(&mut batch, &key, SUBSCRIBERS, id, expect, &subscriber, None)?;
+    let until = now.saturating_add(SignedDuration::from_hours(LEAVE_DAYS * 24)).unwrap_or(Timestamp::MAX);
+    let leave = link(app, "desinscription", LEAVE, id, until, subscriber.language);
+    let mail = mail(&subscriber, id, "newsletter_bienvenue", json!({}), Some(leave));
     outbox::enqueue(&mut batch, &key, now, &mail)?;
     app.store.commit(batch).await?;
     Ok(Confirmed::Yes)
 }
 
-/// Whether an unsubscription link is one of ours; such links never expire.
-pub fn may_unsubscribe(app: &App, token: &str) -> bool {
-    app.tokens.verify(UNSUBSCRIPTION, token, app.clock.now()).is_ok()
-}
-
-/// Follows an unsubscription link: from now on nothing more is sent. Whether the link was one of ours.
+/// Ends the subscription of a verified link; whether there was one is nobody's business.
 ///
 /// # Errors
-/// [`RecordError`].
-pub async fn unsubscribe(app: &App, token: &str) -> Result<bool, RecordError> {
-    let Ok(name) = app.tokens.verify(UNSUBSCRIPTION, token, app.clock.now()) else {
-        return Ok(false);
-    };
-    retried(|| Box::pin(try_unsubscribe(app, &name))).await?;
-    Ok(true)
+/// [`RecordError`]; nothing was written.
+pub(super) async fn leave(app: &App, id: &str) -> Result<(), RecordError> {
+    let mut outcome = leave_once(app, id).await;
+    for _ in 1..TRIES {
+        if !lost_race(&outcome) {
+            break;
+        }
+        outcome = leave_once(app, id).await;
+    }
+    outcome
 }
 
-async fn try_unsubscribe(app: &App, name: &str) -> Result<(), RecordError> {
-    let now = app.clock.now();
-    let Some((known, version)) = read(app, name).await? else {
+async fn leave_once(app: &App, id: &str) -> Result<(), RecordError> {
+    let (Some(before), expect) = read(app, id).await? else {
         return Ok(());
     };
-    if known.state == State::Unsubscribed {
-        return Ok(());
-    }
-    let mut batch = Batch::new(PARTITION);
-    let key = records::subject_key(app, PARTITION, name, &mut batch).await?;
-    let left = Subscriber { state: State::Unsubscribed, ..known };
-    let end = Some(CONFIRMED.end(now));
-    records::put_sealed(&mut batch, &key, SUBSCRIBERS, name, Expect::Version(version), &left, end)?;
+    let now = app.clock.now();
+    let subscriber = Subscriber { state: State::Unsubscribed, ..before };
+    let mut batch = Batch::new(partition(id));
+    let key = records::subject_key(app, &partition(id), id, &mut batch).await?;
+    let ends = ends(&subscriber, now);
+    records::put_sealed(&mut batch, &key, SUBSCRIBERS, id, expect, &subscriber, ends)?;
     Ok(app.store.commit(batch).await?)
 }
 
-/// Every subscription, in order of first request.
+/// Every subscriber, oldest first.
 ///
 /// # Errors
 /// [`RecordError`].
 pub async fn list(app: &App) -> Result<Vec<Line>, RecordError> {
     let mut lines = Vec::new();
-    let mut scan = Scan {
-        collection: SUBSCRIBERS,
-        partition: Some(PARTITION.into()),
-        prefix: String::new(),
-        after: None,
-        limit: 1_000,
-    };
+    let mut after = None;
     loop {
-        let page = app.store.scan(scan.clone()).await?;
+        let scan =
+            Scan { collection: SUBSCRIBERS, partition: None, prefix: String::new(), after, limit: PAGE };
+        let page = app.store.scan(scan).await?;
         for (address, _) in page.documents {
-            if let Some((known, _)) = read(app, &address.key).await? {
-                lines.push(Line { email: known.email, state: known.state, created: known.created });
+            if let Some((found, _)) = records::read_sealed::<Subscriber>(app, &address, &address.key).await? {
+                lines.push(Line { email: found.email, state: found.state, created: found.created });
             }
         }
-        match page.next {
-            Some(next) => scan.after = Some(next),
-            None => break,
+        after = page.next;
+        if after.is_none() {
+            break;
         }
     }
-    lines.sort_by(|a, b| (a.created, &a.email).cmp(&(b.created, &b.email)));
+    lines.sort_by_key(|line| line.created);
     Ok(lines)
 }
 
-async fn read(app: &App, name: &str) -> Result<Option<(Subscriber, u64)>, RecordError> {
-    records::read_sealed(app, &Address::new(SUBSCRIBERS, PARTITION, name), name).await
+/// What a request makes of a subscriber, and whether a letter is to be written.
+fn asked(
+    before: Option<Subscriber>,
+    email: &Email,
+    language: Language,
+    now: Timestamp,
+) -> (Subscriber, bool) {
+    let fresh = |created| Subscriber {
+        email: email.as_str().to_owned(),
+        language,
+        state: State::Pending,
+        created,
+        asked: now,
+        confirmed: None,
+    };
+    match before {
+        Some(before) if before.state == State::Confirmed => (before, false),
+        Some(before) if before.state == State::Pending && now.duration_since(before.asked) < QUIET => {
+            (before, false)
+        }
+        Some(before) => (fresh(before.created), true),
+        None => (fresh(now), true),
+    }
 }
 
-/// Tries again from the reading when another change came first.
-async fn retried<'a, T>(act: impl Fn() -> BoxFuture<'a, Result<T, RecordError>>) -> Result<T, RecordError> {
-    for _ in 1..TRIES {
-        match act().await {
-            Err(RecordError::Store(StoreError::Conflict(_))) => {}
-            settled => return settled,
-        }
+fn ends(subscriber: &Subscriber, now: Timestamp) -> Option<Timestamp> {
+    match subscriber.state {
+        State::Pending => Some(PENDING.end(subscriber.asked)),
+        State::Confirmed => None,
+        State::Unsubscribed => Some(LEFT.end(now)),
     }
-    act().await
+}
+
+async fn read(app: &App, id: &str) -> Result<(Option<Subscriber>, Expect), RecordError> {
+    let address = Address::new(SUBSCRIBERS, partition(id), id);
+    let found = records::read_sealed::<Subscriber>(app, &address, id).await?;
+    Ok(found.map_or((None, Expect::Absent), |(found, version)| (Some(found), Expect::Version(version))))
+}
+
+/// Spread over 256 partitions, so that no single one holds every subscriber.
+fn partition(id: &str) -> String {
+    format!("newsletter-{}", id.get(..2).unwrap_or_default())
+}
+
+fn link(
+    app: &App,
+    page: &str,
+    purpose: &'static str,
+    id: &str,
+    until: Timestamp,
+    language: Language,
+) -> String {
+    let token = app.tokens.sign(purpose, id, until);
+    let lang = if language == Language::En { "&lang=en" } else { "" };
+    format!("{}/newsletter/{page}?jeton={token}{lang}", app.settings.base_url)
 }
 
 fn mail(
     subscriber: &Subscriber,
-    name: &str,
+    id: &str,
     template: &str,
     context: serde_json::Value,
     unsubscribe: Option<String>,
 ) -> Mail {
     Mail {
         to: subscriber.email.clone(),
-        template: template.into(),
+        template: template.to_owned(),
         language: subscriber.language,
-        purpose: Purpose::Information,
+        purpose: Purpose::Newsletter,
         context,
         unsubscribe,
-        subject: name.to_owned(),
+        subject: id.to_owned(),
     }
 }
 
-fn unsubscription_link(app: &App, name: &str, language: Language) -> String {
-    let token = app.tokens.sign(UNSUBSCRIPTION, name, Timestamp::MAX);
-    format!("{}/newsletter/desinscription?jeton={token}{}", app.settings.base_url, suffix(language))
+/// Whether a step is to be taken again, because somebody else wrote in between.
+fn lost_race<T>(outcome: &Result<T, RecordError>) -> bool {
+    matches!(outcome, Err(RecordError::Store(StoreError::Conflict(_))))
 }
 
-fn suffix(language: Language) -> &'static str {
-    if language == Language::En { "&lang=en" } else { "" }
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-fn later(from: Timestamp, by: SignedDuration) -> Timestamp {
-    from.saturating_add(by).unwrap_or(Timestamp::MAX)
+    fn at(second: i64) -> Timestamp {
+        Timestamp::from_second(second).unwrap()
+    }
+
+    #[test]
+    fn asking_again_at_once_sends_no_second_letter() {
+        let email = Email::parse("a@example.org").unwrap();
+        let (first, written) = asked(None, &email, Language::Fr, at(0));
+        assert!(written && first.state == State::Pending);
+        let (second, written) = asked(Some(first), &email, Language::Fr, at(599));
+        assert!(!written);
+        let (third, written) = asked(Some(second), &email, Language::Fr, at(600));
+        assert!(written);
+        assert_eq!(third.created, at(0));
+    }
+
+    #[tokio::test]
+    async fn who_left_is_not_brought_back_by_an_old_link() {
+        let folder = tempfile::tempdir().unwrap();
+        let app = crate::testing::app(folder.path(), SignedDuration::ZERO).await;
+        let email = Email::parse("a@example.org").unwrap();
+        let id = app.sealer.lookup("subscriber", "a@example.org");
+        assert_eq!(confirm(&app, &id).await.unwrap(), Confirmed::Gone);
+        ask(&app, &email, Language::Fr).await.unwrap();
+        assert_eq!(list(&app).await.unwrap()[0].state, State::Pending);
+        assert_eq!(confirm(&app, &id).await.unwrap(), Confirmed::Yes);
+        assert_eq!(confirm(&app, &id).await.unwrap(), Confirmed::Yes);
+        leave(&app, &id).await.unwrap();
+        leave(&app, &id).await.unwrap();
+        assert_eq!(confirm(&app, &id).await.unwrap(), Confirmed::Gone);
+        assert_eq!(list(&app).await.unwrap()[0].state, State::Unsubscribed);
+    }
 }

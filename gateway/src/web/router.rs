@@ -19,9 +19,9 @@ impl Routes {
         let mut features = Router::new()
             .merge(crate::accounts::routes())
             .merge(crate::checkout::routes())
-            .merge(crate::contact::routes())
+            .merge(crate::calculations::routes())
             .merge(crate::newsletter::routes())
-            .merge(crate::calculations::routes());
+            .merge(crate::contact::routes());
         if app.live_reload.is_some() {
             features = features.merge(live_reload::routes());
         }
