@@ -23,9 +23,9 @@ pub mod sealing;
 pub mod server;
 pub mod staff;
 pub mod store;
-pub mod texts;
 #[cfg(test)]
 mod testing;
+pub mod texts;
 pub mod tokens;
 pub mod web;
 

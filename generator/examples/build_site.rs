@@ -15,7 +15,8 @@ fn main() -> ExitCode {
             return ExitCode::FAILURE;
         }
     };
-    let mut options = BuildOptions::new(root, jiff::Timestamp::now().to_zoned_datetime(jiff::tz::TimeZone::UTC).date());
+    let mut options =
+        BuildOptions::new(root, jiff::Timestamp::now().to_zoned_datetime(jiff::tz::TimeZone::UTC).date());
     options.plain = !std::env::args().any(|argument| argument == "--full");
     let config = match read(&text, &mut options) {
         Ok(config) => config,

@@ -102,11 +102,16 @@ fn write(
     let mut entries = pages::render(site, pages, |page, html| {
         let page_facts = Some((page.language, csp::policy(&html)));
         let (path, content_type) = (page.path.as_str(), content_type("a.html"));
-        let output = Output { path, content_type, bytes: html.as_bytes(), cache: Cache::Revalidate, page: page_facts };
+        let output =
+            Output { path, content_type, bytes: html.as_bytes(), cache: Cache::Revalidate, page: page_facts };
         output::publish(folder, compressor, output)
     });
     let plain = |path: &str, bytes: &[u8], cache: Cache| {
-        let content_type = if path.ends_with("atom.xml") { "application/atom+xml; charset=utf-8" } else { content_type(path) };
+        let content_type = if path.ends_with("atom.xml") {
+            "application/atom+xml; charset=utf-8"
+        } else {
+            content_type(path)
+        };
         output::publish(folder, compressor, Output { path, content_type, bytes, cache, page: None })
     };
     entries.par_extend(extras.par_iter().map(|extra| plain(&extra.path, &extra.bytes, extra.cache)));
@@ -114,20 +119,30 @@ fn write(
         let cache = if asset.fingerprinted { Cache::Immutable } else { Cache::Revalidate };
         plain(&asset.path, &asset.bytes, cache)
     }));
-    entries.par_extend(site.copies.par_iter().map(|(path, file)| {
-        plain(path, &assets::read(&options.root, file)?, Cache::Revalidate)
-    }));
+    entries.par_extend(
+        site.copies
+            .par_iter()
+            .map(|(path, file)| plain(path, &assets::read(&options.root, file)?, Cache::Revalidate)),
+    );
     entries
 }
 
 fn extras(site: &Site, config: &SiteConfig, options: &BuildOptions) -> Vec<Extra> {
     let base_url = &site.facts.base_url;
-    let extra = |path: &str, text: String| Extra { path: path.to_owned(), bytes: text.into_bytes(), cache: Cache::Revalidate };
+    let extra = |path: &str, text: String| Extra {
+        path: path.to_owned(),
+        bytes: text.into_bytes(),
+        cache: Cache::Revalidate,
+    };
     let mut extras = vec![
         extra("/robots.txt", well_known::robots(base_url)),
         extra("/sitemap.xml", well_known::sitemap(&site.library, base_url)),
     ];
-    let email = options.data.get("company").and_then(|company| company.get("dpo_email")).and_then(|email| email.as_str());
+    let email = options
+        .data
+        .get("company")
+        .and_then(|company| company.get("dpo_email"))
+        .and_then(|email| email.as_str());
     if let Some(email) = email {
         extras.push(extra("/.well-known/security.txt", well_known::security(base_url, email, options.today)));
     }
@@ -142,14 +157,20 @@ fn extras(site: &Site, config: &SiteConfig, options: &BuildOptions) -> Vec<Extra
 fn collisions(site: &Site, pages: &[Page<'_>], extras: &[Extra]) -> Vec<Diagnostic> {
     let mut owners: BTreeMap<&str, &str> = BTreeMap::new();
     let mut faults = Vec::new();
-    let documents = pages.iter().map(|page| (page.path.as_str(), page.source(site).map_or("", |source| &source.file)));
-    let rest = extras.iter().map(|extra| extra.path.as_str()).chain(site.assets.iter().map(|asset| asset.path.as_str()));
+    let documents =
+        pages.iter().map(|page| (page.path.as_str(), page.source(site).map_or("", |source| &source.file)));
+    let rest = extras
+        .iter()
+        .map(|extra| extra.path.as_str())
+        .chain(site.assets.iter().map(|asset| asset.path.as_str()));
     let copies = site.copies.keys().map(String::as_str);
     for (path, file) in documents.chain(rest.chain(copies).map(|path| (path, ""))) {
         match owners.insert(path, file) {
             Some(other) if file.is_empty() || other.is_empty() => {
                 let named = if other.is_empty() { path } else { other };
-                faults.push(Diagnostic::error("duplicate-url", &[("path", path), ("other", named)]).in_file(file));
+                faults.push(
+                    Diagnostic::error("duplicate-url", &[("path", path), ("other", named)]).in_file(file),
+                );
             }
             _ => {}
         }

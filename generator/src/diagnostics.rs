@@ -254,7 +254,9 @@ pub(crate) fn toml_fault(source: &Source, offset: usize, error: &toml::de::Error
         let expected: Vec<&str> = said.split('`').skip(3).step_by(2).collect();
         return place(match messages::nearest(key, expected.iter().copied()) {
             Some(nearest) => Diagnostic::error("unknown-key", &[("key", key), ("nearest", nearest)]),
-            None => Diagnostic::error("unknown-key-list", &[("key", key), ("expected", &expected.join(", "))]),
+            None => {
+                Diagnostic::error("unknown-key-list", &[("key", key), ("expected", &expected.join(", "))])
+            }
         });
     }
     if let Some(key) = said.strip_prefix("missing field `").and_then(|rest| rest.split('`').next()) {

@@ -24,7 +24,9 @@ pub fn new_article(root: &Path, title: &str, date: Date) -> Result<PathBuf, Diag
     let folder = path.parent().unwrap_or(root);
     fs::create_dir_all(folder).map_err(|error| failed(folder, &error))?;
     let title = toml::Value::String(title.trim().to_owned());
-    let text = format!("+++\ntitle = {title}\ndescription = \"\"\ndate = {date}\ndraft = true\n\n[taxonomies]\nthemes = []\n+++\n\n");
+    let text = format!(
+        "+++\ntitle = {title}\ndescription = \"\"\ndate = {date}\ndraft = true\n\n[taxonomies]\nthemes = []\n+++\n\n"
+    );
     let mut file = OpenOptions::new().write(true).create_new(true).open(&path).map_err(|error| {
         if error.kind() == io::ErrorKind::AlreadyExists || folder.join(&slug).exists() {
             Diagnostic::error("article-exists", &[("path", &relative)])
@@ -48,7 +50,10 @@ mod tests {
         assert!(path.ends_with("content/fr/articles/l-age-legal-ou-en-est-on.md"));
         let source = crate::files::text(root.path(), &path).unwrap();
         let parsed = crate::content::front_matter::parse(&source).unwrap();
-        assert_eq!((parsed.front.title.as_str(), parsed.front.draft), ("L'âge \"légal\" : où en est-on ?", true));
+        assert_eq!(
+            (parsed.front.title.as_str(), parsed.front.draft),
+            ("L'âge \"légal\" : où en est-on ?", true)
+        );
         let again = new_article(root.path(), "L’âge légal, où en est-on ?", day).unwrap_err();
         assert_eq!(again.iter().next().map(|f| f.code.as_str()), Some("article-exists"));
     }

@@ -56,7 +56,11 @@ pub(crate) fn plan(site: &Site) -> Vec<Page<'_>> {
     }
     for classification in &site.library.classifications {
         let language = classification.language;
-        pages.push(Page { language, path: classification.path.clone(), subject: Subject::Taxonomy(classification) });
+        pages.push(Page {
+            language,
+            path: classification.path.clone(),
+            subject: Subject::Taxonomy(classification),
+        });
         pages.extend(classification.terms.iter().map(|term| Page {
             language,
             path: term.path.clone(),
@@ -64,7 +68,11 @@ pub(crate) fn plan(site: &Site) -> Vec<Page<'_>> {
         }));
     }
     for language in site.languages() {
-        pages.push(Page { language, path: format!("{}404.html", language.root()), subject: Subject::NotFound });
+        pages.push(Page {
+            language,
+            path: format!("{}404.html", language.root()),
+            subject: Subject::NotFound,
+        });
     }
     pages
 }
@@ -82,7 +90,10 @@ pub(crate) fn render<'a, T: Send>(
         .map(|page| {
             let (template, context) = prepare(site, &values, page);
             let file = page.source(site).map_or("", |source| &source.file);
-            let html = site.templates.render(&template, &context, file).map_err(|fault| placed(site, page, fault))?;
+            let html = site
+                .templates
+                .render(&template, &context, file)
+                .map_err(|fault| placed(site, page, fault))?;
             finish(page, html)
         })
         .collect()
@@ -164,7 +175,8 @@ fn template_of(site: &Site, id: usize) -> String {
     if document.kind == Kind::Section {
         return if document.relative == "_index.md" { "home.html" } else { "section.html" }.to_owned();
     }
-    let parent = site.library.parent[id].and_then(|section| site.library.documents[section].front.page_template.as_ref());
+    let parent = site.library.parent[id]
+        .and_then(|section| site.library.documents[section].front.page_template.as_ref());
     parent.map_or_else(|| "page.html".to_owned(), |template| template.get_ref().clone())
 }
 

@@ -81,8 +81,12 @@ impl Site {
             .map(|(id, document)| {
                 let mut context = base_context(&facts, document.language, &document.path);
                 context.insert_value("page", early[id].clone());
-                let environment =
-                    Environment { library: &library, highlighter: &highlighter, tera: &templates.tera, context: &context };
+                let environment = Environment {
+                    library: &library,
+                    highlighter: &highlighter,
+                    tera: &templates.tera,
+                    context: &context,
+                };
                 markdown::render(environment, document)
             })
             .collect();
@@ -95,7 +99,19 @@ impl Site {
 
         let copies = copies(&library, &loaded.others);
         let others = loaded.others;
-        Self { theme, library, rendered, templates, shared, facts, assets, copies, others, for_gateway, is_whole }
+        Self {
+            theme,
+            library,
+            rendered,
+            templates,
+            shared,
+            facts,
+            assets,
+            copies,
+            others,
+            for_gateway,
+            is_whole,
+        }
     }
 
     /// The languages that have pages.

@@ -29,7 +29,10 @@ impl Watcher {
     pub fn new(root: &Path) -> Result<Self, Diagnostics> {
         let refused = |path: &Path, error: &notify::Error| {
             let path = path.display().to_string();
-            Diagnostics::from(Diagnostic::error("watch-failed", &[("path", &path), ("reason", &error.to_string())]))
+            Diagnostics::from(Diagnostic::error(
+                "watch-failed",
+                &[("path", &path), ("reason", &error.to_string())],
+            ))
         };
         let root = root.canonicalize().map_err(|error| refused(root, &error.into()))?;
         let (sender, events) = channel();
@@ -89,7 +92,8 @@ mod tests {
         fs::write(root.path().join("content/.a.md.swp"), "x").unwrap();
         fs::write(root.path().join("content/a.md"), "x").unwrap();
         fs::write(root.path().join("content/a.md"), "y").unwrap();
-        let changed: Vec<_> = watcher.next().unwrap().into_iter().filter_map(|p| p.file_name().map(|n| n.to_owned())).collect();
+        let changed: Vec<_> =
+            watcher.next().unwrap().into_iter().filter_map(|p| p.file_name().map(|n| n.to_owned())).collect();
         assert_eq!(changed, ["a.md"]);
     }
 }

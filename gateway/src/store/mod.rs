@@ -112,7 +112,12 @@ impl Batch {
         body: Vec<u8>,
         expires: Option<Timestamp>,
     ) -> Self {
-        self.writes.push(Write { collection, key: key.into(), expect, change: Change::Put { body, expires } });
+        self.writes.push(Write {
+            collection,
+            key: key.into(),
+            expect,
+            change: Change::Put { body, expires },
+        });
         self
     }
 

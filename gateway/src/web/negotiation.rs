@@ -57,7 +57,9 @@ pub fn weighted(list: &str) -> impl Iterator<Item = (&str, f32)> {
         let quality = parts
             .filter_map(|parameter| parameter.trim().split_once('='))
             .find(|(name, _)| name.trim().eq_ignore_ascii_case("q"))
-            .map_or(1.0, |(_, q)| q.trim().parse::<f32>().ok().filter(|q| (0.0..=1.0).contains(q)).unwrap_or(0.0));
+            .map_or(1.0, |(_, q)| {
+                q.trim().parse::<f32>().ok().filter(|q| (0.0..=1.0).contains(q)).unwrap_or(0.0)
+            });
         (!value.is_empty()).then_some((value, quality))
     })
 }
@@ -105,7 +107,11 @@ mod tests {
             let mut pairs = Vec::new();
             pairs.extend(referer.map(|value| (header::REFERER, value)));
             pairs.extend(accept.map(|value| (header::ACCEPT_LANGUAGE, value)));
-            assert_eq!(language(&path.parse().unwrap(), &headers(&pairs)), expected, "{path} {referer:?} {accept:?}");
+            assert_eq!(
+                language(&path.parse().unwrap(), &headers(&pairs)),
+                expected,
+                "{path} {referer:?} {accept:?}"
+            );
         }
     }
 

@@ -9,7 +9,12 @@ use crate::files;
 use crate::markdown::highlight;
 
 /// The minified bundle; `None` when the theme has no styles. `with_code` adds the colours of code.
-pub(super) fn bundle(root: &Path, folder: &Path, with_code: bool, faults: &mut Diagnostics) -> Option<String> {
+pub(super) fn bundle(
+    root: &Path,
+    folder: &Path,
+    with_code: bool,
+    faults: &mut Diagnostics,
+) -> Option<String> {
     let mut bundle = String::new();
     let mut any = false;
     for path in files::walk(root, folder, faults) {

@@ -85,13 +85,20 @@ fn page_faults(site: &Site, pages: &[Page<'_>], scanned: &[Scanned]) -> Vec<Diag
             faults.push(told(Diagnostic::warning("style-attribute", &[("path", &page.path)]), "style="));
         }
         for link in &scanned.links {
-            let Some((path, anchor)) = scan::resolve(&page.path, link, &site.facts.base_url) else { continue };
+            let Some((path, anchor)) = scan::resolve(&page.path, link, &site.facts.base_url) else {
+                continue;
+            };
             linked.insert(path.clone());
-            if site.theme.dynamic_routes.iter().any(|prefix| path.starts_with(prefix.as_str())) && !known.contains(path.as_str()) {
+            if site.theme.dynamic_routes.iter().any(|prefix| path.starts_with(prefix.as_str()))
+                && !known.contains(path.as_str())
+            {
                 continue;
             }
             if !known.contains(path.as_str()) {
-                let values = [("target", link.as_str()), ("nearest", nearest(&path, known.iter().copied()).unwrap_or_default())];
+                let values = [
+                    ("target", link.as_str()),
+                    ("nearest", nearest(&path, known.iter().copied()).unwrap_or_default()),
+                ];
                 let code = if values[1].1.is_empty() { "link-broken-alone" } else { "link-broken" };
                 faults.push(told(Diagnostic::error(code, &values), link));
             } else if let Some(anchor) = anchor.filter(|anchor| !anchor.is_empty())
@@ -133,7 +140,8 @@ fn unused(site: &Site, linked: &BTreeSet<String>) -> Vec<Diagnostic> {
     for file in &site.others {
         let is_linked = published.get(file).is_some_and(|path| linked.contains(path.as_str()));
         if !is_linked && !read.contains(file) {
-            let content = file.ancestors().find(|folder| folder.ends_with("content")).and_then(|c| c.parent());
+            let content =
+                file.ancestors().find(|folder| folder.ends_with("content")).and_then(|c| c.parent());
             let name = files::relative(content.unwrap_or(file), file);
             faults.push(Diagnostic::warning("file-unused", &[]).in_file(&name));
         }
@@ -151,7 +159,8 @@ fn descriptions_and_translations(site: &Site) -> Vec<Diagnostic> {
             if !site.library.translations[*other].contains(&id) {
                 let other = &site.library.documents[*other].path;
                 let values = [("path", document.path.as_str()), ("other", other.as_str())];
-                faults.push(Diagnostic::error("alternate-asymmetric", &values).in_file(&document.source.file));
+                faults
+                    .push(Diagnostic::error("alternate-asymmetric", &values).in_file(&document.source.file));
             }
         }
     }

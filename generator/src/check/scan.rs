@@ -60,7 +60,8 @@ pub(super) fn scan(html: &str) -> Scanned {
 
 /// The path and anchor that a link of a page means on this site; `None` for what lies elsewhere.
 pub(super) fn resolve(page: &str, link: &str, base_url: &str) -> Option<(String, Option<String>)> {
-    let link = link.strip_prefix(base_url).filter(|rest| rest.is_empty() || rest.starts_with('/')).unwrap_or(link);
+    let link =
+        link.strip_prefix(base_url).filter(|rest| rest.is_empty() || rest.starts_with('/')).unwrap_or(link);
     let (target, anchor) = match link.split_once('#') {
         Some((target, anchor)) => (target, Some(decoded(anchor))),
         None => (link, None),
@@ -91,7 +92,8 @@ pub(super) fn resolve(page: &str, link: &str, base_url: &str) -> Option<(String,
 fn attribute(text: &str) -> (&str, &str, &str) {
     let end = text.find(|c: char| c.is_ascii_whitespace() || matches!(c, '=' | '>')).unwrap_or(text.len());
     // A stray sign is passed over, so that the walk always goes on.
-    let (name, after) = text.split_at(if end == 0 { text.chars().next().map_or(0, char::len_utf8) } else { end });
+    let (name, after) =
+        text.split_at(if end == 0 { text.chars().next().map_or(0, char::len_utf8) } else { end });
     let Some(value) = after.trim_start().strip_prefix('=') else { return (name, "", after) };
     let value = value.trim_start();
     for quote in ['"', '\''] {
@@ -114,7 +116,13 @@ fn unescape(text: &str) -> String {
     if !text.contains('&') {
         return text.to_owned();
     }
-    text.replace("&quot;", "\"").replace("&#39;", "'").replace("&#x27;", "'").replace("&#x2F;", "/").replace("&lt;", "<").replace("&gt;", ">").replace("&amp;", "&")
+    text.replace("&quot;", "\"")
+        .replace("&#39;", "'")
+        .replace("&#x27;", "'")
+        .replace("&#x2F;", "/")
+        .replace("&lt;", "<")
+        .replace("&gt;", ">")
+        .replace("&amp;", "&")
 }
 
 #[cfg(test)]
@@ -123,15 +131,22 @@ mod tests {
 
     #[test]
     fn tags_are_read_and_scripts_and_comments_are_not() {
-        let found = scan("<!-- <a href=no> --><a id=\"x\" href='/a?b=1&amp;c#d'>t</a><img src=p.png><script>\"<a href=no>\"</script><p style=\"\">");
-        assert_eq!((found.ids, found.links), (vec!["x".to_owned()], vec!["/a?b=1&c#d".to_owned(), "p.png".to_owned()]));
+        let found = scan(
+            "<!-- <a href=no> --><a id=\"x\" href='/a?b=1&amp;c#d'>t</a><img src=p.png><script>\"<a href=no>\"</script><p style=\"\">",
+        );
+        assert_eq!(
+            (found.ids, found.links),
+            (vec!["x".to_owned()], vec!["/a?b=1&c#d".to_owned(), "p.png".to_owned()])
+        );
         assert_eq!(found.without_alt, ["p.png"]);
         assert!(found.has_style_attribute);
     }
 
     #[test]
     fn links_resolve_as_a_browser_would() {
-        let of = |link| resolve("/a/b/", link, "https://x.fr").map(|(path, anchor)| (path, anchor.unwrap_or_default()));
+        let of = |link| {
+            resolve("/a/b/", link, "https://x.fr").map(|(path, anchor)| (path, anchor.unwrap_or_default()))
+        };
         let is = |path: &str, anchor: &str| Some((path.to_owned(), anchor.to_owned()));
         assert_eq!(of("c.png"), is("/a/b/c.png", ""));
         assert_eq!(of("../c/#d"), is("/a/c/", "d"));

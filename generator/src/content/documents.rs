@@ -96,7 +96,8 @@ pub(crate) fn load(root: &Path, drafts: bool, faults: &mut Diagnostics) -> Loade
             }
         }
     }
-    let parsed: Vec<_> = files.par_iter().map(|(language, folder, path)| one(root, *language, folder, path)).collect();
+    let parsed: Vec<_> =
+        files.par_iter().map(|(language, folder, path)| one(root, *language, folder, path)).collect();
     for (result, (language, folder, path)) in parsed.into_iter().zip(&files) {
         match result {
             Ok(document) if drafts || !document.front.draft => loaded.documents.push(document),
@@ -152,7 +153,8 @@ fn address(document: &Document) -> Result<String, Vec<Diagnostic>> {
         return Ok(if whole.starts_with(root) { whole } else { format!("{root}{}", &whole[1..]) });
     }
     let mut parts: Vec<String> = document.place().split('/').filter(|p| !p.is_empty()).map(slugify).collect();
-    let stem = document.relative.rsplit('/').next().and_then(|name| name.strip_suffix(".md")).unwrap_or_default();
+    let stem =
+        document.relative.rsplit('/').next().and_then(|name| name.strip_suffix(".md")).unwrap_or_default();
     if document.kind == Kind::Page {
         parts.push(slugify(stem));
     }
@@ -185,8 +187,10 @@ fn refuse_shared_addresses(documents: &[Document], faults: &mut Diagnostics) {
     let mut owners: BTreeMap<&str, &Document> = BTreeMap::new();
     for document in documents {
         if let Some(other) = owners.get(document.path.as_str()) {
-            let fault =
-                Diagnostic::error("duplicate-url", &[("path", &document.path), ("other", &other.source.file)]);
+            let fault = Diagnostic::error(
+                "duplicate-url",
+                &[("path", &document.path), ("other", &other.source.file)],
+            );
             let span = document.front.path.as_ref().or(document.front.slug.as_ref()).map(toml::Spanned::span);
             faults.push(match span {
                 Some(span) => document.fault_at(fault, span),

@@ -2,8 +2,8 @@
 //!
 //! Nothing is rendered here.
 
-pub(crate) mod front_matter;
 mod documents;
+pub(crate) mod front_matter;
 mod tree;
 
 pub(crate) use documents::{Document, Kind, load};

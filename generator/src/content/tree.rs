@@ -121,7 +121,8 @@ impl Library {
             let document = &self.documents[id];
             let Some(mut place) = document.parent_place() else { continue };
             let parent = loop {
-                let index = if place.is_empty() { "_index.md".to_owned() } else { format!("{place}/_index.md") };
+                let index =
+                    if place.is_empty() { "_index.md".to_owned() } else { format!("{place}/_index.md") };
                 if let Some(section) = self.find(document.language, &index) {
                     break Some(section);
                 }
@@ -154,7 +155,8 @@ impl Library {
             }
             for pair in pages.windows(2) {
                 // In time, the previous page is the older one.
-                let (first, second) = if order == SortBy::Date { (pair[1], pair[0]) } else { (pair[0], pair[1]) };
+                let (first, second) =
+                    if order == SortBy::Date { (pair[1], pair[0]) } else { (pair[0], pair[1]) };
                 self.next[first] = Some(second);
                 self.previous[second] = Some(first);
             }
@@ -199,8 +201,11 @@ impl Library {
                 for term in terms {
                     let slug = slugify(term);
                     let path = format!("{}{}/{slug}/", document.language.root(), slugify(name));
-                    let term =
-                        all.entry(slug).or_insert_with(|| Term { name: term.clone(), path, pages: Vec::new() });
+                    let term = all.entry(slug).or_insert_with(|| Term {
+                        name: term.clone(),
+                        path,
+                        pages: Vec::new(),
+                    });
                     if term.pages.last() != Some(&id) {
                         term.pages.push(id);
                     }
@@ -230,9 +235,13 @@ impl Library {
                     faults.push(document.fault_at(fault, alias.span()));
                     continue;
                 }
-                let taken = owners.get(path.as_str()).copied().or_else(|| aliases.get(path).map(|id| &self.documents[*id]));
+                let taken = owners
+                    .get(path.as_str())
+                    .copied()
+                    .or_else(|| aliases.get(path).map(|id| &self.documents[*id]));
                 if let Some(other) = taken {
-                    let fault = Diagnostic::error("alias-taken", &[("path", path), ("other", &other.source.file)]);
+                    let fault =
+                        Diagnostic::error("alias-taken", &[("path", path), ("other", &other.source.file)]);
                     faults.push(document.fault_at(fault, alias.span()));
                     continue;
                 }

@@ -32,7 +32,9 @@ pub(crate) fn resolve(
         return Ok((id, anchor));
     }
     Err(match nearest(relative, library.relatives(language)) {
-        Some(near) => Diagnostic::error("link-broken", &[("target", link), ("nearest", &format!("@/{near}"))]),
+        Some(near) => {
+            Diagnostic::error("link-broken", &[("target", link), ("nearest", &format!("@/{near}"))])
+        }
         None => Diagnostic::error("link-broken-alone", &[("target", link)]),
     })
 }

@@ -6,10 +6,12 @@ use std::path::PathBuf;
 
 use aops_manifest::Language;
 use pulldown_cmark::{
-    Alignment, BlockQuoteKind, CodeBlockKind, CowStr, Event, HeadingLevel, Parser, Tag, TagEnd, TextMergeWithOffset,
+    Alignment, BlockQuoteKind, CodeBlockKind, CowStr, Event, HeadingLevel, Parser, Tag, TagEnd,
+    TextMergeWithOffset,
 };
 use tera::{Context, Tera, Value};
 
+use super::data;
 use super::highlight::Highlighter;
 use super::links::{self, InternalLink};
 use super::shortcodes::{self, Call};
@@ -17,7 +19,6 @@ use super::slug::{UniqueIds, slugify};
 use super::toc::{self, Heading};
 use super::typography::Typographer;
 use super::writer::{escape, running_text, without_tags};
-use super::data;
 use crate::content::{Document, Library};
 use crate::diagnostics::Diagnostic;
 use crate::messages::nearest;
@@ -258,7 +259,8 @@ impl<'a> Renderer<'a> {
             Err(error) => {
                 let (reason, place) = templates::reason(&error);
                 let reason = if place.is_empty() { reason } else { format!("{reason} ({place})") };
-                let fault = Diagnostic::error("shortcode-failed", &[("name", &call.name), ("reason", &reason)]);
+                let fault =
+                    Diagnostic::error("shortcode-failed", &[("name", &call.name), ("reason", &reason)]);
                 self.done.faults.push(fault.at(source, call.whole.start..call.name_at.end));
                 String::new()
             }
@@ -274,7 +276,9 @@ impl<'a> Renderer<'a> {
                 continue;
             }
             match event {
-                Event::Start(tag) => self.start(tag, || fragment.origin(range.start)..fragment.origin(range.end)),
+                Event::Start(tag) => {
+                    self.start(tag, || fragment.origin(range.start)..fragment.origin(range.end))
+                }
                 Event::End(tag) => self.end(tag),
                 Event::Text(words) => self.text(&words),
                 Event::Code(code) => {
@@ -500,7 +504,12 @@ impl<'a> Renderer<'a> {
             self.out.push_str("\"><span aria-hidden=\"true\">#</span></a>");
         }
         self.out.push_str(&format!("</h{level}>\n"));
-        self.headings.push(Heading { level, id, title: heading.title.trim().to_owned(), children: Vec::new() });
+        self.headings.push(Heading {
+            level,
+            id,
+            title: heading.title.trim().to_owned(),
+            children: Vec::new(),
+        });
     }
 
     fn end_code(&mut self) {
@@ -595,7 +604,9 @@ impl<'a> Renderer<'a> {
     fn note_reference(&mut self, name: &str) {
         let n = self.note_number(name);
         let id = self.ids.take(format!("fnref-{n}"));
-        self.out.push_str(&format!("<sup class=\"footnote-reference\" id=\"{id}\"><a href=\"#fn-{n}\">{n}</a></sup>"));
+        self.out.push_str(&format!(
+            "<sup class=\"footnote-reference\" id=\"{id}\"><a href=\"#fn-{n}\">{n}</a></sup>"
+        ));
         self.typographer.pass();
     }
 

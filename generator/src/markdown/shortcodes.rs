@@ -41,7 +41,10 @@ pub(crate) fn find(source: &Source, range: Range<usize>, faults: &mut Vec<Diagno
     while let Some(start) = next_mark(text, at, &code) {
         let mut cursor = Cursor { text, at: start + 2 };
         let block = text[start..].starts_with("{%");
-        let name_start = { cursor.blank(); cursor.at };
+        let name_start = {
+            cursor.blank();
+            cursor.at
+        };
         let name = cursor.word().to_owned();
         let name_end = cursor.at;
         cursor.blank();
@@ -58,7 +61,9 @@ pub(crate) fn find(source: &Source, range: Range<usize>, faults: &mut Vec<Diagno
                         calls.push(call);
                     }
                 }
-                None => faults.push(Diagnostic::error("shortcode-end-alone", &[]).at(source, shift(start..at))),
+                None => {
+                    faults.push(Diagnostic::error("shortcode-end-alone", &[]).at(source, shift(start..at)))
+                }
             }
             continue;
         }
@@ -190,7 +195,9 @@ fn value(cursor: &mut Cursor<'_>, depth: usize) -> Result<Value, &'static str> {
                 cursor.at += cursor.peek().map_or(1, char::len_utf8);
             }
             let written = &cursor.text[start..cursor.at];
-            let number = |text: &str| text.parse::<i64>().map(Value::from).or_else(|_| text.parse::<f64>().map(Value::from));
+            let number = |text: &str| {
+                text.parse::<i64>().map(Value::from).or_else(|_| text.parse::<f64>().map(Value::from))
+            };
             match written {
                 "true" => Ok(Value::Bool(true)),
                 "false" => Ok(Value::Bool(false)),

@@ -15,8 +15,8 @@ const NARROW: char = '\u{202F}';
 
 /// What stands after a number as its unit, and stays on its line.
 const UNITS: [&str; 21] = [
-    "%", "‰", "€", "$", "£", "k€", "M€", "Md€", "°C", "km", "cm", "mm", "m", "kg", "h", "min", "an", "ans", "mois",
-    "jours", "points",
+    "%", "‰", "€", "$", "£", "k€", "M€", "Md€", "°C", "km", "cm", "mm", "m", "kg", "h", "min", "an", "ans",
+    "mois", "jours", "points",
 ];
 
 /// The typography of one string on its own.
@@ -111,7 +111,8 @@ impl Typographer {
                 return at + 1;
             }
             ':' if french => {
-                if self.previous.is_some_and(ends_word) && chars.get(at + 1).is_none_or(|c| c.is_whitespace()) {
+                if self.previous.is_some_and(ends_word) && chars.get(at + 1).is_none_or(|c| c.is_whitespace())
+                {
                     self.push(NO_BREAK, out);
                 }
                 self.push(':', out);
@@ -183,7 +184,9 @@ impl Typographer {
 
     fn quote(&mut self, next: Option<char>, out: &mut String) {
         let (open, close) = if self.language == Language::Fr { ('«', '»') } else { ('“', '”') };
-        let may_open = self.previous.is_none_or(|c| c.is_whitespace() || matches!(c, '(' | '[' | '’' | '‘' | '–' | '—' | '/'));
+        let may_open = self
+            .previous
+            .is_none_or(|c| c.is_whitespace() || matches!(c, '(' | '[' | '’' | '‘' | '–' | '—' | '/'));
         if self.quoting {
             self.quoting = false;
             if close == '»' && self.previous.is_some_and(|p| !p.is_whitespace()) {
@@ -255,8 +258,12 @@ fn wants_care(text: &str) -> bool {
 
 /// URLs, addresses and paths are copied as they are.
 fn is_address(word: &[char]) -> bool {
-    let starts = |with: &str| word.iter().zip(with.chars()).filter(|(a, b)| **a == *b).count() == with.chars().count();
-    if starts("www.") || word.contains(&'@') || (word.len() > 1 && word[0] == '/' && word[1].is_alphanumeric()) {
+    let starts =
+        |with: &str| word.iter().zip(with.chars()).filter(|(a, b)| **a == *b).count() == with.chars().count();
+    if starts("www.")
+        || word.contains(&'@')
+        || (word.len() > 1 && word[0] == '/' && word[1].is_alphanumeric())
+    {
         return true;
     }
     word.windows(3).any(|w| w == [':', '/', '/'])
@@ -348,7 +355,8 @@ mod tests {
 
     #[test]
     fn endings_of_ordinals_are_found_and_nothing_else() {
-        let found = |text: &str| ordinal_endings(text).into_iter().map(|r| text[r].to_owned()).collect::<Vec<_>>();
+        let found =
+            |text: &str| ordinal_endings(text).into_iter().map(|r| text[r].to_owned()).collect::<Vec<_>>();
         assert_eq!(found("le 1er, la 1re, le 2e, le XXe siècle, la 2nde"), ["er", "re", "e", "e", "nde"]);
         assert!(found("3 ans, 1e5, Xe, le vice, 12h, 4d").is_empty());
     }

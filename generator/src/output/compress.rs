@@ -63,7 +63,8 @@ impl Compressor {
         let compressed = compress(coding, bytes).ok()?;
         // Beside first, then renamed: a build that is killed leaves no half of a form behind.
         let beside = path.with_extension(format!("{}.{}", coding.token(), std::process::id()));
-        let kept = path.parent().map_or(Ok(()), fs::create_dir_all).and_then(|()| fs::write(&beside, &compressed));
+        let kept =
+            path.parent().map_or(Ok(()), fs::create_dir_all).and_then(|()| fs::write(&beside, &compressed));
         if kept.and_then(|()| fs::rename(&beside, &path)).is_err() {
             let _ = fs::remove_file(&beside);
         }
@@ -106,7 +107,9 @@ mod tests {
         let compressor = Compressor::new(folder.path().join("cache"));
         let bytes = b"<p>Bonjour</p>\n".repeat(100);
         let digest = sha256(&bytes);
-        let make = || compressor.variants(folder.path(), "a.html", "text/html; charset=utf-8", &bytes, &digest).unwrap();
+        let make = || {
+            compressor.variants(folder.path(), "a.html", "text/html; charset=utf-8", &bytes, &digest).unwrap()
+        };
         let variants = make();
         let tags: std::collections::BTreeSet<_> = variants.values().map(|v| &v.etag).collect();
         assert_eq!((variants.len(), tags.len()), (3, 3));

@@ -1,7 +1,7 @@
 //! Writing the site: files and their compressed forms into a new folder, then put in the old one's place.
 
-pub(crate) mod csp;
 pub(crate) mod compress;
+pub(crate) mod csp;
 pub(crate) mod feeds;
 mod swap;
 pub(crate) mod well_known;
@@ -64,7 +64,11 @@ pub(crate) fn publish(
 /// The file of a URL path, relative to the output folder.
 pub(crate) fn file_of(path: &str) -> String {
     let relative = path.trim_start_matches('/');
-    if relative.is_empty() || relative.ends_with('/') { format!("{relative}index.html") } else { relative.to_owned() }
+    if relative.is_empty() || relative.ends_with('/') {
+        format!("{relative}index.html")
+    } else {
+        relative.to_owned()
+    }
 }
 
 /// A strong entity tag from a digest.

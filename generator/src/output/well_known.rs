@@ -40,14 +40,19 @@ pub(crate) fn sitemap(library: &Library, base_url: &str) -> String {
         }
         for other in &library.translations[id] {
             let other = &library.documents[*other];
-            xml.push_str(&format!("<xhtml:link rel=\"alternate\" hreflang=\"{}\" href=\"", other.language.tag()));
+            xml.push_str(&format!(
+                "<xhtml:link rel=\"alternate\" hreflang=\"{}\" href=\"",
+                other.language.tag()
+            ));
             escape(&format!("{base_url}{}", other.path), &mut xml);
             xml.push_str("\"/>");
         }
         xml.push_str("</url>\n");
     }
     for classification in &library.classifications {
-        for path in std::iter::once(&classification.path).chain(classification.terms.iter().map(|term| &term.path)) {
+        for path in
+            std::iter::once(&classification.path).chain(classification.terms.iter().map(|term| &term.path))
+        {
             xml.push_str("<url><loc>");
             escape(&format!("{base_url}{path}"), &mut xml);
             xml.push_str("</loc></url>\n");

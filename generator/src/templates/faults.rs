@@ -21,7 +21,9 @@ pub(super) fn fault(error: &Error, sources: &BTreeMap<String, Source>, file: &st
             }
         }
         ErrorKind::TemplateNotFound(name) => missing(name, sources).in_file(file),
-        ErrorKind::MissingParent { current, parent } => in_template(missing(parent, sources), current, parent, sources),
+        ErrorKind::MissingParent { current, parent } => {
+            in_template(missing(parent, sources), current, parent, sources)
+        }
         _ => {
             let fault = Diagnostic::error("template-invalid", &[("reason", &reason(error).0)]);
             match culprit(error).and_then(|name| sources.get(name)) {
@@ -35,7 +37,8 @@ pub(super) fn fault(error: &Error, sources: &BTreeMap<String, Source>, file: &st
 /// The fault of a template that does not exist, with the nearest name.
 pub(super) fn missing(name: &str, sources: &BTreeMap<String, Source>) -> Diagnostic {
     let near = nearest(name, sources.keys().map(String::as_str));
-    let fault = Diagnostic::error("template-missing", &[("name", name), ("nearest", near.unwrap_or_default())]);
+    let fault =
+        Diagnostic::error("template-missing", &[("name", name), ("nearest", near.unwrap_or_default())]);
     if near.is_some() { fault } else { fault.with_hint(None) }
 }
 

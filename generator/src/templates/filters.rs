@@ -12,9 +12,8 @@ use crate::{locale, messages};
 pub(super) fn register(tera: &mut Tera, shared: &Arc<Shared>) {
     tera.register_filter("date", |value: &str, _: Kwargs, state: &State| -> TeraResult<String> {
         let date = value.get(..10).and_then(|date| date.parse::<Date>().ok());
-        let date = date.ok_or_else(|| {
-            Error::message(messages::message("date-unwritable", &[("value", value)]))
-        })?;
+        let date =
+            date.ok_or_else(|| Error::message(messages::message("date-unwritable", &[("value", value)])))?;
         Ok(locale::long_date(date, language(state)?))
     });
     tera.register_filter("money", |cents: i64, _: Kwargs, state: &State| -> TeraResult<String> {
@@ -35,6 +34,11 @@ pub(super) fn register(tera: &mut Tera, shared: &Arc<Shared>) {
 
 /// A number, or a text that writes one.
 fn figure(value: &Value) -> TeraResult<f64> {
-    let number = value.as_f64().or_else(|| value.as_i64().map(|n| n as f64)).or_else(|| value.as_str()?.trim().parse().ok());
-    number.ok_or_else(|| Error::message(messages::message("number-unwritable", &[("value", &value.to_string())])))
+    let number = value
+        .as_f64()
+        .or_else(|| value.as_i64().map(|n| n as f64))
+        .or_else(|| value.as_str()?.trim().parse().ok());
+    number.ok_or_else(|| {
+        Error::message(messages::message("number-unwritable", &[("value", &value.to_string())]))
+    })
 }

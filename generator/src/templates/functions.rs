@@ -39,11 +39,15 @@ pub(super) fn register(tera: &mut Tera, shared: &Arc<Shared>) {
     tera.register_function("url", move |arguments: Kwargs, state: &State| url(&own, &arguments, state));
     let own = Arc::clone(shared);
     tera.register_function("section", move |arguments: Kwargs, state: &State| {
-        object(&own, &arguments, state, |path, values| messages::message("section-missing", &[path, values[0], values[1]]))
+        object(&own, &arguments, state, |path, values| {
+            messages::message("section-missing", &[path, values[0], values[1]])
+        })
     });
     let own = Arc::clone(shared);
     tera.register_function("page", move |arguments: Kwargs, state: &State| {
-        object(&own, &arguments, state, |path, values| messages::message("page-missing", &[path, values[0], values[1]]))
+        object(&own, &arguments, state, |path, values| {
+            messages::message("page-missing", &[path, values[0], values[1]])
+        })
     });
 }
 

@@ -42,7 +42,8 @@ impl Templates {
             let mut tera = Tera::new();
             functions::register(&mut tera, shared);
             filters::register(&mut tera, shared);
-            let added = tera.add_raw_templates(left.iter().map(|(name, source)| (name, source.text.as_ref())));
+            let added =
+                tera.add_raw_templates(left.iter().map(|(name, source)| (name, source.text.as_ref())));
             let Err(error) = added else { return Self { tera, sources } };
             faults.push(faults::fault(&error, &sources, ""));
             match faults::culprit(&error).filter(|name| left.remove(*name).is_some()) {
@@ -53,7 +54,12 @@ impl Templates {
     }
 
     /// Renders a page; `file` is what is named when no template is at fault.
-    pub(crate) fn render(&self, name: &str, context: &tera::Context, file: &str) -> Result<String, Diagnostic> {
+    pub(crate) fn render(
+        &self,
+        name: &str,
+        context: &tera::Context,
+        file: &str,
+    ) -> Result<String, Diagnostic> {
         if !self.tera.contains_template(name) {
             return Err(self.missing(name).in_file(file));
         }

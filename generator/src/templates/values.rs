@@ -52,7 +52,8 @@ pub(crate) fn light(library: &Library, facts: &SiteFacts, rendered: Option<&[Ren
         .map(|(id, document)| own_fields(document, facts, rendered.map(|all| &all[id])))
         .collect();
     let values: Vec<Value> = alone.iter().map(|fields| Value::from(fields.clone())).collect();
-    let children = |ids: &[usize]| Value::from(ids.iter().map(|id| values[*id].clone()).collect::<Vec<Value>>());
+    let children =
+        |ids: &[usize]| Value::from(ids.iter().map(|id| values[*id].clone()).collect::<Vec<Value>>());
     let whole = |(id, mut fields): (usize, Map)| {
         if library.documents[id].kind != Kind::Section {
             return values[id].clone();
@@ -66,7 +67,8 @@ pub(crate) fn light(library: &Library, facts: &SiteFacts, rendered: Option<&[Ren
 
 fn own_fields(document: &Document, facts: &SiteFacts, rendered: Option<&Rendered>) -> Map {
     let text = |text: &str| Value::from(text);
-    let date = |date: Option<jiff::civil::Date>| date.map_or_else(Value::none, |date| Value::from(date.to_string()));
+    let date =
+        |date: Option<jiff::civil::Date>| date.map_or_else(Value::none, |date| Value::from(date.to_string()));
     let mut fields = Map::new();
     let mut set = |name: &'static str, value: Value| {
         fields.insert(Key::Str(name), value);
@@ -131,7 +133,10 @@ impl Values<'_> {
             .into_iter()
             .map(|id| {
                 let document = &library.documents[id];
-                map([("title", Value::from(document.title.as_str())), ("path", Value::from(document.path.as_str()))])
+                map([
+                    ("title", Value::from(document.title.as_str())),
+                    ("path", Value::from(document.path.as_str())),
+                ])
             })
             .collect();
         set("ancestors", Value::from(ancestors));
