@@ -47,8 +47,11 @@ pub(crate) fn run(root: &Path, json: bool, args: &BuildArgs) -> Result<ExitCode>
     options.plain = args.plain;
     match aops_generator::build(&config, &options) {
         Ok(report) if json => {
-            let phases: serde_json::Map<_, _> =
-                report.phases.iter().map(|(name, time)| ((*name).to_owned(), json!(time.as_secs_f64()))).collect();
+            let phases: serde_json::Map<_, _> = report
+                .phases
+                .iter()
+                .map(|(name, time)| ((*name).to_owned(), json!(time.as_secs_f64())))
+                .collect();
             println!(
                 "{}",
                 json!({

@@ -39,7 +39,12 @@ pub(crate) fn run(root: &Path, json: bool, args: &CheckArgs) -> Result<ExitCode>
         );
     } else {
         eprint!("{}", report.faults);
-        println!("{} pages, {} fault(s) or warning(s) in {:.0?}", report.pages, report.faults.len(), report.elapsed);
+        println!(
+            "{} pages, {} fault(s) or warning(s) in {:.0?}",
+            report.pages,
+            report.faults.len(),
+            report.elapsed
+        );
     }
     Ok(if report.faults.has_errors() { ExitCode::FAILURE } else { ExitCode::SUCCESS })
 }

@@ -89,7 +89,9 @@ impl Configuration {
         let limits_factor = parsed::<u32>("AOPS_LIMITS_FACTOR", "a whole number")?;
         let offset = parsed::<i64>("AOPS_NOW_OFFSET", "a whole number of seconds")?;
         if self.environment == Environment::Production && (limits_factor.is_some() || offset.is_some()) {
-            bail!("AOPS_LIMITS_FACTOR and AOPS_NOW_OFFSET are refused when site.toml says environment = \"production\"");
+            bail!(
+                "AOPS_LIMITS_FACTOR and AOPS_NOW_OFFSET are refused when site.toml says environment = \"production\""
+            );
         }
         Ok(Settings {
             environment: self.environment,
@@ -118,7 +120,12 @@ impl Configuration {
 
 fn secrets() -> Result<Secrets> {
     let several = |list: Option<String>| -> Vec<String> {
-        list.iter().flat_map(|list| list.split(',')).map(str::trim).filter(|s| !s.is_empty()).map(str::to_owned).collect()
+        list.iter()
+            .flat_map(|list| list.split(','))
+            .map(str::trim)
+            .filter(|s| !s.is_empty())
+            .map(str::to_owned)
+            .collect()
     };
     Ok(Secrets {
         master_key: secret("AOPS_MASTER_KEY")?,

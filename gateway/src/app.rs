@@ -6,6 +6,8 @@ use std::sync::Arc;
 use arc_swap::ArcSwap;
 use tokio::sync::Notify;
 
+use crate::accounts::{PasswordError, Passwords, Throttle};
+use crate::calculations::Calculations;
 use crate::clock::Clock;
 use crate::config::Settings;
 use crate::edge::address_filter::{AddressFilter, BlocklistError};
@@ -45,6 +47,12 @@ pub struct App {
     pub blocklist: AddressFilter,
     /// Rate limits by class of route.
     pub limits: Limits,
+    /// Turns for hashing passwords.
+    pub passwords: Passwords,
+    /// What slows down the guessing of passwords.
+    pub throttle: Throttle,
+    /// Turns for the engine, and limits by API key.
+    pub calculations: Calculations,
     /// Tells open pages to load again, while the site is watched.
     pub live_reload: Option<LiveReload>,
 }
@@ -81,6 +89,9 @@ pub enum StartError {
     /// Payments cannot be set up.
     #[error(transparent)]
     Payments(#[from] PaymentsError),
+    /// Passwords cannot be hashed on this machine.
+    #[error(transparent)]
+    Passwords(#[from] PasswordError),
     /// TLS cannot be set up.
     #[error(transparent)]
     Tls(#[from] crate::edge::tls::TlsError),

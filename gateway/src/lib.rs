@@ -3,13 +3,30 @@
 //! A request goes edge → router → feature → store and comes back; no layer is entered twice. What is served
 //! as it stands comes from the manifest alone; what is written at run time is set into the theme's frame.
 
+pub mod accounts;
 pub mod app;
+pub mod calculations;
+pub mod checkout;
 pub mod clock;
 pub mod config;
+pub mod contact;
 pub mod edge;
+pub mod email;
 pub mod files;
+pub mod mail;
+pub mod newsletter;
+pub mod outbox;
+pub mod payments;
+pub mod records;
+pub mod retention;
+pub mod sealing;
 pub mod server;
+pub mod staff;
 pub mod store;
+#[cfg(test)]
+mod testing;
+pub mod texts;
+pub mod tokens;
 pub mod web;
 
 pub use app::{App, SharedApp, StartError};

@@ -10,7 +10,9 @@ use tokio::net::TcpListener;
 use tokio::sync::{Notify, watch};
 use tokio_rustls::TlsAcceptor;
 
+use crate::accounts::{Passwords, Throttle};
 use crate::app::{App, SharedApp, StartError};
+use crate::calculations::Calculations;
 use crate::config::Settings;
 use crate::edge::address_filter::AddressFilter;
 use crate::edge::limits::{self, Limits};
@@ -83,28 +85,50 @@ impl Server {
     }
 }
 
-/// An application without listeners: what the admin commands use when no gateway runs.
+/// An application without listeners, with the built site.
 ///
 /// # Errors
 /// [`StartError`]; in particular when another process holds the store.
 pub async fn open(settings: Settings, live_reload: Option<LiveReload>) -> Result<App, StartError> {
+    let site = Site::load(&settings.public, live_reload.is_some())?;
+    let payments = payments::payments(&settings)?;
+    assemble(settings, site, payments, live_reload).await
+}
+
+/// What the admin commands use when no gateway runs: no built site and no payment key is needed.
+///
+/// # Errors
+/// [`StartError`]; in particular when another process holds the store.
+pub async fn offline(settings: Settings) -> Result<App, StartError> {
+    let payments = payments::none(&settings);
+    assemble(settings, Site::empty()?, payments, None).await
+}
+
+async fn assemble(
+    settings: Settings,
+    site: Site,
+    payments: Box<dyn payments::Payments>,
+    live_reload: Option<LiveReload>,
+) -> Result<App, StartError> {
     private_folder(&settings)?;
     let store: Arc<dyn crate::store::Store> =
         Arc::new(RedbStore::open(&settings.data.join("aops.redb"), settings.clock)?);
     let sealer = Sealer::new(MasterKey::load(&settings)?);
     sealer.check(store.as_ref()).await?;
     let tokens = Tokens::new(&sealer);
-    let site = Site::load(&settings.public, live_reload.is_some())?;
     let bans = staff::bans::stored(store.as_ref()).await?;
     Ok(App {
         hosts: Hosts::new(&settings.gateway.hosts, &[settings.gateway.https.port()]),
         clock: settings.clock,
         mailer: mail::mailer(&settings)?,
-        payments: payments::payments(&settings)?,
+        payments,
         site: ArcSwap::from_pointee(site),
         outbox_wake: Notify::new(),
         blocklist: AddressFilter::new(settings.gateway.blocklist.clone(), bans)?,
         limits: Limits::new(&settings.gateway.limits, settings.limits_factor),
+        passwords: Passwords::new()?,
+        throttle: Throttle::new(settings.limits_factor),
+        calculations: Calculations::new(&settings.gateway.limits, settings.limits_factor),
         live_reload,
         store,
         sealer,
@@ -130,6 +154,7 @@ async fn tidy(app: SharedApp) {
         loop {
             tokio::time::sleep(limits::SWEEP_PERIOD).await;
             app.limits.sweep();
+            app.calculations.sweep();
         }
     };
     let expired = async {

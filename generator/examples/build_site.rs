@@ -1,10 +1,10 @@
-//! Builds a site: `cargo run --example build_site -- ROOT [--full]`. Tables of `site.toml` other than `[site]`
+//! Builds a site: `cargo run --example build_site -- ROOT [--full | --check]`. Tables of `site.toml` other than `[site]`
 //! are handed to templates.
 
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use aops_generator::{BuildOptions, SiteConfig, build};
+use aops_generator::{BuildOptions, SiteConfig, build, check};
 
 fn main() -> ExitCode {
     let root = PathBuf::from(std::env::args().nth(1).unwrap_or_else(|| ".".into()));
@@ -25,6 +25,12 @@ fn main() -> ExitCode {
             return ExitCode::FAILURE;
         }
     };
+    if std::env::args().any(|argument| argument == "--check") {
+        let report = check(&config, &options, false);
+        eprint!("{}", report.faults);
+        println!("{} pages, {} faults, {:.1?}", report.pages, report.faults.len(), report.elapsed);
+        return if report.faults.has_errors() { ExitCode::FAILURE } else { ExitCode::SUCCESS };
+    }
     match build(&config, &options) {
         Ok(report) => {
             eprint!("{}", report.warnings);

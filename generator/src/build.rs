@@ -54,7 +54,7 @@ pub fn build(config: &SiteConfig, options: &BuildOptions) -> Result<BuildReport,
         return Err(faults.ordered());
     }
     let staging = Staging::new(&options.output)?;
-    let compressor = (!options.plain).then(|| Compressor::new(options.root.join("data/cache/compressed")));
+    let compressor = (!options.plain).then(|| Compressor::new(options.root.join(".cache/compressed")));
     let entries = write(&site, options, &pages, &extras, staging.folder(), compressor.as_ref());
     let mut shell_faults = Vec::new();
     let shells = pages::shells(&site, &mut shell_faults);

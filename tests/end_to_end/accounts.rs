@@ -12,7 +12,8 @@ async fn a_client_signs_in_sees_the_area_and_signs_out() {
     assert!(to.starts_with("/compte/connexion?suite="), "{to}");
     assert_eq!(gateway.get(&to).await.status(), 200);
 
-    let fields = [("email", "client@example.org"), ("mot_de_passe", password.as_str()), ("suite", "/espace-client/")];
+    let fields =
+        [("email", "client@example.org"), ("mot_de_passe", password.as_str()), ("suite", "/espace-client/")];
     let answer = gateway.post("/compte/connexion", &fields).await;
     assert_eq!(answer.status(), 303);
     assert_eq!(answer.headers()["location"], "/espace-client/");
@@ -21,13 +22,15 @@ async fn a_client_signs_in_sees_the_area_and_signs_out() {
         assert!(set.contains(wanted), "{set}");
     }
     let cookie = set.split(';').next().unwrap().to_owned();
-    let area = gateway.client().get(gateway.url("/espace-client/")).header("cookie", &cookie).send().await.unwrap();
+    let area =
+        gateway.client().get(gateway.url("/espace-client/")).header("cookie", &cookie).send().await.unwrap();
     assert_eq!(area.status(), 200);
     assert_eq!(area.headers()["cache-control"], "no-store");
     assert!(area.text().await.unwrap().contains("client@example.org"));
 
     assert_eq!(gateway.post_as("/compte/deconnexion", &[], Some(&cookie)).await.status(), 303);
-    let after = gateway.client().get(gateway.url("/espace-client/")).header("cookie", &cookie).send().await.unwrap();
+    let after =
+        gateway.client().get(gateway.url("/espace-client/")).header("cookie", &cookie).send().await.unwrap();
     assert_eq!(after.status(), 303, "the old cookie opens nothing");
 }
 
@@ -37,7 +40,9 @@ async fn wrong_and_unknown_are_told_alike_and_the_password_is_not_sent_back() {
     gateway.client_account("client@example.org", None);
     let mut pages = Vec::new();
     for email in ["client@example.org", "nobody@example.org"] {
-        let answer = gateway.post("/compte/connexion", &[("email", email), ("mot_de_passe", "Not-the-password-1")]).await;
+        let answer = gateway
+            .post("/compte/connexion", &[("email", email), ("mot_de_passe", "Not-the-password-1")])
+            .await;
         assert_eq!(answer.status(), 401);
         let page = answer.text().await.unwrap();
         assert!(!page.contains("Not-the-password-1"));
@@ -50,7 +55,14 @@ async fn wrong_and_unknown_are_told_alike_and_the_password_is_not_sent_back() {
 async fn the_way_back_never_leads_to_another_host() {
     let gateway = Gateway::start().await;
     let (password, _) = gateway.client_account("client@example.org", None);
-    for suite in ["https://evil.example/", "//evil.example/", "/\\evil.example", "javascript:alert(1)", "/\t/evil.example", "/%0d%0aX: y"] {
+    for suite in [
+        "https://evil.example/",
+        "//evil.example/",
+        "/\\evil.example",
+        "javascript:alert(1)",
+        "/\t/evil.example",
+        "/%0d%0aX: y",
+    ] {
         let fields = [("email", "client@example.org"), ("mot_de_passe", password.as_str()), ("suite", suite)];
         let answer = gateway.post("/compte/connexion", &fields).await;
         assert_eq!(answer.status(), 303, "{suite}");
@@ -67,7 +79,8 @@ async fn a_session_ends_by_itself() {
     gateway.stop();
     gateway.set("AOPS_NOW_OFFSET", "46800");
     gateway.launch().await;
-    let area = gateway.client().get(gateway.url("/espace-client/")).header("cookie", &cookie).send().await.unwrap();
+    let area =
+        gateway.client().get(gateway.url("/espace-client/")).header("cookie", &cookie).send().await.unwrap();
     assert_eq!(area.status(), 303, "thirteen hours later one signs in again");
 }
 

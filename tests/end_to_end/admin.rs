@@ -34,7 +34,8 @@ async fn a_second_account_of_one_address_is_refused() {
 #[tokio::test]
 async fn a_weak_password_and_a_wrong_usage_are_refused() {
     let gateway = Gateway::start().await;
-    let weak = gateway.command(&["admin", "account", "create", "--email", "a@example.org", "--password-stdin"]);
+    let weak =
+        gateway.command(&["admin", "account", "create", "--email", "a@example.org", "--password-stdin"]);
     assert_eq!(run_with(weak, "azerty\n").status.code(), Some(1));
     assert_eq!(run_with(gateway.command(&["admin", "account", "create"]), "").status.code(), Some(2));
     assert_eq!(run_with(gateway.command(&["admin", "rien"]), "").status.code(), Some(2));

@@ -29,7 +29,8 @@ async fn a_paid_key_computes_as_the_reference_says() {
         near(&result["present_value"], &case["present_value"], "present_value");
     }
     let case = &reference("reserving").as_array().unwrap()[0].clone();
-    let result: Value = compute(&gateway, Some(&key), "provisionnement", &case["request"]).await.json().await.unwrap();
+    let result: Value =
+        compute(&gateway, Some(&key), "provisionnement", &case["request"]).await.json().await.unwrap();
     for name in ["factors", "sigma", "ultimate", "reserve", "standard_error"] {
         for (index, expected) in case["result"][name].as_array().unwrap().iter().enumerate() {
             near(&result[name][index], expected, name);
@@ -60,7 +61,10 @@ async fn refusals_are_problem_documents_with_the_right_status() {
         if status == 422 {
             let faults = problem["faults"].as_array().unwrap();
             assert!(faults.len() >= 3, "all faults at once: {problem}");
-            assert!(faults.iter().all(|fault| fault["pointer"].is_string() && fault["message"].is_string()), "{problem}");
+            assert!(
+                faults.iter().all(|fault| fault["pointer"].is_string() && fault["message"].is_string()),
+                "{problem}"
+            );
         }
     }
     let huge = json!({ "lives": "x".repeat(2 << 20) });
@@ -85,11 +89,20 @@ async fn a_key_past_its_limit_gets_429_with_the_limits_told() {
     let client = gateway.client();
     let mut seen = Vec::new();
     for _ in 0..400 {
-        let answer = client.post(gateway.url("/api/v1/compute/rente")).bearer_auth(&key).json(&request).send().await.unwrap();
+        let answer = client
+            .post(gateway.url("/api/v1/compute/rente"))
+            .bearer_auth(&key)
+            .json(&request)
+            .send()
+            .await
+            .unwrap();
         seen.push(answer.status().as_u16());
         if answer.status() == 429 {
             assert!(answer.headers().contains_key("retry-after"));
-            assert!(answer.headers().contains_key("ratelimit") && answer.headers().contains_key("ratelimit-policy"));
+            assert!(
+                answer.headers().contains_key("ratelimit")
+                    && answer.headers().contains_key("ratelimit-policy")
+            );
             return;
         }
     }
@@ -99,13 +112,21 @@ async fn a_key_past_its_limit_gets_429_with_the_limits_told() {
 #[tokio::test]
 async fn the_public_calculator_answers_a_page_and_tells_what_is_wrong() {
     let gateway = Gateway::start().await;
-    let good = "/calculateurs/rente/resultat?table=TH%2000-02&age=65&rate=2&amount=1000&frequency=1&timing=due";
+    let good =
+        "/calculateurs/rente/resultat?table=TH%2000-02&age=65&rate=2&amount=1000&frequency=1&timing=due";
     let answer = gateway.get(good).await;
     assert_eq!(answer.status(), 200);
     let page = answer.text().await.unwrap();
     assert!(page.contains("€"), "{page}");
     for bad in ["age=&rate=2", "age=abc", "age=300", "rate=-200", "table=XX"] {
-        let answer = gateway.get(&format!("{good}&").replace("age=65", "").replace("&rate=2", "").replace("table=TH%2000-02&", &format!("{bad}&"))).await;
+        let answer = gateway
+            .get(
+                &format!("{good}&")
+                    .replace("age=65", "")
+                    .replace("&rate=2", "")
+                    .replace("table=TH%2000-02&", &format!("{bad}&")),
+            )
+            .await;
         assert!(answer.status() == 422 || answer.status() == 400, "{bad}: {}", answer.status());
     }
 }

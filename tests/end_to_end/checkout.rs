@@ -29,13 +29,11 @@ async fn without_a_stripe_key_a_page_marked_as_a_test_plays_its_part() {
 
     let paid = gateway.post_as(&payment, &[("action", "payer")], Some(&cookie)).await;
     assert_eq!(paid.status(), 303);
-    eventually("a paid order", || {
-        (gateway.admin(&["orders", "list"])[0]["state"] == "paid").then_some(())
-    })
-    .await;
+    eventually("a paid order", || (gateway.admin(&["orders", "list"])[0]["state"] == "paid").then_some(()))
+        .await;
     assert_eq!(status(&gateway, &key, "rente").await, 200);
     assert_eq!(status(&gateway, &key, "provisionnement").await, 402, "only what was bought");
-    gateway.mail_with(&["client@example.org", "rente"]).await;
+    gateway.mail_with(&["client@example.org", "Rentes viagères"]).await;
 }
 
 #[tokio::test]
@@ -46,7 +44,12 @@ async fn an_order_wants_a_client_a_known_offer_and_the_terms() {
     assert!(away.headers()["location"].to_str().unwrap().starts_with("/compte/connexion?suite="));
     let (password, _) = gateway.client_account("client@example.org", None);
     let cookie = gateway.sign_in("client@example.org", &password).await;
-    for fields in [vec![("offre", "rente")], vec![("offre", "rente"), ("cgv", "non")], vec![("offre", "tout"), ("cgv", "accepte")], vec![]] {
+    for fields in [
+        vec![("offre", "rente")],
+        vec![("offre", "rente"), ("cgv", "non")],
+        vec![("offre", "tout"), ("cgv", "accepte")],
+        vec![],
+    ] {
         assert_eq!(gateway.post_as("/commande", &fields, Some(&cookie)).await.status(), 422, "{fields:?}");
     }
     assert_eq!(gateway.admin(&["orders", "list"]), json!([]));
@@ -72,7 +75,11 @@ async fn a_signed_event_grants_once_however_often_and_forged_or_late_ones_never(
     let event = event("evt_1", session_paid("cs_test_1", 49_000)).to_string();
     let now = now();
     assert_eq!(deliver(&gateway, &event, &signature(&event, now, "whsec_other")).await, 400);
-    assert_eq!(deliver(&gateway, &event, &signature(&event, now - 400, SECRET)).await, 400, "a replay after five minutes");
+    assert_eq!(
+        deliver(&gateway, &event, &signature(&event, now - 400, SECRET)).await,
+        400,
+        "a replay after five minutes"
+    );
     assert_eq!(deliver(&gateway, &event.replace("49000", "1"), &signature(&event, now, SECRET)).await, 400);
     assert_eq!(deliver(&gateway, &event, "").await, 400);
     assert_eq!(status(&gateway, &key, "rente").await, 402);
@@ -138,10 +145,16 @@ async fn with_stripe(stripe: &MockServer) -> Gateway {
 
 async fn status(gateway: &Gateway, key: &str, module: &str) -> u16 {
     let request = match module {
-        "rente" => json!({ "lives": [{ "table": "TH 00-02", "age": 65 }], "benefit": "annuity", "rate": 0.02, "timing": "due" }),
+        "rente" => {
+            json!({ "lives": [{ "table": "TH 00-02", "age": 65 }], "benefit": "annuity", "rate": 0.02, "timing": "due" })
+        }
         _ => json!({ "triangle": [[1.0, 2.0], [1.5, null]], "method": "chain_ladder" }),
     };
-    let post = gateway.client().post(gateway.url(&format!("/api/v1/compute/{module}"))).bearer_auth(key).json(&request);
+    let post = gateway
+        .client()
+        .post(gateway.url(&format!("/api/v1/compute/{module}")))
+        .bearer_auth(key)
+        .json(&request);
     post.send().await.unwrap().status().as_u16()
 }
 

@@ -31,12 +31,21 @@ async fn a_message_is_kept_acknowledged_and_told_to_the_firm() {
 async fn what_is_wrong_is_told_beside_the_field_and_what_was_typed_is_kept() {
     let gateway = Gateway::start().await;
     let with = |name: &str, value: &str| -> Vec<(String, String)> {
-        let mut fields: Vec<_> = GOOD.iter().filter(|(n, _)| *n != name).map(|(n, v)| ((*n).into(), (*v).into())).collect();
+        let mut fields: Vec<_> =
+            GOOD.iter().filter(|(n, _)| *n != name).map(|(n, v)| ((*n).into(), (*v).into())).collect();
         fields.push((name.to_owned(), value.to_owned()));
         fields
     };
     let long = "a".repeat(101);
-    let cases = [("nom", ""), ("nom", &long), ("prenom", "A\u{0}"), ("email", "pas une adresse"), ("email", "a@b\r\nBcc: x@y.fr"), ("telephone", "appelez-moi"), ("role", "admin")];
+    let cases = [
+        ("nom", ""),
+        ("nom", &long),
+        ("prenom", "A\u{0}"),
+        ("email", "pas une adresse"),
+        ("email", "a@b\r\nBcc: x@y.fr"),
+        ("telephone", "appelez-moi"),
+        ("role", "admin"),
+    ];
     for (name, value) in cases {
         let fields = with(name, value);
         let fields: Vec<(&str, &str)> = fields.iter().map(|(n, v)| (n.as_str(), v.as_str())).collect();

@@ -14,5 +14,10 @@ fn the_repositorys_own_site_has_no_fault() {
     let mut check = Command::new(AOPS);
     check.args(["check", "--json", "--root"]).arg(root.path());
     let output = run_with(check, "");
-    assert!(output.status.success(), "{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    assert!(
+        output.status.success(),
+        "{}{}",
+        String::from_utf8_lossy(&output.stdout),
+        String::from_utf8_lossy(&output.stderr)
+    );
 }

@@ -11,7 +11,10 @@ use crate::support::{Gateway, eventually};
 async fn plain_http_is_sent_to_https_and_another_name_is_refused() {
     let gateway = Gateway::start().await;
     let ask = |host: &str| {
-        raw(gateway.http(), &format!("GET /offres/?a=b HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n"))
+        raw(
+            gateway.http(),
+            &format!("GET /offres/?a=b HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n"),
+        )
     };
     let moved = ask("localhost");
     assert!(moved.starts_with("HTTP/1.1 301"), "{moved}");
@@ -42,7 +45,10 @@ async fn every_answer_bears_the_security_fields_and_a_request_id() {
     for path in ["/", "/en/", "/nulle-part", "/api/v1/account", "/compte/connexion"] {
         let answer = gateway.get(path).await;
         let headers = answer.headers();
-        assert!(headers["strict-transport-security"].to_str().unwrap().contains("max-age=63072000"), "{path}");
+        assert!(
+            headers["strict-transport-security"].to_str().unwrap().contains("max-age=63072000"),
+            "{path}"
+        );
         assert_eq!(headers["x-content-type-options"], "nosniff", "{path}");
         assert_eq!(headers["referrer-policy"], "same-origin", "{path}");
         let policy = headers["content-security-policy"].to_str().unwrap();
@@ -88,11 +94,13 @@ async fn a_listed_address_is_refused_before_the_handshake_and_served_once_unlist
     let list = gateway.root().join("deploy/blocklist.txt");
     fs::write(&list, "# personne\n").unwrap();
     gateway.launch().await;
-    let served = || TcpStream::connect(gateway.https()).is_ok_and(|mut stream| {
+    let served = || {
+        TcpStream::connect(gateway.https()).is_ok_and(|mut stream| {
         stream.set_read_timeout(Some(Duration::from_millis(300))).unwrap();
         // A listener that waits for our hello keeps us waiting; one that refuses closes at once.
         matches!(stream.read(&mut [0; 1]), Err(error) if matches!(error.kind(), std::io::ErrorKind::WouldBlock | std::io::ErrorKind::TimedOut))
-    });
+    })
+    };
     assert!(served());
     fs::write(&list, "127.0.0.0/8\n").unwrap();
     eventually("refusal", || (!served()).then_some(())).await;

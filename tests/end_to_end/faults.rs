@@ -32,7 +32,9 @@ async fn what_was_acknowledged_is_there_after_every_kill() {
                         let email = format!("k{round}-{writer}-{number}@example.org");
                         let post = client.post(&url).json(&serde_json::json!({ "email": email }));
                         match post.header("accept", "application/json").send().await {
-                            Ok(answer) if answer.status() == 202 => drop(acknowledged.lock().unwrap().insert(email)),
+                            Ok(answer) if answer.status() == 202 => {
+                                drop(acknowledged.lock().unwrap().insert(email))
+                            }
                             Ok(answer) => panic!("{}", answer.status()),
                             Err(_) => return,
                         }
@@ -63,7 +65,9 @@ async fn what_was_acknowledged_is_there_after_every_kill() {
 #[tokio::test]
 async fn sendgrid_down_delays_mail_and_loses_none() {
     let sendgrid = MockServer::start().await;
-    let send = || Mock::given(method("POST")).and(path("/v3/mail/send")).and(header("authorization", "Bearer SG.test"));
+    let send = || {
+        Mock::given(method("POST")).and(path("/v3/mail/send")).and(header("authorization", "Bearer SG.test"))
+    };
     send().respond_with(ResponseTemplate::new(500)).up_to_n_times(2).with_priority(1).mount(&sendgrid).await;
     send().respond_with(ResponseTemplate::new(202)).with_priority(2).mount(&sendgrid).await;
     let gateway = Gateway::start_with(&[
@@ -83,16 +87,31 @@ async fn sendgrid_down_delays_mail_and_loses_none() {
         tokio::time::sleep(Duration::from_millis(200)).await;
     };
     let body = String::from_utf8_lossy(&sent[2].body).into_owned();
-    assert!(body.contains("claire@example.org") && body.contains("/newsletter/confirmation?jeton="), "{body}");
+    assert!(
+        body.contains("claire@example.org") && body.contains("/newsletter/confirmation?jeton="),
+        "{body}"
+    );
     tokio::time::sleep(Duration::from_secs(3)).await;
     assert_eq!(sendgrid.received_requests().await.unwrap().len(), 3, "accepted once, sent once");
 }
 
 #[tokio::test]
 async fn nothing_personal_lies_in_clear_in_the_data_folder() {
-    let mut gateway = Gateway::start_with(&[("AOPS_LIMITS_FACTOR", "1000"), ("SENDGRID_API_KEY", "SG.x"), ("SENDGRID_API_BASE", "http://127.0.0.1:9")]).await;
+    let mut gateway = Gateway::start_with(&[
+        ("AOPS_LIMITS_FACTOR", "1000"),
+        ("SENDGRID_API_KEY", "SG.x"),
+        ("SENDGRID_API_BASE", "http://127.0.0.1:9"),
+    ])
+    .await;
     gateway.post("/newsletter", &[("email", "planted-subscriber@example.org")]).await;
-    let contact = [("nom", "Plantedname"), ("prenom", "Plantedfirst"), ("email", "planted-contact@example.org"), ("raison_sociale", "Plantedcompany"), ("adresse", "Plantedstreet"), ("message", "Plantedmessage")];
+    let contact = [
+        ("nom", "Plantedname"),
+        ("prenom", "Plantedfirst"),
+        ("email", "planted-contact@example.org"),
+        ("raison_sociale", "Plantedcompany"),
+        ("adresse", "Plantedstreet"),
+        ("message", "Plantedmessage"),
+    ];
     assert_eq!(gateway.post("/contact", &contact).await.status(), 303);
     gateway.client_account("planted-client@example.org", None);
     gateway.stop();
@@ -114,7 +133,8 @@ async fn a_full_disk_answers_503_keeps_what_was_there_and_recovers() {
     let mut gateway = Gateway::prepare(&[("AOPS_LIMITS_FACTOR", "1000")]);
     let data = gateway.data();
     fs::create_dir(&data).unwrap();
-    let mounted = Command::new("mount").args(["-t", "tmpfs", "-o", "size=24m,mode=0700", "tmpfs"]).arg(&data).status();
+    let mounted =
+        Command::new("mount").args(["-t", "tmpfs", "-o", "size=24m,mode=0700", "tmpfs"]).arg(&data).status();
     if !mounted.is_ok_and(|status| status.success()) {
         // Without the right to mount, the same is proved on the store alone (gateway/src/store/redb.rs).
         println!("not run: this user may not mount a small file system");
@@ -124,10 +144,21 @@ async fn a_full_disk_answers_503_keeps_what_was_there_and_recovers() {
     gateway.launch().await;
     assert_eq!(gateway.post("/newsletter", &[("email", "before@example.org")]).await.status(), 303);
     let filler = data.join("filler");
-    let full = Command::new("dd").args(["if=/dev/zero", "bs=64k"]).arg(format!("of={}", filler.display())).output().unwrap();
+    let full = Command::new("dd")
+        .args(["if=/dev/zero", "bs=64k"])
+        .arg(format!("of={}", filler.display()))
+        .output()
+        .unwrap();
     assert!(!full.status.success(), "the disk is full");
     let message = "x".repeat(5_000);
-    let contact = [("nom", "A"), ("prenom", "B"), ("email", "full@example.org"), ("raison_sociale", "C"), ("adresse", "D"), ("message", message.as_str())];
+    let contact = [
+        ("nom", "A"),
+        ("prenom", "B"),
+        ("email", "full@example.org"),
+        ("raison_sociale", "C"),
+        ("adresse", "D"),
+        ("message", message.as_str()),
+    ];
     let mut refused = 0;
     let mut accepted = 0;
     for _ in 0..400 {
@@ -217,7 +248,10 @@ async fn requests_under_way_end_when_the_gateway_stops() {
 async fn watching_rebuilds_a_page_and_keeps_the_last_good_one() {
     let mut gateway = Gateway::prepare(&[("AOPS_LIMITS_FACTOR", "1000")]);
     fs::remove_file(gateway.root().join("content")).unwrap();
-    let copied = Command::new("cp").args(["-r", &format!("{}/content", crate::support::REPOSITORY)]).arg(gateway.root()).status();
+    let copied = Command::new("cp")
+        .args(["-r", &format!("{}/content", crate::support::REPOSITORY)])
+        .arg(gateway.root())
+        .status();
     assert!(copied.unwrap().success());
     gateway.launch_with(&["serve", "--watch"]).await;
     let page = gateway.root().join("content/fr/a-propos.md");

@@ -7,7 +7,7 @@ mod support;
 mod accounts;
 mod admin;
 mod api;
-mod calc;
+
 mod checkout;
 mod contact;
 mod content;

@@ -23,7 +23,11 @@ async fn a_visitor_subscribes_confirms_and_unsubscribes() {
     assert!(welcome.contains("List-Unsubscribe-Post: List-Unsubscribe=One-Click"), "{welcome}");
     let leave = link(&welcome, "/newsletter/desinscription?jeton=");
     assert_eq!(gateway.get(&leave).await.status(), 200);
-    assert_eq!(gateway.admin(&["subscribers", "list"])[0]["state"], "confirmed", "reading the page changes nothing");
+    assert_eq!(
+        gateway.admin(&["subscribers", "list"])[0]["state"],
+        "confirmed",
+        "reading the page changes nothing"
+    );
     // A mail client posts from nowhere in particular (RFC 8058).
     let one_click = gateway
         .client()
@@ -71,7 +75,12 @@ async fn altered_expired_and_foreign_tokens_confirm_nothing() {
     let mail = gateway.mail_with(&["/newsletter/confirmation?jeton="]).await;
     let good = link(&mail, "/newsletter/confirmation?jeton=");
     let altered = format!("{}x", &good[..good.len() - 1]);
-    for bad in [altered.as_str(), "/newsletter/confirmation?jeton=", "/newsletter/confirmation", "/newsletter/confirmation?jeton=%00"] {
+    for bad in [
+        altered.as_str(),
+        "/newsletter/confirmation?jeton=",
+        "/newsletter/confirmation",
+        "/newsletter/confirmation?jeton=%00",
+    ] {
         let status = gateway.get(bad).await.status();
         assert!(status == 400 || status == 410, "{bad}: {status}");
     }

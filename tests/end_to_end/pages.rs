@@ -63,7 +63,10 @@ async fn what_does_not_exist_is_told_in_the_readers_language() {
         assert!(answer.text().await.unwrap().contains(&format!("<html lang=\"{language}\"")));
     }
     let problem = gateway.get("/api/v1/nothing").await;
-    assert_eq!((problem.status().as_u16(), &problem.headers()["content-type"]), (404, &"application/problem+json".parse().unwrap()));
+    assert_eq!(
+        (problem.status().as_u16(), &problem.headers()["content-type"]),
+        (404, &"application/problem+json".parse().unwrap())
+    );
 }
 
 #[tokio::test]
@@ -83,12 +86,24 @@ async fn variants_conditions_ranges_and_head_are_answered_from_the_manifest() {
         assert!(answer.bytes().await.unwrap().len() < whole.len() / 2, "{coding}");
     }
     assert_eq!(tags.len(), 4, "each form has a tag of its own");
-    let same = client.get(&url).header("accept-encoding", "identity").header("if-none-match", &tag).send().await.unwrap();
+    let same = client
+        .get(&url)
+        .header("accept-encoding", "identity")
+        .header("if-none-match", &tag)
+        .send()
+        .await
+        .unwrap();
     assert_eq!(same.status(), 304);
     let head = client.head(&url).header("accept-encoding", "identity").send().await.unwrap();
     assert_eq!(head.headers()["content-length"], whole.len().to_string().as_str());
     let style = stylesheet(&gateway).await;
-    let part = client.get(gateway.url(&style)).header("accept-encoding", "identity").header("range", "bytes=0-9").send().await.unwrap();
+    let part = client
+        .get(gateway.url(&style))
+        .header("accept-encoding", "identity")
+        .header("range", "bytes=0-9")
+        .send()
+        .await
+        .unwrap();
     assert_eq!(part.status(), 206);
     assert!(part.headers()["content-range"].to_str().unwrap().starts_with("bytes 0-9/"));
     assert!(part.headers()["cache-control"].to_str().unwrap().contains("immutable"));
@@ -98,7 +113,9 @@ async fn variants_conditions_ranges_and_head_are_answered_from_the_manifest() {
 #[tokio::test]
 async fn paths_have_one_form_and_routes_have_their_methods() {
     let gateway = Gateway::start().await;
-    for (path, to) in [("/offres", "/offres/"), ("/offres/index.html", "/offres/"), ("/contact?x=1", "/contact/?x=1")] {
+    for (path, to) in
+        [("/offres", "/offres/"), ("/offres/index.html", "/offres/"), ("/contact?x=1", "/contact/?x=1")]
+    {
         let answer = gateway.get(path).await;
         assert_eq!(answer.status(), 308, "{path}");
         assert_eq!(answer.headers()["location"], to);

@@ -13,13 +13,13 @@ use serde_json::Value;
 use tempfile::TempDir;
 
 /// The binary under test.
-pub const AOPS: &str = env!("CARGO_BIN_EXE_aops");
+pub(crate) const AOPS: &str = env!("CARGO_BIN_EXE_aops");
 
 /// The repository's root folder.
-pub const REPOSITORY: &str = env!("CARGO_MANIFEST_DIR");
+pub(crate) const REPOSITORY: &str = env!("CARGO_MANIFEST_DIR");
 
 /// A gateway that runs on its own ports and its own folder, and goes with this value.
-pub struct Gateway {
+pub(crate) struct Gateway {
     process: Option<Child>,
     root: TempDir,
     environment: Vec<(String, String)>,
@@ -30,19 +30,19 @@ pub struct Gateway {
 
 impl Gateway {
     /// The repository's own site, as `aops serve` runs it, with generous limits.
-    pub async fn start() -> Self {
+    pub(crate) async fn start() -> Self {
         Self::start_with(&[("AOPS_LIMITS_FACTOR", "1000")]).await
     }
 
     /// The same, with variables of its own.
-    pub async fn start_with(environment: &[(&str, &str)]) -> Self {
+    pub(crate) async fn start_with(environment: &[(&str, &str)]) -> Self {
         let mut gateway = Self::prepare(environment);
         gateway.launch().await;
         gateway
     }
 
     /// A gateway that is not started yet, so that its folder can be changed first.
-    pub fn prepare(environment: &[(&str, &str)]) -> Self {
+    pub(crate) fn prepare(environment: &[(&str, &str)]) -> Self {
         let root = scratch_root();
         let [https, http, operations] = free_addresses();
         let environment = environment.iter().map(|(name, value)| ((*name).into(), (*value).into())).collect();
@@ -50,12 +50,12 @@ impl Gateway {
     }
 
     /// Starts `aops serve` and waits until it is ready.
-    pub async fn launch(&mut self) {
+    pub(crate) async fn launch(&mut self) {
         self.launch_with(&["serve"]).await;
     }
 
     /// Starts the process with these arguments and waits until it is ready.
-    pub async fn launch_with(&mut self, arguments: &[&str]) {
+    pub(crate) async fn launch_with(&mut self, arguments: &[&str]) {
         let log = fs::File::options().create(true).append(true).open(self.root().join("serve.log")).unwrap();
         let mut command = self.command(arguments);
         command.stdout(log.try_clone().unwrap()).stderr(log).stdin(Stdio::null());
@@ -76,7 +76,7 @@ impl Gateway {
     }
 
     /// Kills the process at once, as a power cut would.
-    pub fn kill(&mut self) {
+    pub(crate) fn kill(&mut self) {
         if let Some(mut process) = self.process.take() {
             process.kill().unwrap();
             process.wait().unwrap();
@@ -84,7 +84,7 @@ impl Gateway {
     }
 
     /// Asks the process to stop and waits for its end.
-    pub fn stop(&mut self) -> std::process::ExitStatus {
+    pub(crate) fn stop(&mut self) -> std::process::ExitStatus {
         let mut process = self.process.take().unwrap();
         let stopped = Command::new("kill").args(["-TERM", &process.id().to_string()]).status().unwrap();
         assert!(stopped.success());
@@ -92,48 +92,48 @@ impl Gateway {
     }
 
     /// Changes a variable for the next start.
-    pub fn set(&mut self, name: &str, value: &str) {
+    pub(crate) fn set(&mut self, name: &str, value: &str) {
         self.environment.retain(|(other, _)| other != name);
         self.environment.push((name.into(), value.into()));
     }
 
     /// What the process has written, on both channels.
-    pub fn log(&self) -> String {
+    pub(crate) fn log(&self) -> String {
         fs::read_to_string(self.root().join("serve.log")).unwrap_or_default()
     }
 
     /// The scratch folder that stands for the repository.
-    pub fn root(&self) -> &Path {
+    pub(crate) fn root(&self) -> &Path {
         self.root.path()
     }
 
     /// The data folder.
-    pub fn data(&self) -> PathBuf {
+    pub(crate) fn data(&self) -> PathBuf {
         self.root().join("data")
     }
 
     /// The TLS listener.
-    pub fn https(&self) -> SocketAddr {
+    pub(crate) fn https(&self) -> SocketAddr {
         self.https
     }
 
     /// The plain listener.
-    pub fn http(&self) -> SocketAddr {
+    pub(crate) fn http(&self) -> SocketAddr {
         self.http
     }
 
     /// The operations listener.
-    pub fn operations(&self) -> SocketAddr {
+    pub(crate) fn operations(&self) -> SocketAddr {
         self.operations
     }
 
     /// An absolute address on the TLS listener.
-    pub fn url(&self, path: &str) -> String {
+    pub(crate) fn url(&self, path: &str) -> String {
         format!("https://localhost:{}{path}", self.https.port())
     }
 
     /// A client that trusts the local authority and follows no redirect.
-    pub fn client(&self) -> Client {
+    pub(crate) fn client(&self) -> Client {
         let authority = fs::read(self.data().join("tls/ca.pem")).unwrap();
         Client::builder()
             .tls_certs_only([Certificate::from_pem(&authority).unwrap()])
@@ -144,22 +144,22 @@ impl Gateway {
     }
 
     /// A GET.
-    pub async fn get(&self, path: &str) -> Response {
+    pub(crate) async fn get(&self, path: &str) -> Response {
         self.client().get(self.url(path)).send().await.unwrap()
     }
 
     /// Whether a new client is refused.
-    pub async fn get_fails(&self) -> bool {
+    pub(crate) async fn get_fails(&self) -> bool {
         self.client().get(self.url("/")).send().await.is_err()
     }
 
     /// A form posted as a browser does from one of our pages.
-    pub async fn post(&self, path: &str, fields: &[(&str, &str)]) -> Response {
+    pub(crate) async fn post(&self, path: &str, fields: &[(&str, &str)]) -> Response {
         self.post_as(path, fields, None).await
     }
 
     /// The same, with a session cookie.
-    pub async fn post_as(&self, path: &str, fields: &[(&str, &str)], cookie: Option<&str>) -> Response {
+    pub(crate) async fn post_as(&self, path: &str, fields: &[(&str, &str)], cookie: Option<&str>) -> Response {
         let mut request = self
             .client()
             .post(self.url(path))
@@ -174,9 +174,16 @@ impl Gateway {
     }
 
     /// `aops …` on this gateway's folder, with its environment.
-    pub fn command(&self, arguments: &[&str]) -> Command {
+    pub(crate) fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(AOPS);
-        for name in ["STRIPE_SECRET_KEY", "STRIPE_WEBHOOK_SECRET", "STRIPE_API_BASE", "SENDGRID_API_KEY", "SENDGRID_API_BASE", "AOPS_MASTER_KEY"] {
+        for name in [
+            "STRIPE_SECRET_KEY",
+            "STRIPE_WEBHOOK_SECRET",
+            "STRIPE_API_BASE",
+            "SENDGRID_API_KEY",
+            "SENDGRID_API_BASE",
+            "AOPS_MASTER_KEY",
+        ] {
             command.env_remove(name);
         }
         command
@@ -191,12 +198,12 @@ impl Gateway {
     }
 
     /// `aops admin … --json`, which must succeed.
-    pub fn admin(&self, arguments: &[&str]) -> Value {
+    pub(crate) fn admin(&self, arguments: &[&str]) -> Value {
         self.admin_with(arguments, "")
     }
 
     /// The same, with something on standard input.
-    pub fn admin_with(&self, arguments: &[&str], input: &str) -> Value {
+    pub(crate) fn admin_with(&self, arguments: &[&str], input: &str) -> Value {
         let mut all = vec!["admin"];
         all.extend(arguments);
         all.push("--json");
@@ -206,7 +213,7 @@ impl Gateway {
     }
 
     /// An account with a plan and an API key: its e-mail, password and key.
-    pub fn client_account(&self, email: &str, plan: Option<&str>) -> (String, String) {
+    pub(crate) fn client_account(&self, email: &str, plan: Option<&str>) -> (String, String) {
         let password = "Cheval-correct-agrafe-9";
         let mut arguments = vec!["account", "create", "--email", email, "--password-stdin", "--verified"];
         if let Some(plan) = plan {
@@ -218,7 +225,7 @@ impl Gateway {
     }
 
     /// Signs in and answers the session cookie, ready to send.
-    pub async fn sign_in(&self, email: &str, password: &str) -> String {
+    pub(crate) async fn sign_in(&self, email: &str, password: &str) -> String {
         let answer = self.post("/compte/connexion", &[("email", email), ("mot_de_passe", password)]).await;
         assert_eq!(answer.status(), 303);
         let cookie = answer.headers()["set-cookie"].to_str().unwrap();
@@ -226,7 +233,7 @@ impl Gateway {
     }
 
     /// The mails written so far as files, oldest first, as text with transfer codings undone.
-    pub fn mails(&self) -> Vec<String> {
+    pub(crate) fn mails(&self) -> Vec<String> {
         let Ok(folder) = fs::read_dir(self.data().join("mail")) else {
             return Vec::new();
         };
@@ -239,7 +246,7 @@ impl Gateway {
     }
 
     /// The first mail that holds all of these, once it has been written.
-    pub async fn mail_with(&self, wanted: &[&str]) -> String {
+    pub(crate) async fn mail_with(&self, wanted: &[&str]) -> String {
         eventually("a mail", || {
             self.mails().into_iter().find(|mail| wanted.iter().all(|text| mail.contains(text)))
         })
@@ -254,7 +261,7 @@ impl Drop for Gateway {
 }
 
 /// Asks again until there is something, for at most twenty seconds.
-pub async fn eventually<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
+pub(crate) async fn eventually<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
     let deadline = Instant::now() + Duration::from_secs(20);
     loop {
         if let Some(found) = look() {
@@ -266,7 +273,7 @@ pub async fn eventually<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T
 }
 
 /// Runs a command to its end with something on standard input.
-pub fn run_with(mut command: Command, input: &str) -> Output {
+pub(crate) fn run_with(mut command: Command, input: &str) -> Output {
     let mut process =
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
     // A command that reads nothing may have ended already.
@@ -275,14 +282,16 @@ pub fn run_with(mut command: Command, input: &str) -> Output {
 }
 
 /// The path and query of the first link of ours that holds `path`.
-pub fn link(text: &str, path: &str) -> String {
+pub(crate) fn link(text: &str, path: &str) -> String {
     let start = text.find(path).unwrap_or_else(|| panic!("no link to {path} in:\n{text}"));
-    let end = text[start..].find(|c: char| c.is_whitespace() || "\"<>)".contains(c)).map_or(text.len(), |n| start + n);
+    let end = text[start..]
+        .find(|c: char| c.is_whitespace() || "\"<>)".contains(c))
+        .map_or(text.len(), |n| start + n);
     text[start..end].replace("&amp;", "&")
 }
 
 /// A folder that stands for the repository: its own `site.toml`, the repository's content and theme.
-pub fn scratch_root() -> TempDir {
+pub(crate) fn scratch_root() -> TempDir {
     let root = TempDir::new().unwrap();
     let repository = Path::new(REPOSITORY);
     for shared in ["content", "themes", "deploy"] {

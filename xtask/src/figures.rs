@@ -63,12 +63,17 @@ pub(crate) fn run(check: bool) -> Result<()> {
             fs::write(&path, serde_json::to_string_pretty(&computed)? + "\n")?;
             continue;
         }
-        let stored: Figures = serde_json::from_str(&fs::read_to_string(&path)?)
-            .with_context(|| path.display().to_string())?;
-        wrong.extend(differences(&stored, &computed).into_iter().map(|line| format!("{}: {line}", path.display())));
+        let stored: Figures =
+            serde_json::from_str(&fs::read_to_string(&path)?).with_context(|| path.display().to_string())?;
+        wrong.extend(
+            differences(&stored, &computed).into_iter().map(|line| format!("{}: {line}", path.display())),
+        );
     }
     if !wrong.is_empty() {
-        bail!("figures that the engine does not confirm (`cargo xtask figures` writes them anew):\n{}", wrong.join("\n"));
+        bail!(
+            "figures that the engine does not confirm (`cargo xtask figures` writes them anew):\n{}",
+            wrong.join("\n")
+        );
     }
     println!("\n{count} figures of the pages {}.", if check { "are the engine's" } else { "were computed" });
     Ok(())
@@ -93,13 +98,22 @@ fn compute(path: &Path) -> Result<Figures> {
 }
 
 fn differences(stored: &Figures, computed: &Figures) -> Vec<String> {
-    let mut lines: Vec<String> =
-        stored.keys().filter(|key| !computed.contains_key(*key)).map(|key| format!("{key} is computed nowhere")).collect();
+    let mut lines: Vec<String> = stored
+        .keys()
+        .filter(|key| !computed.contains_key(*key))
+        .map(|key| format!("{key} is computed nowhere"))
+        .collect();
     for (key, figure) in computed {
         match stored.get(key) {
             None => lines.push(format!("{key} is missing")),
-            Some(old) if (old.value - figure.value).abs() > TOLERANCE * figure.value.abs() || old.text != figure.text => {
-                lines.push(format!("{key} is {} ({}), the engine says {} ({})", old.value, old.text, figure.value, figure.text));
+            Some(old)
+                if (old.value - figure.value).abs() > TOLERANCE * figure.value.abs()
+                    || old.text != figure.text =>
+            {
+                lines.push(format!(
+                    "{key} is {} ({}), the engine says {} ({})",
+                    old.value, old.text, figure.value, figure.text
+                ));
             }
             Some(_) => {}
         }

@@ -22,7 +22,7 @@ const CHECKSUM_LENGTH: usize = 6;
 const API_KEYS: &str = "api_keys";
 
 /// A new key; the only time that it is shown.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Clone, Serialize)]
 pub struct NewKey {
     /// Its name, not secret.
     pub id: String,
@@ -93,8 +93,8 @@ fn draw() -> Result<String, random::NoRandomness> {
 /// The key, if it has the form and the checksum of one: a mistyped key costs no look-up.
 fn well_formed(key: &str) -> Option<&str> {
     let rest = key.strip_prefix(PREFIX)?;
-    let plausible =
-        rest.len() == ID_LENGTH + SECRET_LENGTH + CHECKSUM_LENGTH && rest.bytes().all(|b| b.is_ascii_alphanumeric());
+    let plausible = rest.len() == ID_LENGTH + SECRET_LENGTH + CHECKSUM_LENGTH
+        && rest.bytes().all(|b| b.is_ascii_alphanumeric());
     if !plausible {
         return None;
     }
@@ -147,7 +147,8 @@ mod tests {
             broken += usize::from(well_formed(std::str::from_utf8(&bytes).unwrap()).is_none());
         }
         assert_eq!(broken, 50);
-        for other in ["", "aops_", "sk_test_1", &key[1..], &format!("{key}0"), &key.replace("aops_", "AOPS_")] {
+        for other in ["", "aops_", "sk_test_1", &key[1..], &format!("{key}0"), &key.replace("aops_", "AOPS_")]
+        {
             assert_eq!(well_formed(other), None, "{other}");
         }
     }

@@ -29,13 +29,15 @@ async fn area(State(app): State<SharedApp>, uri: Uri, headers: HeaderMap) -> Res
         return Err(SignInNeeded::To(None));
     };
     let plans = checkout::plans(&app, &session.organisation).await.map_err(|error| failed(error.into()))?;
-    let orders = checkout::orders_of(&app, &session.organisation).await.map_err(|error| failed(error.into()))?;
+    let orders =
+        checkout::orders_of(&app, &session.organisation).await.map_err(|error| failed(error.into()))?;
     let context = json!({
         "account": { "email": account.email, "organisation": account.organisation },
         "plans": plans,
         "orders": orders,
     });
     let language = negotiation::language(&uri, &headers);
-    let page = render(&app, StatusCode::OK, language, "espace_client.title", "gateway/espace_client.html", context);
+    let page =
+        render(&app, StatusCode::OK, language, "espace_client.title", "gateway/espace_client.html", context);
     Ok(page.into_response())
 }

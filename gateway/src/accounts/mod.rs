@@ -39,7 +39,7 @@ const RESERVATION_GRACE: SignedDuration = SignedDuration::from_secs(60);
 const PAGE: usize = 500;
 
 /// An account, sealed at rest.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Account {
     /// `acc_…`; also whose key seals this document.
     pub id: String,
@@ -55,6 +55,13 @@ pub struct Account {
     pub verified: bool,
     /// When it was made.
     pub created: Timestamp,
+}
+
+impl std::fmt::Debug for Account {
+    /// Its id alone: no address and no hash in a log.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Account({})", self.id)
+    }
 }
 
 /// What an account may do: for clients inside their organisation, for staff over all of them.
@@ -85,7 +92,7 @@ pub enum Role {
 }
 
 /// What a new account is made of.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct NewAccount {
     /// The login.
     pub email: Email,

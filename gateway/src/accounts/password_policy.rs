@@ -7,19 +7,42 @@
 use std::collections::BTreeSet;
 
 /// The shortest password, in characters.
-pub const MIN_CHARACTERS: usize = 12;
+pub(super) const MIN_CHARACTERS: usize = 12;
 /// The longest, in bytes: past it, nothing is gained.
-pub const MAX_BYTES: usize = 1024;
+pub(super) const MAX_BYTES: usize = 1024;
 /// The least guessing work, in bits.
-pub const MIN_BITS: f64 = 50.0;
+pub(super) const MIN_BITS: f64 = 50.0;
 /// Fewer different characters than this are a pattern, not a secret.
 const MIN_DISTINCT: usize = 5;
 
 /// Roots of the passwords tried first everywhere, in lower case; they must not be most of a password.
 const COMMON: [&str; 26] = [
-    "123456", "azerty", "qwerty", "password", "passw0rd", "p@ssw0rd", "motdepasse", "motdepass", "admin", "welcome",
-    "bienvenue", "letmein", "iloveyou", "jetaime", "soleil", "bonjour", "doudou", "loulou", "marseille", "changeme",
-    "secret", "aopsconseil", "actuarem", "abcdef", "abc123", "000000",
+    "123456",
+    "azerty",
+    "qwerty",
+    "password",
+    "passw0rd",
+    "p@ssw0rd",
+    "motdepasse",
+    "motdepass",
+    "admin",
+    "welcome",
+    "bienvenue",
+    "letmein",
+    "iloveyou",
+    "jetaime",
+    "soleil",
+    "bonjour",
+    "doudou",
+    "loulou",
+    "marseille",
+    "changeme",
+    "secret",
+    "aopsconseil",
+    "actuarem",
+    "abcdef",
+    "abc123",
+    "000000",
 ];
 
 /// Why a password is not taken.
@@ -39,23 +62,11 @@ pub enum WeakPassword {
     Common,
 }
 
-impl WeakPassword {
-    /// The stable code, for the form's message.
-    pub fn code(self) -> &'static str {
-        match self {
-            Self::Short => "password_short",
-            Self::Long => "password_long",
-            Self::Simple => "password_simple",
-            Self::Common => "password_common",
-        }
-    }
-}
-
 /// Whether a new password is taken.
 ///
 /// # Errors
 /// [`WeakPassword`], by what to change.
-pub fn check(password: &str) -> Result<(), WeakPassword> {
+pub(super) fn check(password: &str) -> Result<(), WeakPassword> {
     if password.len() > MAX_BYTES {
         return Err(WeakPassword::Long);
     }
@@ -85,7 +96,8 @@ fn bits(password: &str) -> f64 {
         (|c| c.is_ascii() && !c.is_ascii_alphanumeric(), 33),
         (|c| !c.is_ascii(), 60),
     ];
-    let alphabet: u32 = kinds.iter().filter(|(kind, _)| password.chars().any(kind)).map(|(_, size)| size).sum();
+    let alphabet: u32 =
+        kinds.iter().filter(|(kind, _)| password.chars().any(kind)).map(|(_, size)| size).sum();
     password.chars().count() as f64 * f64::from(alphabet.max(1)).log2()
 }
 

@@ -90,7 +90,14 @@ pub async fn current(app: &App, headers: &HeaderMap) -> Result<Option<Session>, 
         session.touched = now;
         let expires = end(&session);
         let mut batch = Batch::new(&address.partition);
-        records::put_plain(&mut batch, SESSIONS, &address.key, Expect::Version(version), &session, Some(expires))?;
+        records::put_plain(
+            &mut batch,
+            SESSIONS,
+            &address.key,
+            Expect::Version(version),
+            &session,
+            Some(expires),
+        )?;
         match app.store.commit(batch).await {
             // Another request of the same session wrote it, or ended it, a moment ago; the read above stands.
             Ok(()) | Err(StoreError::Conflict(_)) => {}
@@ -199,17 +206,62 @@ mod tests {
     #[test]
     fn p_relogin_a_session_ends_at_the_first_of_its_two_limits() {
         let signed_in = Timestamp::UNIX_EPOCH;
-        let mut session = Session {
-            organisation: "org_a".into(),
-            account: "acc_a".into(),
-            signed_in,
-            touched: signed_in,
-        };
+        let mut session =
+            Session { organisation: "org_a".into(), account: "acc_a".into(), signed_in, touched: signed_in };
         assert_eq!(end(&session), signed_in + IDLE);
         session.touched = signed_in + SignedDuration::from_hours(11);
         assert_eq!(end(&session), session.touched + IDLE);
         session.touched = signed_in + SignedDuration::from_mins(11 * 60 + 50);
         assert_eq!(end(&session), signed_in + ABSOLUTE);
+    }
+
+    #[tokio::test]
+    async fn p_relogin_a_session_lives_by_the_clock_and_is_another_after_each_sign_in() {
+        let folder = tempfile::tempdir().unwrap();
+        let later = |minutes| crate::testing::app(folder.path(), SignedDuration::from_mins(minutes));
+        let account = Account {
+            id: "acc_a".into(),
+            organisation: "org_a".into(),
+            email: "a@example.com".into(),
+            password: String::new(),
+            role: crate::accounts::Role::Owner,
+            verified: true,
+            created: Timestamp::UNIX_EPOCH,
+        };
+        let app = later(0).await;
+        let first = sent_back(&begin(&app, &HeaderMap::new(), &account).await.unwrap());
+        let second = sent_back(&begin(&app, &first, &account).await.unwrap());
+        assert_eq!(current(&app, &first).await.unwrap(), None);
+        assert_eq!(current(&app, &second).await.unwrap().unwrap().account, "acc_a");
+        drop(app);
+        // 29 minutes at a time, it lives on; 31 minutes of rest end it.
+        for minutes in [29, 58] {
+            assert!(current(&later(minutes).await, &second).await.unwrap().is_some(), "{minutes}");
+        }
+        assert_eq!(current(&later(89).await, &second).await.unwrap(), None);
+    }
+
+    #[tokio::test]
+    async fn a_session_that_ended_by_sign_out_opens_nothing() {
+        let folder = tempfile::tempdir().unwrap();
+        let app = crate::testing::app(folder.path(), SignedDuration::ZERO).await;
+        let new = crate::accounts::NewAccount {
+            email: crate::email::Email::parse("a@example.com").unwrap(),
+            password: String::from("Vr7!kd0#QzpL").into(),
+            role: crate::accounts::Role::Owner,
+            verified: true,
+        };
+        let account = crate::accounts::create(&app, new).await.unwrap();
+        let headers = sent_back(&begin(&app, &HeaderMap::new(), &account).await.unwrap());
+        assert!(require(&app, &headers, "/espace-client/").await.is_ok());
+        let forget = end_current(&app, &headers).await.unwrap();
+        assert!(forget.to_str().unwrap().starts_with("__Host-session=; Path=/; Max-Age=0;"));
+        assert!(require(&app, &headers, "/espace-client/").await.is_err());
+    }
+
+    /// The request fields of a browser that got this `Set-Cookie`.
+    fn sent_back(set_cookie: &HeaderValue) -> HeaderMap {
+        with_cookie(set_cookie.to_str().unwrap().split(';').next().unwrap())
     }
 
     #[test]

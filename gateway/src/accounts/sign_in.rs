@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use aops_manifest::Language;
-use axum::extract::{Query, State};
+use axum::extract::State;
 use axum::response::{IntoResponse, Redirect, Response};
 use axum::routing::{get, post};
 use axum::{Extension, Router};
@@ -13,7 +13,6 @@ use serde_json::json;
 use crate::accounts::{self, LocalPath, sessions};
 use crate::app::{App, SharedApp};
 use crate::edge::prefix::ClientPrefix;
-use crate::email::Email;
 use crate::web::posted::Posted;
 use crate::web::{Peer, WebError, negotiation, render};
 
@@ -28,12 +27,8 @@ pub(super) fn routes() -> Router<SharedApp> {
 }
 
 /// `GET /compte/connexion?suite=`: the form; who is signed in already goes on.
-async fn page(
-    State(app): State<SharedApp>,
-    uri: Uri,
-    headers: HeaderMap,
-    Query(query): Query<BTreeMap<String, String>>,
-) -> Result<Response, WebError> {
+async fn page(State(app): State<SharedApp>, uri: Uri, headers: HeaderMap) -> Result<Response, WebError> {
+    let query = negotiation::query(&uri)?;
     let wanted = query.get("suite").and_then(|suite| LocalPath::parse(suite));
     if sessions::current(&app, &headers).await?.is_some() {
         return Ok(Redirect::to(wanted.as_ref().map_or(AREA, LocalPath::as_str)).into_response());
@@ -135,6 +130,7 @@ fn form(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::testing;
 
     #[test]
     fn a_huge_password_is_cut_on_a_character_before_it_is_hashed() {
@@ -142,5 +138,87 @@ mod tests {
         let huge = "é".repeat(100_000);
         assert!(bounded(&huge).len() <= super::super::password_policy::MAX_BYTES + 1);
         assert!(bounded(&huge).len() >= super::super::password_policy::MAX_BYTES);
+    }
+
+    async fn attempt(app: &SharedApp, form: &str) -> Response {
+        testing::post(app, PAGE, &HeaderMap::new(), form).await
+    }
+
+    #[tokio::test]
+    async fn a_wrong_password_and_an_unknown_address_get_the_same_page_with_what_was_typed_but_the_password()
+    {
+        let folder = tempfile::tempdir().unwrap();
+        let app = testing::shared(folder.path()).await;
+        testing::account(&app, "connue@example.com").await;
+        let mut pages = Vec::new();
+        for email in ["connue%40example.com", "autre1%40example.com", "pas-une-adresse"] {
+            let response = attempt(&app, &format!("email={email}&mot_de_passe=Faux-mot-de-passe-1")).await;
+            assert_eq!(response.status(), StatusCode::UNAUTHORIZED);
+            assert!(!response.headers().contains_key(header::SET_COOKIE));
+            let page = testing::text(response).await;
+            let typed = email.replace("%40", "@");
+            assert!(page.contains(&typed) && !page.contains("Faux-mot"), "{page}");
+            pages.push(page.replace(&typed, ""));
+        }
+        assert!(pages.windows(2).all(|pair| pair[0] == pair[1]), "{pages:?}");
+    }
+
+    #[tokio::test]
+    async fn who_signs_in_goes_where_it_was_going_and_never_to_another_host() {
+        let folder = tempfile::tempdir().unwrap();
+        let app = testing::shared(folder.path()).await;
+        testing::account(&app, "a@example.com").await;
+        for (suite, expected) in [
+            ("", AREA),
+            ("&suite=%2Foffres%2Fifc%2F", "/offres/ifc/"),
+            ("&suite=%2F%2Fevil.example", AREA),
+            ("&suite=%2F%5Cevil.example", AREA),
+            ("&suite=https%3A%2F%2Fevil.example", AREA),
+        ] {
+            let form = format!("email=A%40Example.com&mot_de_passe={}{suite}", "Vr7!kd0%23QzpL");
+            let response = attempt(&app, &form).await;
+            assert_eq!(response.status(), StatusCode::SEE_OTHER, "{suite}");
+            assert_eq!(testing::location(&response), expected);
+            let cookie = response.headers()[header::SET_COOKIE].to_str().unwrap();
+            assert!(cookie.starts_with("__Host-session="), "{cookie}");
+        }
+    }
+
+    #[tokio::test]
+    async fn the_client_area_asks_to_sign_in_and_then_shows_itself() {
+        let folder = tempfile::tempdir().unwrap();
+        let app = testing::shared(folder.path()).await;
+        let account = testing::account(&app, "a@example.com").await;
+        let nobody = HeaderMap::new();
+        let asked =
+            testing::ask(&app, http::Method::GET, "/espace-client/", &nobody, axum::body::Body::empty())
+                .await;
+        assert_eq!(asked.status(), StatusCode::SEE_OTHER);
+        assert_eq!(testing::location(&asked), "/compte/connexion?suite=/espace-client/");
+        let someone = testing::signed_in(&app, &account).await;
+        let shown =
+            testing::ask(&app, http::Method::GET, "/espace-client/", &someone, axum::body::Body::empty())
+                .await;
+        assert_eq!(shown.status(), StatusCode::OK);
+        let left = testing::post(&app, "/compte/deconnexion", &someone, "").await;
+        assert_eq!(left.status(), StatusCode::SEE_OTHER);
+        let after =
+            testing::ask(&app, http::Method::GET, "/espace-client/", &someone, axum::body::Body::empty())
+                .await;
+        assert_eq!(after.status(), StatusCode::SEE_OTHER);
+    }
+
+    #[tokio::test]
+    async fn guessing_is_slowed_down_even_with_the_right_password() {
+        let folder = tempfile::tempdir().unwrap();
+        let app = testing::shared(folder.path()).await;
+        testing::account(&app, "a@example.com").await;
+        for _ in 0..5 {
+            let response = attempt(&app, "email=a%40example.com&mot_de_passe=Faux-mot-de-passe-1").await;
+            assert_eq!(response.status(), StatusCode::UNAUTHORIZED);
+        }
+        let response = attempt(&app, "email=a%40example.com&mot_de_passe=Vr7!kd0%23QzpL").await;
+        assert_eq!(response.status(), StatusCode::TOO_MANY_REQUESTS);
+        assert!(response.headers().contains_key(header::RETRY_AFTER));
     }
 }

@@ -26,8 +26,9 @@ const FORGOTTEN_AFTER: SignedDuration = SignedDuration::from_hours(1);
 const ACCOUNTS_BEFORE_SWEEP: usize = 20_000;
 
 /// Failures so far, in memory.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Throttle {
+    factor: u32,
     accounts: Mutex<HashMap<String, Account>>,
 }
 
@@ -46,6 +47,11 @@ struct Failures {
 }
 
 impl Throttle {
+    /// Nothing failed yet; `factor` times as many failures are free as usual.
+    pub fn new(factor: u32) -> Self {
+        Self { factor: factor.max(1), accounts: Mutex::default() }
+    }
+
     /// How long this client must wait before another try on this account (by the keyed hash of its address).
     pub fn wait(&self, account: &str, client: ClientPrefix, now: Timestamp) -> Option<Duration> {
         let accounts = self.lock();
@@ -64,8 +70,8 @@ impl Throttle {
         }
         let account = accounts.entry(account.to_owned()).or_default();
         account.clients.retain(|_, failures| failures.fresh(now));
-        account.all.add(now, FREE_FOR_ACCOUNT, LONGEST_FOR_STRANGERS);
-        account.clients.entry(client).or_default().add(now, FREE_FOR_CLIENT, LONGEST_FOR_CLIENT);
+        account.all.add(now, self.free(FREE_FOR_ACCOUNT), LONGEST_FOR_STRANGERS);
+        account.clients.entry(client).or_default().add(now, self.free(FREE_FOR_CLIENT), LONGEST_FOR_CLIENT);
     }
 
     /// Forgets this client's failures and trusts its prefix for this account.
@@ -74,6 +80,10 @@ impl Throttle {
         let account = accounts.entry(account.to_owned()).or_default();
         account.clients.remove(&client);
         account.trusted.insert(client);
+    }
+
+    fn free(&self, failures: u32) -> u32 {
+        failures.saturating_mul(self.factor)
     }
 
     fn lock(&self) -> MutexGuard<'_, HashMap<String, Account>> {
@@ -111,7 +121,7 @@ mod tests {
 
     #[test]
     fn a_client_that_guesses_waits_ever_longer_and_another_does_not() {
-        let throttle = Throttle::default();
+        let throttle = Throttle::new(1);
         let (attacker, owner) = (client("192.0.2.1"), client("198.51.100.1"));
         let mut now = Timestamp::UNIX_EPOCH;
         for _ in 0..FREE_FOR_CLIENT - 1 {
@@ -130,7 +140,7 @@ mod tests {
 
     #[test]
     fn an_owner_who_signed_in_before_is_not_locked_out_by_many_strangers() {
-        let throttle = Throttle::default();
+        let throttle = Throttle::new(1);
         let (owner, stranger) = (client("198.51.100.1"), client("203.0.113.200"));
         let now = Timestamp::UNIX_EPOCH;
         throttle.succeeded("a", owner);
@@ -143,7 +153,7 @@ mod tests {
 
     #[test]
     fn failures_are_forgotten_after_a_rest() {
-        let throttle = Throttle::default();
+        let throttle = Throttle::new(1);
         let someone = client("192.0.2.1");
         let now = Timestamp::UNIX_EPOCH;
         for _ in 0..FREE_FOR_CLIENT + 3 {

@@ -91,7 +91,13 @@ pub enum GrantError {
 /// [`GrantError::Unknown`].
 pub fn staff_plan(app: &App, name: &str, from: Timestamp) -> Result<Plan, GrantError> {
     if name == UNLIMITED {
-        return Ok(Plan { offer: name.into(), module: "*".into(), from, until: None, source: PlanSource::Staff });
+        return Ok(Plan {
+            offer: name.into(),
+            module: "*".into(),
+            from,
+            until: None,
+            source: PlanSource::Staff,
+        });
     }
     let offer = app.settings.offers.iter().find(|offer| offer.id == name);
     let offer = offer.ok_or_else(|| GrantError::Unknown(name.to_owned()))?;

@@ -1,5 +1,6 @@
 //! An order and its states: pure rules, no store and no HTTP.
 
+use aops_manifest::Language;
 use jiff::{Timestamp, ToSpan, tz::TimeZone};
 use serde::{Deserialize, Serialize};
 
@@ -31,7 +32,7 @@ pub struct Order {
     /// The version of the terms of sale that were accepted.
     pub cgv_version: String,
     /// The language in which it was ordered.
-    pub language: aops_manifest::Language,
+    pub language: Language,
     /// Where it stands.
     pub state: OrderState,
     /// The payment page, once opened.
@@ -107,7 +108,7 @@ impl Order {
         id: String,
         account: &crate::accounts::Account,
         offer: &Offer,
-        language: aops_manifest::Language,
+        language: Language,
         now: Timestamp,
     ) -> Self {
         Self {
@@ -142,7 +143,9 @@ impl Order {
                     (_, false) => Some(OrderState::Mismatch),
                 }
             }
-            "checkout.session.async_payment_failed" if self.state == OrderState::Pending => Some(OrderState::Failed),
+            "checkout.session.async_payment_failed" if self.state == OrderState::Pending => {
+                Some(OrderState::Failed)
+            }
             "checkout.session.expired" if self.state == OrderState::Pending => Some(OrderState::Expired),
             _ => None,
         }
@@ -159,14 +162,12 @@ impl Order {
 
 /// The same date and time of the next year, in UTC; 29 February leads to 28 February.
 fn a_year_after(from: Timestamp) -> Timestamp {
-    let later = from.to_zoned(TimeZone::UTC).checked_add(1.year());
+    let later = from.to_zoned_datetime(TimeZone::UTC).checked_add(1.year());
     later.map_or(Timestamp::MAX, |later| later.timestamp())
 }
 
 #[cfg(test)]
 pub(super) mod tests {
-    use aops_manifest::Language;
-
     use super::*;
     use crate::payments::PaidObject;
 

@@ -1,5 +1,6 @@
 //! Placing an order: the order first, then its payment page, then the way there; and where one comes back.
 
+use aops_manifest::Language;
 use axum::Router;
 use axum::extract::State;
 use axum::response::{IntoResponse, Redirect, Response};
@@ -25,8 +26,12 @@ pub(super) fn routes() -> Router<SharedApp> {
 }
 
 /// `POST /commande`: 303 to the payment page.
-async fn place(State(app): State<SharedApp>, headers: HeaderMap, posted: Posted) -> Result<Response, WebError> {
-    let back = offers_page(&app, &headers);
+async fn place(
+    State(app): State<SharedApp>,
+    headers: HeaderMap,
+    posted: Posted,
+) -> Result<Response, WebError> {
+    let back = offers_page(&app, &headers, posted.language);
     let session = match accounts::require(&app, &headers, back.as_str()).await {
         Ok(session) => session,
         Err(needed) => return Ok(needed.into_response()),
@@ -53,7 +58,7 @@ async fn place(State(app): State<SharedApp>, headers: HeaderMap, posted: Posted)
     record(&app, &order, Expect::Absent).await?;
     let name = offer.name.get(posted.language.tag()).or_else(|| offer.name.values().next());
     let base = &app.settings.base_url;
-    let lang = if posted.language == aops_manifest::Language::En { "?lang=en" } else { "" };
+    let lang = if posted.language == Language::En { "?lang=en" } else { "" };
     let basket = Basket {
         order: order.id.clone(),
         name: name.cloned().unwrap_or_else(|| offer.id.clone()),
@@ -120,13 +125,15 @@ fn onward(url: &str, wants_json: bool) -> Response {
 }
 
 /// The page that the order was placed from, to come back to after signing in; else the list of offers.
-fn offers_page(app: &App, headers: &HeaderMap) -> LocalPath {
+fn offers_page(app: &App, headers: &HeaderMap, language: Language) -> LocalPath {
     let referer = headers.get(header::REFERER).and_then(|value| value.to_str().ok());
     let ours = referer.and_then(|text| text.parse::<Uri>().ok()).filter(|uri| {
-        uri.scheme_str() == Some("https") && uri.authority().is_some_and(|authority| app.hosts.names(authority.as_str()))
+        uri.scheme_str() == Some("https")
+            && uri.authority().is_some_and(|authority| app.hosts.names(authority.as_str()))
     });
     let path = ours.as_ref().map(Uri::path).filter(|path| !path.starts_with("/commande"));
-    path.and_then(LocalPath::parse).unwrap_or_else(LocalPath::offers)
+    let offers = || LocalPath::parse(&app.site.load().texts.text(language, "path.offers", &[]));
+    path.and_then(LocalPath::parse).or_else(offers).unwrap_or_else(LocalPath::offers)
 }
 
 /// `GET /commande/merci`: thanks; what is granted is told by the webhook, never by this page.
@@ -139,5 +146,106 @@ async fn thanks(State(app): State<SharedApp>, uri: Uri, headers: HeaderMap) -> R
 /// `GET /commande/annulee`: nothing was paid.
 async fn cancelled(State(app): State<SharedApp>, uri: Uri, headers: HeaderMap) -> Response {
     let language = negotiation::language(&uri, &headers);
-    render(&app, StatusCode::OK, language, "commande_annulee.title", "gateway/commande_annulee.html", json!({}))
+    render(
+        &app,
+        StatusCode::OK,
+        language,
+        "commande_annulee.title",
+        "gateway/commande_annulee.html",
+        json!({}),
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use http::Method;
+
+    use super::*;
+    use crate::checkout;
+    use crate::testing;
+
+    #[tokio::test]
+    async fn an_order_needs_a_session_an_offer_and_the_terms() {
+        let folder = tempfile::tempdir().unwrap();
+        let app = testing::shared(folder.path()).await;
+        let account = testing::account(&app, "a@example.com").await;
+        let stranger = testing::post(&app, "/commande", &HeaderMap::new(), "offre=rente&cgv=accepte").await;
+        assert_eq!(stranger.status(), StatusCode::SEE_OTHER);
+        assert_eq!(testing::location(&stranger), "/compte/connexion?suite=/offres/");
+        let someone = testing::signed_in(&app, &account).await;
+        for form in [
+            "offre=inconnue&cgv=accepte",
+            "cgv=accepte",
+            "offre=rente",
+            "offre=rente&cgv=oui",
+            "offre=rente&cgv=accepte&prix=1",
+        ] {
+            let refused = testing::post(&app, "/commande", &someone, form).await;
+            assert_eq!(refused.status(), StatusCode::UNPROCESSABLE_ENTITY, "{form}");
+        }
+        assert!(checkout::orders(&app).await.unwrap().is_empty());
+    }
+
+    #[tokio::test]
+    async fn after_signing_in_one_is_back_at_our_own_page_only() {
+        let folder = tempfile::tempdir().unwrap();
+        let app = testing::shared(folder.path()).await;
+        for (referer, expected) in [
+            ("https://localhost:8443/en/offers/annuities/", "/en/offers/annuities/"),
+            ("https://evil.example/offres/ifc/", "/offres/"),
+            ("https://localhost:8443//evil.example", "/offres/"),
+            ("nonsense", "/offres/"),
+        ] {
+            let headers = HeaderMap::from_iter([(header::REFERER, http::HeaderValue::from_static(referer))]);
+            assert_eq!(offers_page(&app, &headers, Language::Fr).as_str(), expected, "{referer}");
+        }
+    }
+
+    #[tokio::test]
+    async fn an_order_is_paid_on_the_test_page_by_the_same_signed_event_and_once() {
+        let folder = tempfile::tempdir().unwrap();
+        let app = testing::shared(folder.path()).await;
+        let account = testing::account(&app, "a@example.com").await;
+        let someone = testing::signed_in(&app, &account).await;
+        let placed = testing::post(&app, "/commande", &someone, "offre=rente&cgv=accepte").await;
+        assert_eq!(placed.status(), StatusCode::SEE_OTHER);
+        let page = testing::location(&placed).strip_prefix("https://localhost:8443").unwrap().to_owned();
+        assert!(page.starts_with("/paiement-test/cs_test_"), "{page}");
+        let shown = testing::ask(&app, Method::GET, &page, &someone, axum::body::Body::empty()).await;
+        assert_eq!(shown.status(), StatusCode::OK);
+        assert!(!checkout::may(&app, &account.organisation, "rente").await.unwrap());
+        let left = testing::post(&app, &page, &someone, "issue=annuler").await;
+        assert_eq!(testing::location(&left), "/commande/annulee");
+        for _ in 0..2 {
+            let paid = testing::post(&app, &page, &someone, "issue=payer").await;
+            assert_eq!(testing::location(&paid), "/commande/merci");
+        }
+        assert!(checkout::may(&app, &account.organisation, "rente").await.unwrap());
+        let lines = checkout::lines(&app).await.unwrap();
+        assert_eq!(lines.len(), 1);
+        assert_eq!((lines[0].account.as_str(), lines[0].state), ("a@example.com", OrderState::Paid));
+        assert_eq!(checkout::plans(&app, &account.organisation).await.unwrap().len(), 1);
+        let absent =
+            testing::ask(&app, Method::GET, "/paiement-test/cs_test_0", &someone, axum::body::Body::empty())
+                .await;
+        assert_eq!(absent.status(), StatusCode::NOT_FOUND);
+    }
+
+    #[tokio::test]
+    async fn a_processor_that_does_not_answer_means_503_and_a_failed_order() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut app = testing::app(folder.path(), jiff::SignedDuration::ZERO).await;
+        let nowhere = crate::payments::Stripe::new(
+            "sk_test_1",
+            Some("http://127.0.0.1:1"),
+            crate::payments::WebhookSecrets::new(&[]),
+        );
+        app.payments = Box::new(nowhere.unwrap());
+        let app = std::sync::Arc::new(app);
+        let account = testing::account(&app, "a@example.com").await;
+        let someone = testing::signed_in(&app, &account).await;
+        let refused = testing::post(&app, "/commande", &someone, "offre=rente&cgv=accepte").await;
+        assert_eq!(refused.status(), StatusCode::SERVICE_UNAVAILABLE);
+        assert_eq!(checkout::orders(&app).await.unwrap()[0].state, OrderState::Failed);
+    }
 }

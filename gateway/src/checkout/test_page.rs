@@ -52,8 +52,10 @@ async fn pay(
     if order.state == OrderState::Pending {
         let now = app.clock.now();
         let body = completed_event(&session, &order.id, order.amount_cents, &order.currency, now)?;
-        let signature = app.payments.secrets().sign(&body, now).and_then(|text| HeaderValue::from_str(&text).ok());
-        let signature = signature.ok_or_else(|| WebError::Internal("the test event cannot be signed".into()))?;
+        let signature =
+            app.payments.secrets().sign(&body, now).and_then(|text| HeaderValue::from_str(&text).ok());
+        let signature =
+            signature.ok_or_else(|| WebError::Internal("the test event cannot be signed".into()))?;
         let headers = HeaderMap::from_iter([(http::HeaderName::from_static(SIGNATURE_HEADER), signature)]);
         webhook::receive(&app, &headers, body.as_bytes()).await?;
     }

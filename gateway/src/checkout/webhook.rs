@@ -35,7 +35,11 @@ pub(super) fn routes() -> Router<SharedApp> {
 }
 
 /// `POST /webhooks/stripe`: 200 once the event is on disk.
-async fn stripe(State(app): State<SharedApp>, headers: HeaderMap, body: Body) -> Result<StatusCode, WebError> {
+async fn stripe(
+    State(app): State<SharedApp>,
+    headers: HeaderMap,
+    body: Body,
+) -> Result<StatusCode, WebError> {
     let body = read_body(body, BODY_LIMIT).await?;
     receive(&app, &headers, &body).await?;
     Ok(StatusCode::OK)
@@ -133,4 +137,201 @@ async fn confirm(app: &App, order: &Order, batch: &mut Batch) -> Result<(), WebE
         subject: account.id,
     };
     Ok(outbox::enqueue(batch, &key, app.clock.now(), &mail)?)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use http::{HeaderName, HeaderValue};
+    use jiff::SignedDuration;
+    use serde_json::Value;
+
+    use super::*;
+    use crate::accounts::{Account, NewAccount, Role};
+    use crate::checkout::{self, Opening, SESSIONS, opening_address};
+    use crate::email::Email;
+    use crate::payments::{SIGNATURE_HEADER, completed_event};
+    use crate::store::Scan;
+    use crate::testing;
+
+    const SESSION: &str = "cs_test_1";
+
+    /// An application with one pending order whose payment page is open.
+    async fn waiting(folder: &std::path::Path) -> (Arc<App>, Account, Order) {
+        let app = testing::app(folder, SignedDuration::ZERO).await;
+        let new = NewAccount {
+            email: Email::parse("acheteuse@example.com").unwrap(),
+            password: String::from("Vr7!kd0#QzpL").into(),
+            role: Role::Owner,
+            verified: true,
+        };
+        let account = accounts::create(&app, new).await.unwrap();
+        let offer = &app.settings.offers[0];
+        let mut order =
+            Order::new("ord_1".into(), &account, offer, aops_manifest::Language::Fr, app.clock.now());
+        order.session = Some(SESSION.into());
+        let mut batch = Batch::new(&account.organisation);
+        records::put_plain(&mut batch, ORDERS, &order.id, Expect::Absent, &order, None).unwrap();
+        app.store.commit(batch).await.unwrap();
+        let opening = Opening { organisation: account.organisation.clone(), order: order.id.clone() };
+        let address = opening_address(SESSION);
+        let mut batch = Batch::new(&address.partition);
+        records::put_plain(&mut batch, SESSIONS, &address.key, Expect::Absent, &opening, None).unwrap();
+        app.store.commit(batch).await.unwrap();
+        (Arc::new(app), account, order)
+    }
+
+    fn paid(app: &App, order: &Order) -> String {
+        completed_event(SESSION, &order.id, order.amount_cents, &order.currency, app.clock.now()).unwrap()
+    }
+
+    fn altered(body: &str, change: impl FnOnce(&mut Value)) -> String {
+        let mut event: Value = serde_json::from_str(body).unwrap();
+        change(&mut event);
+        event.to_string()
+    }
+
+    fn field(text: &str) -> HeaderMap {
+        HeaderMap::from_iter([(
+            HeaderName::from_static(SIGNATURE_HEADER),
+            HeaderValue::from_str(text).unwrap(),
+        )])
+    }
+
+    async fn deliver(app: &App, body: &str) -> Result<(), WebError> {
+        let signature = app.payments.secrets().sign(body, app.clock.now()).unwrap();
+        receive(app, &field(&signature), body.as_bytes()).await
+    }
+
+    async fn count(app: &App, collection: &'static str) -> usize {
+        let scan = Scan { collection, partition: None, prefix: String::new(), after: None, limit: 1_000 };
+        app.store.scan(scan).await.unwrap().documents.len()
+    }
+
+    async fn state(app: &App) -> OrderState {
+        checkout::orders(app).await.unwrap()[0].state
+    }
+
+    #[tokio::test]
+    async fn a_paid_order_opens_its_module_and_is_confirmed_by_mail() {
+        let folder = tempfile::tempdir().unwrap();
+        let (app, account, order) = waiting(folder.path()).await;
+        assert!(!checkout::may(&app, &account.organisation, "rente").await.unwrap());
+        deliver(&app, &paid(&app, &order)).await.unwrap();
+        assert_eq!(state(&app).await, OrderState::Paid);
+        assert!(checkout::may(&app, &account.organisation, "rente").await.unwrap());
+        assert!(!checkout::may(&app, &account.organisation, "ifc").await.unwrap());
+        assert_eq!(count(&app, "outbox").await, 1);
+    }
+
+    #[tokio::test]
+    async fn p_stripe_cookie_a_forged_altered_or_late_webhook_grants_nothing() {
+        let folder = tempfile::tempdir().unwrap();
+        let (app, account, order) = waiting(folder.path()).await;
+        let body = paid(&app, &order);
+        let now = app.clock.now();
+        let good = app.payments.secrets().sign(&body, now).unwrap();
+        let late = app.payments.secrets().sign(&body, now - SignedDuration::from_secs(301)).unwrap();
+        let other = crate::payments::WebhookSecrets::new(&["whsec_other".into()]).sign(&body, now).unwrap();
+        let changed = body.replace("49000", "1");
+        let cases = [
+            (HeaderMap::new(), body.as_str()),
+            (field("t=1,v1=00"), body.as_str()),
+            (field(&late), body.as_str()),
+            (field(&other), body.as_str()),
+            (field(&good), changed.as_str()),
+        ];
+        for (headers, body) in cases {
+            let refused = receive(&app, &headers, body.as_bytes()).await.unwrap_err();
+            assert_eq!(refused.status(), StatusCode::BAD_REQUEST, "{headers:?}");
+        }
+        assert_eq!(state(&app).await, OrderState::Pending);
+        assert_eq!(count(&app, EVENTS).await, 0);
+        assert!(!checkout::may(&app, &account.organisation, "rente").await.unwrap());
+    }
+
+    #[tokio::test]
+    async fn an_event_repeated_and_a_second_event_of_the_same_payment_count_once() {
+        let folder = tempfile::tempdir().unwrap();
+        let (app, _, order) = waiting(folder.path()).await;
+        let first = paid(&app, &order);
+        for _ in 0..3 {
+            deliver(&app, &first).await.unwrap();
+        }
+        deliver(&app, &paid(&app, &order)).await.unwrap();
+        assert_eq!((count(&app, PLANS).await, count(&app, "outbox").await), (1, 1));
+        assert_eq!(count(&app, EVENTS).await, 2);
+    }
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+    async fn events_sent_all_at_once_grant_once() {
+        let folder = tempfile::tempdir().unwrap();
+        let (app, _, order) = waiting(folder.path()).await;
+        let same = paid(&app, &order);
+        let sent = (0..12).map(|n| {
+            let app = Arc::clone(&app);
+            let body = if n % 2 == 0 { same.clone() } else { paid(&app, &order) };
+            tokio::spawn(async move { deliver(&app, &body).await })
+        });
+        for delivered in sent.collect::<Vec<_>>() {
+            delivered.await.unwrap().unwrap();
+        }
+        assert_eq!(state(&app).await, OrderState::Paid);
+        assert_eq!((count(&app, PLANS).await, count(&app, "outbox").await), (1, 1));
+        assert_eq!(count(&app, EVENTS).await, 7);
+    }
+
+    #[tokio::test]
+    async fn events_in_the_wrong_order_leave_a_paid_order_paid() {
+        let folder = tempfile::tempdir().unwrap();
+        let (app, _, order) = waiting(folder.path()).await;
+        let body = paid(&app, &order);
+        let expired = altered(&body, |event| {
+            event["id"] = json!("evt_expired");
+            event["type"] = json!("checkout.session.expired");
+            event["data"]["object"]["payment_status"] = json!("unpaid");
+        });
+        deliver(&app, &expired).await.unwrap();
+        assert_eq!(state(&app).await, OrderState::Expired);
+        deliver(&app, &body).await.unwrap();
+        deliver(&app, &expired.replace("evt_expired", "evt_expired_2")).await.unwrap();
+        assert_eq!(state(&app).await, OrderState::Paid);
+    }
+
+    #[tokio::test]
+    async fn another_amount_or_currency_grants_nothing_and_is_kept() {
+        for (member, value) in [("amount_total", json!(1)), ("currency", json!("usd"))] {
+            let folder = tempfile::tempdir().unwrap();
+            let (app, account, order) = waiting(folder.path()).await;
+            let body = altered(&paid(&app, &order), |event| event["data"]["object"][member] = value);
+            deliver(&app, &body).await.unwrap();
+            assert_eq!(state(&app).await, OrderState::Mismatch);
+            assert_eq!(
+                (count(&app, EVENTS).await, count(&app, PLANS).await, count(&app, "outbox").await),
+                (1, 0, 0)
+            );
+            assert!(!checkout::may(&app, &account.organisation, "rente").await.unwrap());
+        }
+    }
+
+    #[tokio::test]
+    async fn an_event_of_an_unknown_kind_or_page_is_kept_and_changes_nothing() {
+        let folder = tempfile::tempdir().unwrap();
+        let (app, _, order) = waiting(folder.path()).await;
+        let body = paid(&app, &order);
+        let foreign = altered(&body, |event| event["data"]["object"]["id"] = json!("cs_test_foreign"));
+        let unknown = altered(&body, |event| {
+            event["id"] = json!("evt_unknown");
+            event["type"] = json!("invoice.paid");
+            event["data"]["object"] = json!({ "id": "in_1", "customer_email": "a@example.com" });
+        });
+        for body in [foreign.as_str(), unknown.as_str(), unknown.as_str()] {
+            deliver(&app, body).await.unwrap();
+        }
+        assert_eq!(state(&app).await, OrderState::Pending);
+        assert_eq!((count(&app, EVENTS).await, count(&app, PLANS).await), (2, 0));
+        let signed_nonsense = deliver(&app, "not json").await.unwrap_err();
+        assert_eq!(signed_nonsense.status(), StatusCode::BAD_REQUEST);
+    }
 }

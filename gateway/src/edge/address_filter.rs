@@ -78,8 +78,7 @@ impl AddressFilter {
             Some(path) if path.exists() => read(path)?,
             _ => Vec::new(),
         };
-        let filter =
-            Self { file, sets: ArcSwap::default(), sources: Mutex::new(Sources { listed, bans }) };
+        let filter = Self { file, sets: ArcSwap::default(), sources: Mutex::new(Sources { listed, bans }) };
         filter.change(|_| ());
         Ok(filter)
     }
@@ -173,8 +172,7 @@ fn read(path: &Path) -> Result<Vec<IpNet>, BlocklistError> {
         if text.is_empty() {
             continue;
         }
-        let wrong =
-            || BlocklistError::Line { path: path.to_owned(), line: index + 1, text: text.to_owned() };
+        let wrong = || BlocklistError::Line { path: path.to_owned(), line: index + 1, text: text.to_owned() };
         blocks.push(parse_block(text).ok_or_else(wrong)?);
     }
     Ok(blocks)

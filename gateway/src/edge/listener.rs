@@ -158,7 +158,11 @@ struct Bounds {
 impl Bounds {
     fn new(service: &Service) -> Self {
         let config = service.app.settings.gateway.connections;
-        Self { total: Arc::new(Semaphore::new(config.total)), per_prefix: config.per_prefix, open: Arc::default() }
+        Self {
+            total: Arc::new(Semaphore::new(config.total)),
+            per_prefix: config.per_prefix,
+            open: Arc::default(),
+        }
     }
 
     fn take(&self, peer: IpAddr) -> Option<Place> {

@@ -59,7 +59,9 @@ async fn answer(
             Err(error) => (StatusCode::SERVICE_UNAVAILABLE, format!("{error}\n")).into_response(),
         },
         "/metrics" => match metrics {
-            Some(metrics) => ([(header::CONTENT_TYPE, "text/plain; version=0.0.4")], metrics.render()).into_response(),
+            Some(metrics) => {
+                ([(header::CONTENT_TYPE, "text/plain; version=0.0.4")], metrics.render()).into_response()
+            }
             None => StatusCode::NOT_FOUND.into_response(),
         },
         _ => StatusCode::NOT_FOUND.into_response(),

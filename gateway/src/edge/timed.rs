@@ -145,7 +145,8 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_body_that_stops_coming_ends_in_an_error() {
-        let stalled = http_body_util::StreamBody::new(futures::stream::pending::<Result<Frame<Bytes>, io::Error>>());
+        let stalled =
+            http_body_util::StreamBody::new(futures::stream::pending::<Result<Frame<Bytes>, io::Error>>());
         let error = DeadlineBody::new(stalled, Duration::from_secs(30)).collect().await.unwrap_err();
         assert!(error.downcast_ref::<BodyTooSlow>().is_some());
     }

@@ -88,7 +88,9 @@ fn development_certificate(settings: &Settings) -> Result<TlsFiles, TlsError> {
 
     let mut names = settings.gateway.hosts.clone();
     names.extend(["127.0.0.1".to_owned(), "::1".to_owned(), settings.gateway.https.ip().to_string()]);
-    names.retain(|name| name.parse::<IpAddr>().is_ok_and(|ip| !ip.is_unspecified()) || name.parse::<IpAddr>().is_err());
+    names.retain(|name| {
+        name.parse::<IpAddr>().is_ok_and(|ip| !ip.is_unspecified()) || name.parse::<IpAddr>().is_err()
+    });
     names.sort();
     names.dedup();
     let mut params = CertificateParams::new(names)?;
@@ -97,7 +99,8 @@ fn development_certificate(settings: &Settings) -> Result<TlsFiles, TlsError> {
     params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
     params.use_authority_key_identifier_extension = true;
     // Browsers refuse server certificates that last longer than 398 days.
-    let today = settings.clock.now().to_zoned_datetime(jiff::tz::TimeZone::UTC).date();
+    // Clients judge it by their own clocks: the machine's time counts, not the clock port's.
+    let today = jiff::Timestamp::now().to_zoned_datetime(jiff::tz::TimeZone::UTC).date();
     let day = |days: i64| {
         let date = today.saturating_add(jiff::Span::new().days(days));
         rcgen::date_time_ymd(date.year().into(), date.month().unsigned_abs(), date.day().unsigned_abs())

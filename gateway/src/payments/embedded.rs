@@ -51,7 +51,6 @@ pub fn completed_event(
     now: Timestamp,
 ) -> Result<String, NoRandomness> {
     let seconds = now.as_second();
-    let off = json!({ "enabled": false });
     let event = json!({
         "id": format!("evt_{}", random::base62(24)?),
         "object": "event",
@@ -75,14 +74,14 @@ pub fn completed_event(
                 "after_submit": null, "shipping_address": null, "submit": null, "terms_of_service_acceptance": null
             },
             "expires_at": seconds + 86_400,
-            "invoice_creation": off,
+            "invoice_creation": null,
             "livemode": false,
             "metadata": { "order": order },
             "mode": "payment",
             "payment_intent": format!("pi_{}", random::base62(24)?),
             "payment_method_types": ["card"],
             "payment_status": "paid",
-            "phone_number_collection": off,
+            "phone_number_collection": { "enabled": false },
             "shipping_options": [],
             "status": "complete",
             "total_details": { "amount_discount": 0, "amount_shipping": 0, "amount_tax": 0 },
@@ -105,7 +104,21 @@ mod tests {
         assert_eq!(event.kind, "checkout.session.completed");
         assert_eq!(event.object.id.as_deref(), Some("cs_test_1"));
         assert_eq!(event.object.payment_status.as_deref(), Some("paid"));
-        assert_eq!((event.object.amount_total, event.object.currency.as_deref()), (Some(49_000), Some("eur")));
+        assert_eq!(
+            (event.object.amount_total, event.object.currency.as_deref()),
+            (Some(49_000), Some("eur"))
+        );
+    }
+
+    #[test]
+    fn the_played_event_has_the_shape_that_stripe_s_own_types_ask_for() {
+        let body = completed_event("cs_test_1", "ord_1", 49_000, "EUR", Timestamp::UNIX_EPOCH).unwrap();
+        let event = stripe_webhook::Webhook::insecure(&body).unwrap();
+        let stripe_webhook::EventObject::CheckoutSessionCompleted(session) = event.data.object else {
+            panic!("another object");
+        };
+        assert_eq!(session.amount_total, Some(49_000));
+        assert_eq!(session.payment_status, stripe_checkout::CheckoutSessionPaymentStatus::Paid);
     }
 
     #[tokio::test]

@@ -54,7 +54,8 @@ impl Event {
     /// [`EventError`] when it is not JSON or has no usable id, type and object.
     pub fn parse(body: &str) -> Result<Self, EventError> {
         let sent: Sent = serde_json::from_str(body).map_err(|error| EventError(error.to_string()))?;
-        let usable = |name: &str| (1..=255).contains(&name.len()) && name.bytes().all(|b| b.is_ascii_graphic());
+        let usable =
+            |name: &str| (1..=255).contains(&name.len()) && name.bytes().all(|b| b.is_ascii_graphic());
         if !usable(&sent.id) || !usable(&sent.kind) {
             return Err(EventError("its id or its type cannot be used as a name".into()));
         }

@@ -123,7 +123,10 @@ mod tests {
         let rolled = secrets(&["whsec_new", "whsec_old"]);
         assert_eq!(rolled.verify(&signed(&field), BODY.as_bytes(), at(1_000)), Ok(BODY));
         for other in [secrets(&["whsec_new"]), secrets(&[]), secrets(&["", " "])] {
-            assert_eq!(other.verify(&signed(&field), BODY.as_bytes(), at(1_000)), Err(SignatureError::Forged));
+            assert_eq!(
+                other.verify(&signed(&field), BODY.as_bytes(), at(1_000)),
+                Err(SignatureError::Forged)
+            );
         }
     }
 
@@ -134,7 +137,9 @@ mod tests {
         let changed = BODY.replace("evt_1", "evt_2");
         assert_eq!(ours.verify(&signed(&field), changed.as_bytes(), at(1_000)), Err(SignatureError::Forged));
         let moved = field.replace("t=1000", "t=1001");
-        for field in [moved.as_str(), "", "t=1000", "v1=00", "t=x,v1=00", "t=1000,v1=", "t=1000,v1=zz", "nonsense"] {
+        for field in
+            [moved.as_str(), "", "t=1000", "v1=00", "t=x,v1=00", "t=1000,v1=", "t=1000,v1=zz", "nonsense"]
+        {
             let verdict = ours.verify(&signed(field), BODY.as_bytes(), at(1_000));
             assert_eq!(verdict, Err(SignatureError::Forged), "{field}");
         }

@@ -7,7 +7,8 @@ use aops_manifest::Language;
 use async_trait::async_trait;
 use stripe::{Client, ClientBuilder, IdempotencyKey, RequestStrategy, StripeError, StripeRequest};
 use stripe_checkout::checkout_session::{
-    CreateCheckoutSession, CreateCheckoutSessionLineItems, CreateCheckoutSessionLineItemsPriceData, ProductData,
+    CreateCheckoutSession, CreateCheckoutSessionLineItems, CreateCheckoutSessionLineItemsPriceData,
+    ProductData,
 };
 use stripe_checkout::{CheckoutSessionLocale, CheckoutSessionMode};
 use stripe_types::Currency;
@@ -45,7 +46,8 @@ impl Payments for Stripe {
     async fn open(&self, basket: &Basket) -> Result<Opened, PaymentsError> {
         let key = IdempotencyKey::new(&basket.order)
             .map_err(|error| PaymentsError::Configuration(format!("the order's id: {error}")))?;
-        let call = request(basket).build().customize::<Page>().request_strategy(RequestStrategy::Idempotent(key));
+        let call =
+            request(basket).build().customize::<Page>().request_strategy(RequestStrategy::Idempotent(key));
         let page = call.send(&self.client).await.map_err(told)?;
         let leads_to_payment =
             Url::parse(&page.url).is_ok_and(|url| matches!(url.scheme(), "https" | "http") && url.has_host());
@@ -157,7 +159,10 @@ mod tests {
     }
 
     /// A server that answers one call so and tells what was asked.
-    async fn answering(status: &'static str, body: &'static str) -> (String, tokio::task::JoinHandle<String>) {
+    async fn answering(
+        status: &'static str,
+        body: &'static str,
+    ) -> (String, tokio::task::JoinHandle<String>) {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let base = format!("http://{}", listener.local_addr().unwrap());
         let asked = tokio::spawn(async move {
@@ -184,8 +189,11 @@ mod tests {
 
     #[tokio::test]
     async fn a_page_is_opened_with_the_amount_the_order_and_its_id_as_idempotency_key() {
-        let (base, asked) =
-            answering("200 OK", r#"{"id":"cs_test_9","object":"checkout.session","url":"https://pay.example/9"}"#).await;
+        let (base, asked) = answering(
+            "200 OK",
+            r#"{"id":"cs_test_9","object":"checkout.session","url":"https://pay.example/9"}"#,
+        )
+        .await;
         let opened = open_at(&base).await.unwrap();
         assert_eq!(opened, Opened { session: "cs_test_9".into(), url: "https://pay.example/9".into() });
         let asked = asked.await.unwrap();
@@ -209,8 +217,11 @@ mod tests {
     async fn what_may_pass_later_is_told_from_what_will_not() {
         let (base, _asked) = answering("503 Service Unavailable", r#"{"error":{"type":"api_error"}}"#).await;
         assert!(matches!(open_at(&base).await, Err(PaymentsError::Unavailable(_))));
-        let (base, _asked) =
-            answering("400 Bad Request", r#"{"error":{"type":"invalid_request_error","message":"no such currency"}}"#).await;
+        let (base, _asked) = answering(
+            "400 Bad Request",
+            r#"{"error":{"type":"invalid_request_error","message":"no such currency"}}"#,
+        )
+        .await;
         assert!(matches!(open_at(&base).await, Err(PaymentsError::Refused { status: 400, .. })));
         let (base, _asked) = answering("200 OK", r#"{"id":"cs_1","url":"javascript:alert(1)"}"#).await;
         assert!(matches!(open_at(&base).await, Err(PaymentsError::Answer(_))));
@@ -227,7 +238,9 @@ mod tests {
         ] {
             assert_eq!(usable_base(base).unwrap(), expected);
         }
-        for base in ["http://api.stripe.com", "http://127.0.0.1.example.com", "ftp://127.0.0.1", "x", "https://a/?b"] {
+        for base in
+            ["http://api.stripe.com", "http://127.0.0.1.example.com", "ftp://127.0.0.1", "x", "https://a/?b"]
+        {
             assert!(matches!(usable_base(base), Err(PaymentsError::Configuration(_))), "{base}");
         }
     }

@@ -112,7 +112,12 @@ impl Batch {
         body: Vec<u8>,
         expires: Option<Timestamp>,
     ) -> Self {
-        self.writes.push(Write { collection, key: key.into(), expect, change: Change::Put { body, expires } });
+        self.writes.push(Write {
+            collection,
+            key: key.into(),
+            expect,
+            change: Change::Put { body, expires },
+        });
         self
     }
 
@@ -125,7 +130,7 @@ impl Batch {
 }
 
 /// A page of a scan, in order of partition and key.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Page {
     /// The documents.
     pub documents: Vec<(Address, Stored)>,

@@ -3,7 +3,7 @@
 use aops_manifest::Language;
 use axum::response::{IntoResponse, Response};
 use http::request::Parts;
-use http::{StatusCode, header};
+use http::{HeaderName, StatusCode, header};
 use serde_json::{Map, json};
 
 use crate::app::App;
@@ -50,7 +50,9 @@ pub fn dress(app: &App, audience: &Audience, mut response: Response) -> Response
     } else {
         page(app, audience, status)
     };
-    for name in [header::RETRY_AFTER, header::WWW_AUTHENTICATE, header::ALLOW, header::CONNECTION] {
+    let limits = ["ratelimit", "ratelimit-policy"].map(HeaderName::from_static);
+    let kept = [header::RETRY_AFTER, header::WWW_AUTHENTICATE, header::ALLOW, header::CONNECTION];
+    for name in kept.into_iter().chain(limits) {
         if let Some(value) = response.headers().get(&name) {
             dressed.headers_mut().insert(name, value.clone());
         }

@@ -45,9 +45,17 @@ mod tests {
         for ours in ["localhost", "localhost:8443", "LOCALHOST:8443", "aops.fr", "aops.fr:443"] {
             assert!(hosts.names(ours), "{ours}");
         }
-        for other in
-            ["", "example.com", "localhost:80", "localhost:", "localhost:+8443", "evil@localhost", "[::1]:8443", "localhost.", "aops.fr:8443:1"]
-        {
+        for other in [
+            "",
+            "example.com",
+            "localhost:80",
+            "localhost:",
+            "localhost:+8443",
+            "evil@localhost",
+            "[::1]:8443",
+            "localhost.",
+            "aops.fr:8443:1",
+        ] {
             assert!(!hosts.names(other), "{other}");
         }
     }

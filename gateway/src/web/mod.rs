@@ -65,11 +65,11 @@ pub fn render(
 
 /// Puts a title and a main part into a frame of the theme. The title is escaped, the main part is HTML.
 fn frame(shell: &Shell, title: &str, main: &str) -> String {
-    shell
-        .html
-        .replacen(Shell::TITLE, &escape(title), 1)
-        .replacen(Shell::HEAD, "", 1)
-        .replacen(Shell::MAIN, main, 1)
+    shell.html.replacen(Shell::TITLE, &escape(title), 1).replacen(Shell::HEAD, "", 1).replacen(
+        Shell::MAIN,
+        main,
+        1,
+    )
 }
 
 fn escape(text: &str) -> String {

@@ -1,7 +1,11 @@
 //! Which language and which form of answer a request prefers (RFC 9110 § 12).
 
+use std::collections::BTreeMap;
+
 use aops_manifest::Language;
 use http::{HeaderMap, Uri, header};
+
+use crate::web::error::WebError;
 
 /// The language of an answer: the path's when it is English, else what `?lang=` says, else the page that the
 /// request comes from, else the first known one of `Accept-Language`, else French.
@@ -18,6 +22,15 @@ pub fn language(uri: &Uri, headers: &HeaderMap) -> Language {
         return if asked == Some("en") { Language::En } else { Language::of_path(page.path()) };
     }
     accepted_language(headers).unwrap_or_default()
+}
+
+/// The fields of a query, the last of a name standing.
+///
+/// # Errors
+/// [`WebError::BadRequest`] when it is not well encoded.
+pub fn query(uri: &Uri) -> Result<BTreeMap<String, String>, WebError> {
+    let fields = serde_urlencoded::from_str(uri.query().unwrap_or_default());
+    fields.map_err(|_| WebError::BadRequest("the query is not well encoded"))
 }
 
 /// Whether the client would rather read JSON than a page.
@@ -44,7 +57,9 @@ pub fn weighted(list: &str) -> impl Iterator<Item = (&str, f32)> {
         let quality = parts
             .filter_map(|parameter| parameter.trim().split_once('='))
             .find(|(name, _)| name.trim().eq_ignore_ascii_case("q"))
-            .map_or(1.0, |(_, q)| q.trim().parse::<f32>().ok().filter(|q| (0.0..=1.0).contains(q)).unwrap_or(0.0));
+            .map_or(1.0, |(_, q)| {
+                q.trim().parse::<f32>().ok().filter(|q| (0.0..=1.0).contains(q)).unwrap_or(0.0)
+            });
         (!value.is_empty()).then_some((value, quality))
     })
 }
@@ -92,7 +107,11 @@ mod tests {
             let mut pairs = Vec::new();
             pairs.extend(referer.map(|value| (header::REFERER, value)));
             pairs.extend(accept.map(|value| (header::ACCEPT_LANGUAGE, value)));
-            assert_eq!(language(&path.parse().unwrap(), &headers(&pairs)), expected, "{path} {referer:?} {accept:?}");
+            assert_eq!(
+                language(&path.parse().unwrap(), &headers(&pairs)),
+                expected,
+                "{path} {referer:?} {accept:?}"
+            );
         }
     }
 

@@ -38,7 +38,8 @@ fn whole(resource: &Resource, status: StatusCode, method: &Method, headers: &Hea
         }
     }
     let length = representation.body.len() as u64;
-    let part = if resource.ranges && method == Method::GET { range(headers, representation) } else { Asked::Whole };
+    let part =
+        if resource.ranges && method == Method::GET { range(headers, representation) } else { Asked::Whole };
     let mut response = match part {
         Asked::Unsatisfiable => {
             let mut refused =

@@ -48,11 +48,20 @@ impl Posted {
     /// Begins to read the fields; any field that is not `known` is an error of its own.
     pub fn check(&self, known: &[&str]) -> Checker<'_> {
         let unknown = self.fields.keys().filter(|name| !known.contains(&name.as_str()));
-        Checker { fields: &self.fields, errors: unknown.map(|name| (name.clone(), "unknown_field".into())).collect() }
+        Checker {
+            fields: &self.fields,
+            errors: unknown.map(|name| (name.clone(), "unknown_field".into())).collect(),
+        }
     }
 
     /// 422 with what was typed and what is wrong with it; passwords are never sent back.
-    pub fn refused(&self, app: &App, form: &str, action: &str, errors: &BTreeMap<String, String>) -> Response {
+    pub fn refused(
+        &self,
+        app: &App,
+        form: &str,
+        action: &str,
+        errors: &BTreeMap<String, String>,
+    ) -> Response {
         self.refused_with(app, StatusCode::UNPROCESSABLE_ENTITY, form, action, errors)
     }
 
@@ -182,7 +191,11 @@ pub fn same_site(headers: &HeaderMap, app: &App) -> Result<(), WebError> {
     };
     let origin = origin.to_str().unwrap_or_default();
     let host = origin.strip_prefix("https://").unwrap_or_default();
-    if app.hosts.names(host) { Ok(()) } else { Err(WebError::Forbidden("the form was posted from another origin")) }
+    if app.hosts.names(host) {
+        Ok(())
+    } else {
+        Err(WebError::Forbidden("the form was posted from another origin"))
+    }
 }
 
 async fn read_fields(headers: &HeaderMap, body: Body) -> Result<BTreeMap<String, String>, WebError> {
@@ -195,7 +208,8 @@ async fn read_fields(headers: &HeaderMap, body: Body) -> Result<BTreeMap<String,
     };
     let bytes = read_body(body, FORM_LIMIT).await?;
     if json {
-        return serde_json::from_slice(&bytes).map_err(|_| WebError::BadRequest("not a JSON object of strings"));
+        return serde_json::from_slice(&bytes)
+            .map_err(|_| WebError::BadRequest("not a JSON object of strings"));
     }
     let text = std::str::from_utf8(&bytes).map_err(|_| WebError::BadRequest("the form is not UTF-8"))?;
     let mut fields = BTreeMap::new();

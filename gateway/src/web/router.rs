@@ -16,7 +16,12 @@ pub struct Routes(Router);
 impl Routes {
     /// The routes of every feature.
     pub fn new(app: &SharedApp) -> Self {
-        let mut features = Router::new();
+        let mut features = Router::new()
+            .merge(crate::accounts::routes())
+            .merge(crate::checkout::routes())
+            .merge(crate::calculations::routes())
+            .merge(crate::newsletter::routes())
+            .merge(crate::contact::routes());
         if app.live_reload.is_some() {
             features = features.merge(live_reload::routes());
         }
@@ -70,7 +75,8 @@ fn moved(site: &crate::web::Site, path: &str) -> Option<(String, StatusCode)> {
 }
 
 fn redirected(to: &str, status: StatusCode, query: Option<&str>) -> Response {
-    const PATH: &percent_encoding::AsciiSet = &percent_encoding::CONTROLS.add(b' ').add(b'?').add(b'#').add(b'%');
+    const PATH: &percent_encoding::AsciiSet =
+        &percent_encoding::CONTROLS.add(b' ').add(b'?').add(b'#').add(b'%');
     let mut location = percent_encoding::utf8_percent_encode(to, PATH).to_string();
     if let Some(query) = query {
         location.push('?');
@@ -85,4 +91,3 @@ fn redirected(to: &str, status: StatusCode, query: Option<&str>) -> Response {
 fn is_bare(response: &Response) -> bool {
     !response.headers().contains_key(header::CONTENT_TYPE)
 }
-

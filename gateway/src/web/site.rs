@@ -106,6 +106,16 @@ impl Site {
         Ok(Self { manifest, texts, files, shell_csp })
     }
 
+    /// A site of no pages, for work that shows none.
+    ///
+    /// # Errors
+    /// [`SiteError::Templates`].
+    pub fn empty() -> Result<Self, SiteError> {
+        let manifest = Manifest::default();
+        let texts = Texts::new(&manifest).map_err(|error| SiteError::Templates(error.to_string()))?;
+        Ok(Self { manifest, texts, files: HashMap::new(), shell_csp: HashMap::new() })
+    }
+
     /// What stands at a decoded path.
     pub fn resource(&self, path: &str) -> Option<&Resource> {
         self.files.get(path)
@@ -140,7 +150,8 @@ impl Site {
         if let (Some(all), Value::Object(own)) = (all.as_object_mut(), context) {
             all.extend(own);
         }
-        let main = self.texts.render(template, &all).map_err(|error| SiteError::Templates(error.to_string()))?;
+        let main =
+            self.texts.render(template, &all).map_err(|error| SiteError::Templates(error.to_string()))?;
         Ok(super::frame(shell, title, &main))
     }
 }
@@ -166,9 +177,10 @@ impl Fault {
     fn or_manifest(self, path: &Path, url: &str) -> SiteError {
         match self {
             Self::File(error) => error,
-            Self::Header(field) => {
-                SiteError::Manifest { path: path.to_owned(), why: format!("{url}: {field} is no header value") }
-            }
+            Self::Header(field) => SiteError::Manifest {
+                path: path.to_owned(),
+                why: format!("{url}: {field} is no header value"),
+            },
         }
     }
 }

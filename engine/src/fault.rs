@@ -1,0 +1,125 @@
+//! What is wrong with a request: where, a stable code, and what the sentence needs.
+//! Not a place for sentences in French: themes translate codes.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+/// One thing wrong at one place of a request.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Fault {
+    /// JSON pointer (RFC 6901) to the value at fault; empty for the whole request.
+    pub pointer: String,
+    /// Stable code, one of [`CODES`].
+    pub code: &'static str,
+    /// What the sentence of the code names, by placeholder.
+    pub parameters: BTreeMap<&'static str, String>,
+}
+
+impl Fault {
+    /// A fault at `pointer` with the parameters its sentence names.
+    pub fn new(pointer: &str, code: &'static str, parameters: &[(&'static str, String)]) -> Self {
+        Self { pointer: pointer.to_owned(), code, parameters: parameters.iter().cloned().collect() }
+    }
+}
+
+impl fmt::Display for Fault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let place = if self.pointer.is_empty() { "/" } else { &self.pointer };
+        let sentence = sentence(self.code).unwrap_or(self.code);
+        write!(f, "{place}: {}", fill(sentence, &self.parameters))
+    }
+}
+
+/// All the faults of one request; never empty when returned as an error.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Faults(pub Vec<Fault>);
+
+impl Faults {
+    /// The faults in the order they were met.
+    pub fn iter(&self) -> std::slice::Iter<'_, Fault> {
+        self.0.iter()
+    }
+
+    /// Adds one fault.
+    pub(crate) fn push(&mut self, pointer: &str, code: &'static str, parameters: &[(&'static str, String)]) {
+        self.0.push(Fault::new(pointer, code, parameters));
+    }
+
+    /// Tells whether nothing is wrong.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+}
+
+impl fmt::Display for Faults {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (index, fault) in self.0.iter().enumerate() {
+            if index > 0 {
+                f.write_str("\n")?;
+            }
+            write!(f, "{fault}")?;
+        }
+        Ok(())
+    }
+}
+
+impl std::error::Error for Faults {}
+
+impl<'a> IntoIterator for &'a Faults {
+    type Item = &'a Fault;
+    type IntoIter = std::slice::Iter<'a, Fault>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.0.iter()
+    }
+}
+
+/// Every code with its English sentence; `{name}` stands for a parameter.
+pub const CODES: &[(&str, &str)] = &[
+    ("unknown_module", "There is no module “{found}”. Known modules: {known}."),
+    ("unknown_key", "“{found}” is not a key known here. Known keys: {known}."),
+    ("unknown_key_near", "“{found}” is not a key known here. Did you mean “{near}”?"),
+    ("unknown_value", "“{found}” is not a value known here. Known values: {known}."),
+    ("unknown_value_near", "“{found}” is not a value known here. Did you mean “{near}”?"),
+    ("missing", "“{name}” is required."),
+    ("wrong_type", "Expected {expected}, found {found}."),
+    ("out_of_range", "{found} is out of range: expected from {minimum} to {maximum}."),
+    ("not_integer", "{found} is not a whole number."),
+    ("not_a_date", "“{found}” is not a date; write YYYY-MM-DD."),
+    ("date_order", "{found} is after {limit}; check both dates."),
+    ("too_many", "{found} elements exceed the limit of {maximum}."),
+    ("too_few", "{found} elements are fewer than the {minimum} required."),
+    ("age_before_table", "Table {table} starts at age {first} for this life; age {found} is before it."),
+    ("age_after_table", "Table {table} closes at age {last} for this life; age {found} is at or beyond it."),
+    ("birth_year_missing", "Table {table} is by generation: give birth_year, from {first} to {last}."),
+    ("birth_year_unknown", "Table {table} has no generation {found}: expected from {first} to {last}."),
+    ("not_applicable", "“{name}” has no meaning here: {context}."),
+    ("conflict", "“{name}” and “{other}” cannot be given together."),
+    ("triangle_shape", "Row {row} has {found} known values; expected at least {expected}, without a hole."),
+    ("not_positive", "The sum of column {column} is not positive, so the development factor is undefined."),
+    ("duplicate", "“{found}” appears more than once."),
+    ("not_finite", "The calculation overflows with these values; check their sizes."),
+];
+
+/// The English sentence of a code.
+pub(crate) fn sentence(code: &str) -> Option<&'static str> {
+    CODES.iter().find(|(known, _)| *known == code).map(|(_, sentence)| *sentence)
+}
+
+/// Puts parameters in the place of their placeholders.
+fn fill(sentence: &str, parameters: &BTreeMap<&'static str, String>) -> String {
+    let mut filled = String::with_capacity(sentence.len() + 32);
+    let mut rest = sentence;
+    while let Some((before, after)) = rest.split_once('{') {
+        filled.push_str(before);
+        match after.split_once('}') {
+            Some((name, tail)) => {
+                filled.push_str(parameters.get(name).map_or("?", String::as_str));
+                rest = tail;
+            }
+            None => rest = after,
+        }
+    }
+    filled.push_str(rest);
+    filled
+}

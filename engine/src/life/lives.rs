@@ -1,0 +1,145 @@
+//! The lives a contract rests on, and the probability that it still pays.
+//! Not payments.
+
+use crate::reader::{Reader, unknown};
+use crate::tables::{self, Fraction, Survivors, Table};
+
+/// Keys of a life in a request.
+pub(crate) const LIFE_KEYS: &[&str] = &["table", "age", "birth_year"];
+
+/// One insured life.
+#[derive(Debug, Clone, Copy)]
+pub struct Life<'a> {
+    /// Survivors of its table and generation.
+    pub survivors: &'a Survivors,
+    /// Exact age in years, below the closing age.
+    pub age: f64,
+}
+
+impl Life<'_> {
+    /// Probability of being alive `time` years from now.
+    pub fn survival(&self, time: f64, fraction: Fraction) -> f64 {
+        self.survivors.at(self.age + time, fraction) / self.survivors.at(self.age, fraction)
+    }
+
+    /// Years to the closing age.
+    pub fn horizon(&self) -> f64 {
+        self.survivors.closing_age() - self.age
+    }
+}
+
+/// How two lives, assumed independent, are joined.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Status {
+    /// While both live.
+    Joint,
+    /// While one lives.
+    Last,
+    /// While the first lives, then this part while the second lives.
+    Reversion(f64),
+}
+
+/// The lives of a contract.
+#[derive(Debug, Clone, Copy)]
+pub enum Lives<'a> {
+    /// One life.
+    Single(Life<'a>),
+    /// Two lives and how they are joined.
+    Pair(Life<'a>, Life<'a>, Status),
+}
+
+impl Lives<'_> {
+    /// Probability (weighted by the reversion) that the contract pays at `time`.
+    pub fn paying(&self, time: f64, fraction: Fraction) -> f64 {
+        match self {
+            Self::Single(life) => life.survival(time, fraction),
+            Self::Pair(first, second, status) => {
+                let one = first.survival(time, fraction);
+                let two = second.survival(time, fraction);
+                match status {
+                    Status::Joint => one * two,
+                    Status::Last => one + two - one * two,
+                    Status::Reversion(part) => one + part * (1.0 - one) * two,
+                }
+            }
+        }
+    }
+
+    /// Years after which the contract never pays.
+    pub fn horizon(&self) -> f64 {
+        match self {
+            Self::Single(life) => life.horizon(),
+            Self::Pair(first, second, Status::Joint) => first.horizon().min(second.horizon()),
+            Self::Pair(first, second, _) => first.horizon().max(second.horizon()),
+        }
+    }
+
+    /// Times from now at which a life reaches an integer age, where survivors have a corner; in years, first period only.
+    pub fn corners(&self) -> Vec<f64> {
+        let corner = |life: &Life<'_>| life.age.ceil() - life.age;
+        match self {
+            Self::Single(life) => vec![corner(life)],
+            Self::Pair(first, second, _) => vec![corner(first), corner(second)],
+        }
+    }
+}
+
+/// Reads one life `{table, age, birth_year?}` and finds its survivors.
+pub(crate) fn read_life(reader: &Reader<'_>) -> Option<Life<'static>> {
+    let name = reader.required("table").and(reader.text("table"));
+    let age = reader.required_number("age", 0.0, 130.0);
+    let birth_year = reader.integer("birth_year", 1800, 2200);
+    let name = name?;
+    let survivors = find_survivors(reader, "table", name, birth_year)?;
+    let age = age?;
+    let table = ("table", name.to_owned());
+    let found = ("found", age.to_string());
+    if age < f64::from(survivors.first_age) {
+        let first = ("first", survivors.first_age.to_string());
+        reader.fault("age", "age_before_table", &[table, found, first]);
+        return None;
+    }
+    if survivors.at(age, Fraction::Udd) <= 0.0 {
+        let last = ("last", survivors.closing_age().to_string());
+        reader.fault("age", "age_after_table", &[table, found, last]);
+        return None;
+    }
+    Some(Life { survivors, age })
+}
+
+/// The survivors of a named table, for a birth year where the table is by generation.
+pub(crate) fn find_survivors(
+    reader: &Reader<'_>,
+    key: &str,
+    name: &str,
+    birth_year: Option<i32>,
+) -> Option<&'static Survivors> {
+    match tables::find(name) {
+        None => {
+            let codes = ("unknown_value", "unknown_value_near");
+            unknown(reader.faults(), &reader.place(key), name, tables::NAMES, codes);
+            None
+        }
+        Some(Table::Period(survivors)) => Some(survivors),
+        Some(Table::Generational { first_year, columns }) => {
+            let last_year = first_year + columns.len() as i32 - 1;
+            let mut parameters = vec![
+                ("table", name.to_owned()),
+                ("first", first_year.to_string()),
+                ("last", last_year.to_string()),
+            ];
+            let Some(year) = birth_year else {
+                if reader.value("birth_year").is_none() {
+                    reader.fault("birth_year", "birth_year_missing", &parameters);
+                }
+                return None;
+            };
+            let column = usize::try_from(year - first_year).ok().and_then(|index| columns.get(index));
+            if column.is_none() {
+                parameters.push(("found", year.to_string()));
+                reader.fault("birth_year", "birth_year_unknown", &parameters);
+            }
+            column
+        }
+    }
+}

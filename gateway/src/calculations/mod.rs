@@ -1,0 +1,67 @@
+//! Calculations on request: the engine behind an API for clients' programs, and behind one public page. It
+//! knows no formula; it decides who may ask, how often, and how many run at once.
+
+mod account;
+mod allowance;
+mod annuity_page;
+mod compute;
+mod faults;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use aops_engine::Fault;
+use serde_json::Value;
+use tokio::sync::Semaphore;
+
+use crate::app::SharedApp;
+use crate::config::{LimitsConfig, Rate};
+use crate::web::WebError;
+
+use self::allowance::Allowances;
+
+/// The modules that the API computes at once.
+pub const MODULES: [&str; 3] = ["rente", "ifc", "provisionnement"];
+/// The longest wait for a turn; past it the client is told to come back.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// Turns for the engine, and what each key may still ask.
+#[derive(Debug)]
+pub struct Calculations {
+    turns: Arc<Semaphore>,
+    allowances: Allowances,
+}
+
+impl Calculations {
+    /// As many turns as the machine has cores, and each key's limit multiplied by `factor`.
+    pub fn new(limits: &LimitsConfig, factor: u32) -> Self {
+        let cores = std::thread::available_parallelism().map_or(2, usize::from);
+        let Rate { per_minute, burst } = limits.api_key;
+        let allowances = Allowances::new(Rate { per_minute, burst }, factor);
+        Self { turns: Arc::new(Semaphore::new(cores)), allowances }
+    }
+
+    /// Forgets keys whose allowance is whole again.
+    pub fn sweep(&self) {
+        self.allowances.sweep();
+    }
+
+    /// One calculation, in its turn, on a thread where it hinders no other request.
+    async fn run(&self, module: &'static str, input: Value) -> Result<Result<Value, Vec<Fault>>, WebError> {
+        let busy = |_| WebError::Unavailable("too many calculations run at once".into());
+        let turn = tokio::time::timeout(PATIENCE, self.turns.clone().acquire_owned()).await;
+        let turn = turn.map_err(|_| busy(()))?.map_err(|_| busy(()))?;
+        let computed = tokio::task::spawn_blocking(move || {
+            let answer = aops_engine::calculate(module, &input);
+            drop(turn);
+            answer
+        });
+        let answer = computed.await.map_err(|error| WebError::Internal(format!("{module}: {error}")))?;
+        Ok(answer.map_err(|faults| faults.0))
+    }
+}
+
+/// The routes: the API's calculations and account, the public annuity.
+pub fn routes() -> axum::Router<SharedApp> {
+    compute::routes().merge(account::routes()).merge(annuity_page::routes())
+}

@@ -1,0 +1,182 @@
+//! The contact form: a message is kept, acknowledged, and told to the firm. Answering it is people's work.
+
+use aops_manifest::Language;
+use axum::Router;
+use axum::extract::State;
+use axum::response::Response;
+use axum::routing::{get, post};
+use http::{HeaderMap, StatusCode, Uri};
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+
+use crate::app::{App, SharedApp};
+use crate::outbox::{self, Mail, Purpose};
+use crate::records::{self, RecordError};
+use crate::retention::{Ground, Retention, Term};
+use crate::sealing;
+use crate::store::{Batch, Expect, Scan};
+use crate::web::posted::Posted;
+use crate::web::{WebError, negotiation, render};
+
+const MESSAGES: &str = "messages";
+const PAGE: usize = 500;
+const FIELDS: [&str; 7] = ["nom", "prenom", "email", "telephone", "raison_sociale", "adresse", "message"];
+
+/// A prospect's message.
+const KEPT: Retention = Retention {
+    what: "contact message",
+    term: Term::Years(3),
+    from: "message",
+    ground: Ground::LegitimateInterest,
+};
+
+/// A message, sealed at rest; the fields are named as in the form.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Message {
+    /// The family name.
+    pub nom: String,
+    /// The first name.
+    pub prenom: String,
+    /// Where to answer.
+    pub email: String,
+    /// A telephone number, if one was given.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub telephone: Option<String>,
+    /// The company.
+    pub raison_sociale: String,
+    /// The postal address.
+    pub adresse: String,
+    /// What was written, on several lines.
+    pub message: String,
+    /// When.
+    pub created: Timestamp,
+}
+
+/// The routes of this feature.
+pub fn routes() -> Router<SharedApp> {
+    Router::new().route("/contact", post(write)).route("/contact/merci", get(thanks))
+}
+
+/// Every message, oldest first.
+///
+/// # Errors
+/// [`RecordError`].
+pub async fn list(app: &App) -> Result<Vec<Message>, RecordError> {
+    let mut messages = Vec::new();
+    let mut after = None;
+    loop {
+        let scan = Scan { collection: MESSAGES, partition: None, prefix: String::new(), after, limit: PAGE };
+        let page = app.store.scan(scan).await?;
+        for (address, _) in page.documents {
+            let found = records::read_sealed::<Message>(app, &address, &address.key).await?;
+            messages.extend(found.map(|(message, _)| message));
+        }
+        after = page.next;
+        if after.is_none() {
+            break;
+        }
+    }
+    messages.sort_by_key(|message| message.created);
+    Ok(messages)
+}
+
+/// `POST /contact`.
+async fn write(State(app): State<SharedApp>, posted: Posted) -> Result<Response, WebError> {
+    let mut checker = posted.check(&FIELDS);
+    let nom = checker.text("nom", 1..=100);
+    let prenom = checker.text("prenom", 1..=100);
+    let email = checker.email("email");
+    let telephone = checker.optional_phone("telephone");
+    let raison_sociale = checker.text("raison_sociale", 1..=200);
+    let adresse = checker.text("adresse", 1..=300);
+    let message = checker.long_text("message", 1..=5_000);
+    let email = match (checker.finish(), email) {
+        (Ok(()), Some(email)) => email.as_str().to_owned(),
+        (Err(errors), _) => return Ok(posted.refused(&app, "contact", "/contact", &errors)),
+        (Ok(()), None) => return Err(WebError::Internal("a wrong address passed".into())),
+    };
+    let created = app.clock.now();
+    let message = Message { nom, prenom, email, telephone, raison_sociale, adresse, message, created };
+    keep(&app, &message, posted.language).await?;
+    Ok(posted.accepted("/contact/merci"))
+}
+
+/// `GET /contact/merci`.
+async fn thanks(State(app): State<SharedApp>, uri: Uri, headers: HeaderMap) -> Response {
+    let language = negotiation::language(&uri, &headers);
+    let context = json!({ "kind": "contact" });
+    render(&app, StatusCode::OK, language, "merci.contact.title", "gateway/merci.html", context)
+}
+
+/// The message and its two letters, together or not at all; each message has a key and a partition of its own.
+async fn keep(app: &App, message: &Message, language: Language) -> Result<(), RecordError> {
+    let id = format!("msg_{}", sealing::hex(&sealing::random::<12>()?));
+    let mut batch = Batch::new(&id);
+    let key = records::subject_key(app, &id, &id, &mut batch).await?;
+    let ends = Some(KEPT.end(message.created));
+    records::put_sealed(&mut batch, &key, MESSAGES, &id, Expect::Absent, message, ends)?;
+    let receipt = Mail {
+        to: message.email.clone(),
+        template: "contact_accuse".into(),
+        language,
+        purpose: Purpose::Contact,
+        context: json!({ "message": message.message }),
+        unsubscribe: None,
+        subject: id.clone(),
+    };
+    let notice = Mail {
+        to: app.settings.mail.staff.clone(),
+        template: "contact_equipe".into(),
+        language: Language::Fr,
+        context: json!({
+            "nom": message.nom,
+            "prenom": message.prenom,
+            "email": message.email,
+            "telephone": message.telephone.as_deref().unwrap_or_default(),
+            "raison_sociale": message.raison_sociale,
+            "adresse": message.adresse,
+            "message": message.message,
+        }),
+        ..receipt.clone()
+    };
+    for mail in [&receipt, &notice] {
+        outbox::enqueue(&mut batch, &key, message.created, mail)?;
+    }
+    app.store.commit(batch).await?;
+    app.outbox_wake.notify_one();
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use http::HeaderMap;
+
+    use super::*;
+    use crate::testing;
+
+    #[tokio::test]
+    async fn a_message_is_kept_as_typed_with_its_two_letters() {
+        let folder = tempfile::tempdir().unwrap();
+        let app = testing::shared(folder.path()).await;
+        let form = "nom=A&prenom=B&email=a%40example.org&raison_sociale=C&adresse=D&message=un%0D%0Adeux";
+        let answer = testing::post(&app, "/contact", &HeaderMap::new(), form).await;
+        assert_eq!((answer.status(), testing::location(&answer)), (StatusCode::SEE_OTHER, "/contact/merci"));
+        let kept = list(&app).await.unwrap();
+        assert_eq!((kept.len(), kept[0].message.as_str()), (1, "un\ndeux"));
+        let scan =
+            Scan { collection: "outbox", partition: None, prefix: String::new(), after: None, limit: 9 };
+        assert_eq!(app.store.scan(scan).await.unwrap().documents.len(), 2);
+    }
+
+    #[tokio::test]
+    async fn a_faulty_message_is_not_kept() {
+        let folder = tempfile::tempdir().unwrap();
+        let app = testing::shared(folder.path()).await;
+        let answer =
+            testing::post(&app, "/contact", &HeaderMap::new(), "nom=A&role=admin&email=a%40example.org")
+                .await;
+        assert_eq!(answer.status(), StatusCode::UNPROCESSABLE_ENTITY);
+        assert!(list(&app).await.unwrap().is_empty());
+    }
+}

@@ -1,0 +1,136 @@
+//! An e-mail address: checked for shape once, at the border, and never again.
+
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+
+/// An address of the form `local@domain`; the domain in lower case, the rest as typed.
+///
+/// The shape is that of RFC 5321 § 4.1.2 without quoted local parts and address literals, which no form of
+/// ours needs. Whether it exists, only a mail can tell.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct Email(String);
+
+/// The text has not the shape of an address.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("not an e-mail address")]
+pub struct NotAnEmail;
+
+impl Email {
+    /// Reads an address.
+    ///
+    /// # Errors
+    /// [`NotAnEmail`] for anything longer than 254 bytes, without exactly one `@`, with spaces, control
+    /// characters or marks that have a meaning in mail headers.
+    pub fn parse(text: &str) -> Result<Self, NotAnEmail> {
+        let (local, domain) = text.split_once('@').ok_or(NotAnEmail)?;
+        let forbidden = |c: char| c.is_control() || c.is_whitespace() || "@<>()[]\\,;:\"".contains(c);
+        let dotted = |part: &str| part.split('.').all(|label| !label.is_empty());
+        let label = |label: &str| {
+            label.len() <= 63
+                && !label.starts_with('-')
+                && !label.ends_with('-')
+                && label.chars().all(|c| c == '-' || c.is_alphanumeric())
+        };
+        let good = text.len() <= 254
+            && local.len() <= 64
+            && !text.replacen('@', "", 1).contains(forbidden)
+            && dotted(local)
+            && domain.contains('.')
+            && domain.split('.').all(|part| !part.is_empty() && label(part));
+        if good { Ok(Self(format!("{local}@{}", domain.to_lowercase()))) } else { Err(NotAnEmail) }
+    }
+
+    /// The address as text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// What makes two addresses one: case is of no account to any provider in use.
+    pub fn folded(&self) -> String {
+        self.0.to_lowercase()
+    }
+}
+
+impl fmt::Display for Email {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl FromStr for Email {
+    type Err = NotAnEmail;
+
+    fn from_str(text: &str) -> Result<Self, NotAnEmail> {
+        Self::parse(text)
+    }
+}
+
+impl TryFrom<String> for Email {
+    type Error = NotAnEmail;
+
+    fn try_from(text: String) -> Result<Self, NotAnEmail> {
+        Self::parse(&text)
+    }
+}
+
+impl From<Email> for String {
+    fn from(email: Email) -> Self {
+        email.0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn good_addresses_pass_and_keep_what_was_typed() {
+        for (typed, kept) in [
+            ("claire@example.org", "claire@example.org"),
+            ("Claire+lettre@EXAMPLE.Org", "Claire+lettre@example.org"),
+            ("a.b-c_d'e@sous.domaine.example", "a.b-c_d'e@sous.domaine.example"),
+            ("élise@société.example", "élise@société.example"),
+        ] {
+            assert_eq!(Email::parse(typed).unwrap().as_str(), kept);
+        }
+    }
+
+    #[test]
+    fn what_is_no_address_or_would_break_a_header_is_refused() {
+        for bad in [
+            "",
+            "a",
+            "@b.fr",
+            "a@",
+            "a@b",
+            "a b@c.fr",
+            "a@b@c.fr",
+            "a@b..fr",
+            ".a@b.fr",
+            "a.@b.fr",
+            "a@-b.fr",
+            "a@b.fr\r\nBcc: c@d.fr",
+            "\"a\"@b.fr",
+            "<a@b.fr>",
+            "a@[127.0.0.1]",
+            "a,b@c.fr",
+        ] {
+            assert!(Email::parse(bad).is_err(), "{bad:?}");
+        }
+        assert!(Email::parse(&format!("{}@b.fr", "a".repeat(65))).is_err());
+    }
+
+    proptest! {
+        #[test]
+        fn reading_twice_changes_nothing(text in "\\PC{1,20}@\\PC{1,10}\\.[a-z]{2,4}") {
+            if let Ok(email) = Email::parse(&text) {
+                prop_assert_eq!(Email::parse(email.as_str()), Ok(email.clone()));
+            }
+        }
+    }
+}

@@ -1,0 +1,117 @@
+//! The newsletter's routes: one form and what its letters link to.
+
+use axum::Router;
+use axum::extract::{Query, State};
+use axum::response::Response;
+use axum::routing::{get, post};
+use http::{HeaderMap, StatusCode, Uri};
+use serde::Deserialize;
+use serde_json::json;
+
+use super::subscriber::{self, CONFIRM, Confirmed, LEAVE};
+use crate::app::{App, SharedApp};
+use crate::tokens::TokenError;
+use crate::web::posted::Posted;
+use crate::web::{WebError, negotiation, render};
+
+/// The routes of this feature.
+pub fn routes() -> Router<SharedApp> {
+    Router::new()
+        .route("/newsletter", post(ask))
+        .route("/newsletter/merci", get(thanks))
+        .route("/newsletter/confirmation", get(confirm))
+        .route("/newsletter/desinscription", get(leave_page).post(leave))
+}
+
+/// The query of a link in a letter.
+#[derive(Deserialize)]
+struct Link {
+    #[serde(default)]
+    jeton: String,
+}
+
+/// `POST /newsletter`.
+async fn ask(app: State<SharedApp>, posted: Posted) -> Result<Response, WebError> {
+    let mut checker = posted.check(&["email"]);
+    let email = checker.email("email");
+    let email = match (checker.finish(), email) {
+        (Ok(()), Some(email)) => email,
+        (Err(errors), _) => return Ok(posted.refused(&app, "newsletter", "/newsletter", &errors)),
+        (Ok(()), None) => return Err(WebError::Internal("a wrong address passed".into())),
+    };
+    subscriber::ask(&app, &email, posted.language).await?;
+    Ok(posted.accepted("/newsletter/merci"))
+}
+
+/// `GET /newsletter/merci`.
+async fn thanks(app: State<SharedApp>, uri: Uri, headers: HeaderMap) -> Response {
+    let language = negotiation::language(&uri, &headers);
+    let context = json!({ "kind": "newsletter" });
+    render(&app, StatusCode::OK, language, "merci.newsletter.title", "gateway/merci.html", context)
+}
+
+/// `GET /newsletter/confirmation`: following the link twice does no harm.
+async fn confirm(app: State<SharedApp>, uri: Uri, headers: HeaderMap) -> Result<Response, WebError> {
+    let (status, state) = match verified(&app, CONFIRM, &uri) {
+        Ok(id) => match subscriber::confirm(&app, &id).await? {
+            Confirmed::Yes => (StatusCode::OK, "confirmed"),
+            Confirmed::Gone => (StatusCode::GONE, "expired"),
+        },
+        Err(TokenError::Expired) => (StatusCode::GONE, "expired"),
+        Err(TokenError::Invalid) => (StatusCode::BAD_REQUEST, "invalid"),
+    };
+    let language = negotiation::language(&uri, &headers);
+    let title = format!("newsletter_confirmation.{state}.title");
+    let context = json!({ "state": state });
+    Ok(render(&app, status, language, &title, "gateway/newsletter_confirmation.html", context))
+}
+
+/// `GET /newsletter/desinscription`: asks, and changes nothing (mail filters follow links).
+async fn leave_page(app: State<SharedApp>, uri: Uri, headers: HeaderMap) -> Response {
+    match verified(&app, LEAVE, &uri) {
+        Ok(_) => left_page(&app, StatusCode::OK, "ask", &token(&uri), &uri, &headers),
+        Err(error) => refused_page(&app, error, &uri, &headers),
+    }
+}
+
+/// `POST /newsletter/desinscription`: from our page, or from a mail client in one click (RFC 8058), which has no
+/// origin; the token is what allows it.
+async fn leave(app: State<SharedApp>, uri: Uri, headers: HeaderMap) -> Result<Response, WebError> {
+    match verified(&app, LEAVE, &uri) {
+        Ok(id) => {
+            subscriber::leave(&app, &id).await?;
+            Ok(left_page(&app, StatusCode::OK, "done", "", &uri, &headers))
+        }
+        Err(error) => Ok(refused_page(&app, error, &uri, &headers)),
+    }
+}
+
+fn verified(app: &App, purpose: &'static str, uri: &Uri) -> Result<String, TokenError> {
+    app.tokens.verify(purpose, &token(uri), app.clock.now())
+}
+
+/// The link's token; empty, which no signature fits, when there is none.
+fn token(uri: &Uri) -> String {
+    Query::<Link>::try_from_uri(uri).map(|Query(link)| link.jeton).unwrap_or_default()
+}
+
+fn refused_page(app: &App, error: TokenError, uri: &Uri, headers: &HeaderMap) -> Response {
+    match error {
+        TokenError::Expired => left_page(app, StatusCode::GONE, "expired", "", uri, headers),
+        TokenError::Invalid => left_page(app, StatusCode::BAD_REQUEST, "invalid", "", uri, headers),
+    }
+}
+
+fn left_page(
+    app: &App,
+    status: StatusCode,
+    state: &str,
+    token: &str,
+    uri: &Uri,
+    headers: &HeaderMap,
+) -> Response {
+    let language = negotiation::language(uri, headers);
+    let title = format!("newsletter_desinscription.{state}.title");
+    let context = json!({ "state": state, "token": token });
+    render(app, status, language, &title, "gateway/newsletter_desinscription.html", context)
+}

@@ -1,0 +1,241 @@
+//! The commands of `aops admin`, and what each answers.
+
+use jiff::{SignedDuration, Timestamp};
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+use zeroize::Zeroizing;
+
+use crate::accounts::{self, AccountError, NewAccount, Role, api_keys};
+use crate::app::App;
+use crate::checkout::{self, GrantError};
+use crate::email::Email;
+use crate::records::RecordError;
+use crate::staff::bans;
+use crate::store::StoreError;
+use crate::web::WebError;
+use crate::{contact, newsletter};
+
+/// One command, as it goes over the socket.
+#[derive(Clone, Serialize, Deserialize)]
+#[serde(tag = "command", rename_all = "kebab-case", deny_unknown_fields)]
+pub enum Command {
+    /// `account create`: answers `{id}`.
+    AccountCreate {
+        /// The login.
+        email: String,
+        /// In clear, over a socket that only this user may open.
+        password: String,
+        /// Whether the address is known to be the holder's.
+        verified: bool,
+        /// A plan given without payment: `illimite`, or an offer's id.
+        plan: Option<String>,
+        /// What it may do.
+        role: Role,
+    },
+    /// `account list`.
+    AccountList,
+    /// `apikey create`: answers `{id, key}`.
+    ApikeyCreate {
+        /// The account's address.
+        account: String,
+    },
+    /// `subscribers list`.
+    SubscribersList,
+    /// `messages list`.
+    MessagesList,
+    /// `orders list`.
+    OrdersList,
+    /// `ban add`.
+    BanAdd {
+        /// An address or a CIDR block.
+        block: String,
+        /// For so many seconds; for good when absent.
+        seconds: Option<u32>,
+    },
+    /// `ban list`.
+    BanList,
+    /// `ban remove`.
+    BanRemove {
+        /// An address or a CIDR block.
+        block: String,
+    },
+}
+
+impl std::fmt::Debug for Command {
+    /// Without what it carries: a password may be among it.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Command(..)")
+    }
+}
+
+/// Why a command did nothing; nothing was written then.
+#[derive(Debug, thiserror::Error)]
+pub enum StaffError {
+    /// No address of an account.
+    #[error("`{0}` is no e-mail address")]
+    Email(String),
+    /// Nobody has it.
+    #[error("no account has the address `{0}`; see `aops admin account list`")]
+    NoAccount(String),
+    /// Not a block.
+    #[error(
+        "`{0}` is neither an address nor a CIDR block (examples: 192.0.2.7, 192.0.2.0/24, 2001:db8::/32)"
+    )]
+    Block(String),
+    /// Not banned.
+    #[error("`{0}` is not banned; see `aops admin ban list`")]
+    NotBanned(String),
+    /// The account was not made.
+    #[error(transparent)]
+    Account(#[from] AccountError),
+    /// The plan was not given.
+    #[error(transparent)]
+    Grant(#[from] GrantError),
+    /// The store or the keys.
+    #[error(transparent)]
+    Record(#[from] RecordError),
+    /// A feature's refusal.
+    #[error(transparent)]
+    Web(#[from] WebError),
+    /// An answer that cannot be told.
+    #[error("the answer cannot be told: {0}")]
+    Answer(#[from] serde_json::Error),
+}
+
+impl From<StoreError> for StaffError {
+    fn from(error: StoreError) -> Self {
+        Self::Record(error.into())
+    }
+}
+
+/// Carries out a command: an object for what is made, an array for what is listed.
+///
+/// # Errors
+/// [`StaffError`], a sentence for whoever typed the command.
+pub async fn execute(app: &App, command: Command) -> Result<Value, StaffError> {
+    match command {
+        Command::AccountCreate { email, password, verified, plan, role } => {
+            let password = Zeroizing::new(password);
+            let email = Email::parse(&email).map_err(|_| StaffError::Email(email))?;
+            let plan = plan.map(|name| checkout::staff_plan(app, &name, app.clock.now())).transpose()?;
+            let account = accounts::create(app, NewAccount { email, password, role, verified }).await?;
+            if let Some(plan) = plan {
+                checkout::grant(app, &account, &plan).await?;
+            }
+            Ok(json!({ "id": account.id, "organisation": account.organisation }))
+        }
+        Command::AccountList => {
+            let line = |account: accounts::Account| {
+                json!({
+                    "id": account.id,
+                    "email": account.email,
+                    "organisation": account.organisation,
+                    "role": account.role,
+                    "verified": account.verified,
+                    "created": account.created,
+                })
+            };
+            Ok(accounts::list(app).await?.into_iter().map(line).collect())
+        }
+        Command::ApikeyCreate { account } => {
+            let email = Email::parse(&account).map_err(|_| StaffError::Email(account.clone()))?;
+            let found = accounts::find(app, &email).await?.ok_or(StaffError::NoAccount(account))?;
+            Ok(serde_json::to_value(api_keys::create(app, &found).await?)?)
+        }
+        Command::SubscribersList => Ok(serde_json::to_value(newsletter::list(app).await?)?),
+        Command::MessagesList => Ok(serde_json::to_value(contact::list(app).await?)?),
+        Command::OrdersList => Ok(serde_json::to_value(checkout::lines(app).await?)?),
+        Command::BanAdd { block, seconds } => {
+            let until = seconds.map(|seconds| end(app.clock.now(), seconds));
+            let ban = bans::add(app, &block, until).await?.ok_or(StaffError::Block(block))?;
+            Ok(serde_json::to_value(ban)?)
+        }
+        Command::BanList => Ok(serde_json::to_value(bans::stored(app.store.as_ref()).await?)?),
+        Command::BanRemove { block } => match bans::remove(app, &block).await? {
+            Some(true) => Ok(json!({ "net": block })),
+            Some(false) => Err(StaffError::NotBanned(block)),
+            None => Err(StaffError::Block(block)),
+        },
+    }
+}
+
+fn end(now: Timestamp, seconds: u32) -> Timestamp {
+    now.checked_add(SignedDuration::from_secs(i64::from(seconds))).unwrap_or(Timestamp::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing;
+
+    fn create(email: &str, password: &str, plan: Option<&str>) -> Command {
+        Command::AccountCreate {
+            email: email.into(),
+            password: password.into(),
+            verified: true,
+            plan: plan.map(str::to_owned),
+            role: Role::Owner,
+        }
+    }
+
+    #[tokio::test]
+    async fn staff_make_an_account_with_a_plan_and_a_key_for_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let app = testing::app(folder.path(), SignedDuration::ZERO).await;
+        let made = execute(&app, create("a@example.com", testing::PASSWORD, Some("illimite"))).await.unwrap();
+        let listed = execute(&app, Command::AccountList).await.unwrap();
+        assert_eq!(listed[0]["id"], made["id"]);
+        assert_eq!(listed[0]["email"], "a@example.com");
+        assert!(!listed.to_string().contains("argon2"));
+        let organisation = made["organisation"].as_str().unwrap();
+        assert!(checkout::may(&app, organisation, "provisionnement").await.unwrap());
+        let key = execute(&app, Command::ApikeyCreate { account: "A@example.com".into() }).await.unwrap();
+        assert!(key["key"].as_str().unwrap().contains(key["id"].as_str().unwrap()));
+        assert_eq!(execute(&app, Command::OrdersList).await.unwrap(), json!([]));
+    }
+
+    #[tokio::test]
+    async fn what_cannot_be_made_is_told_and_leaves_nothing() {
+        let folder = tempfile::tempdir().unwrap();
+        let app = testing::app(folder.path(), SignedDuration::ZERO).await;
+        for (command, why) in [
+            (create("pas-une-adresse", testing::PASSWORD, None), "no e-mail address"),
+            (create("a@example.com", "court", None), "fewer than 12"),
+            (create("a@example.com", testing::PASSWORD, Some("platine")), "no plan `platine`"),
+            (Command::ApikeyCreate { account: "a@example.com".into() }, "no account"),
+            (Command::BanAdd { block: "999.1.1.1".into(), seconds: None }, "neither an address"),
+            (Command::BanRemove { block: "192.0.2.0/24".into() }, "is not banned"),
+        ] {
+            let error = execute(&app, command).await.unwrap_err().to_string();
+            assert!(error.contains(why), "{error}");
+        }
+        assert_eq!(execute(&app, Command::AccountList).await.unwrap(), json!([]));
+    }
+
+    #[tokio::test]
+    async fn an_address_has_one_account_whatever_its_case_and_however_many_ask_at_once() {
+        let folder = tempfile::tempdir().unwrap();
+        let app = testing::app(folder.path(), SignedDuration::ZERO).await;
+        let asked = ["a@example.com", "A@example.com", "a@EXAMPLE.com", "A@Example.Com"];
+        let made = asked.map(|email| execute(&app, create(email, testing::PASSWORD, None)));
+        let made = futures::future::join_all(made).await;
+        assert_eq!(made.iter().filter(|answer| answer.is_ok()).count(), 1);
+        assert_eq!(execute(&app, Command::AccountList).await.unwrap().as_array().unwrap().len(), 1);
+    }
+
+    #[tokio::test]
+    async fn a_ban_is_in_force_at_once_listed_and_lifted() {
+        let folder = tempfile::tempdir().unwrap();
+        let app = testing::app(folder.path(), SignedDuration::ZERO).await;
+        let address = "192.0.2.7".parse().unwrap();
+        let ban = Command::BanAdd { block: "192.0.2.0/24".into(), seconds: Some(60) };
+        execute(&app, ban).await.unwrap();
+        assert!(app.blocklist.refuses(address, app.clock.now()));
+        let listed = execute(&app, Command::BanList).await.unwrap();
+        assert_eq!(listed[0]["net"], "192.0.2.0/24");
+        assert_eq!(bans::stored(app.store.as_ref()).await.unwrap(), app.blocklist.bans(app.clock.now()));
+        execute(&app, Command::BanRemove { block: "192.0.2.0/24".into() }).await.unwrap();
+        assert!(!app.blocklist.refuses(address, app.clock.now()));
+        assert_eq!(execute(&app, Command::BanList).await.unwrap(), json!([]));
+    }
+}

@@ -1,0 +1,229 @@
+//! The embedded side of the store: one `redb` file, every acknowledged write on disk.
+//!
+//! One thread writes. It takes all batches that wait, judges each against what the ones before it wrote, and
+//! makes the whole group durable with one commit, so that many requests share one `fsync`. After an input or
+//! output error redb refuses everything until it is opened again: that is done at the next use, so that the
+//! store recovers by itself when the disk does.
+
+mod layout;
+#[cfg(test)]
+mod tests;
+mod writer;
+
+use std::fs;
+use std::io;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, PoisonError, RwLock};
+
+use async_trait::async_trait;
+use redb::{Database, DatabaseError, ReadableDatabase, TableError};
+use tokio::sync::{mpsc, oneshot};
+
+use self::layout::{DOCUMENTS, key, prefix};
+use self::writer::Task;
+use crate::clock::Clock;
+use crate::store::{Address, Batch, Page, Scan, Store, StoreError, Stored};
+
+/// Memory for pages of the file.
+const CACHE_BYTES: usize = 64 << 20;
+
+/// How many batches may wait for the writer.
+const QUEUE: usize = 4_096;
+
+/// Opens the database; called again after a failure.
+type Opener = Box<dyn Fn() -> Result<Database, DatabaseError> + Send + Sync>;
+
+/// The embedded store.
+pub struct RedbStore {
+    file: Arc<OpenFile>,
+    clock: Clock,
+    /// Both are there until the store is dropped.
+    tasks: Option<mpsc::Sender<Task>>,
+    writer: Option<std::thread::JoinHandle<()>>,
+}
+
+/// The database while it is usable.
+struct OpenFile {
+    opener: Opener,
+    database: RwLock<Option<Arc<Database>>>,
+}
+
+impl RedbStore {
+    /// Opens or makes the store of a path; the file can be read by this user alone.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`] when others may read the file, another process holds it, or it cannot be
+    /// opened.
+    pub fn open(path: &Path, clock: Clock) -> Result<Self, StoreError> {
+        make_private(path)?;
+        let path = path.to_owned();
+        Self::with(Box::new(move || redb::Builder::new().set_cache_size(CACHE_BYTES).create(&path)), clock)
+    }
+
+    fn with(opener: Opener, clock: Clock) -> Result<Self, StoreError> {
+        let file = Arc::new(OpenFile { opener, database: RwLock::new(None) });
+        file.database()?;
+        let (tasks, waiting) = mpsc::channel(QUEUE);
+        let written = Arc::clone(&file);
+        let writer = std::thread::Builder::new()
+            .name("store".into())
+            .spawn(move || writer::run(&written, clock, waiting))
+            .map_err(|error| unavailable(&error))?;
+        Ok(Self { file, clock, tasks: Some(tasks), writer: Some(writer) })
+    }
+
+    async fn ask<T>(&self, task: impl FnOnce(oneshot::Sender<T>) -> Task) -> Result<T, StoreError> {
+        let gone = || StoreError::Unavailable("the store is stopping".into());
+        let (reply, answer) = oneshot::channel();
+        let tasks = self.tasks.as_ref().ok_or_else(gone)?;
+        tasks.send(task(reply)).await.map_err(|_| gone())?;
+        answer.await.map_err(|_| gone())
+    }
+}
+
+impl Drop for RedbStore {
+    /// Ends the writer, so that the file is free once the store is gone.
+    fn drop(&mut self) {
+        self.tasks.take();
+        // A writer that panicked has told so itself.
+        let _ = self.writer.take().map(std::thread::JoinHandle::join);
+    }
+}
+
+#[async_trait]
+impl Store for RedbStore {
+    async fn read(&self, address: &Address) -> Result<Option<Stored>, StoreError> {
+        let now = self.clock.now();
+        self.file.reading(|table| {
+            let found = table.get(key(address.collection, &address.partition, &address.key).as_slice())?;
+            Ok(found
+                .and_then(|value| layout::decode(value.value()))
+                .filter(|stored| !layout::expired(stored, now)))
+        })
+    }
+
+    async fn commit(&self, batch: Batch) -> Result<(), StoreError> {
+        self.ask(|reply| Task::Commit(batch, reply)).await?
+    }
+
+    async fn scan(&self, scan: Scan) -> Result<Page, StoreError> {
+        let (file, now) = (Arc::clone(&self.file), self.clock.now());
+        let walk = move || {
+            file.reading(|table| {
+                let begin = prefix(&scan);
+                let after = scan.after.as_ref().map(|a| key(a.collection, &a.partition, &a.key));
+                let from = after.as_ref().unwrap_or(&begin).as_slice();
+                let mut page = Page { documents: Vec::new(), next: None };
+                for entry in table.range(from..)? {
+                    let (name, value) = entry?;
+                    let name = name.value();
+                    if !name.starts_with(&begin) {
+                        break;
+                    }
+                    let wanted = layout::address(scan.collection, name).filter(|found| {
+                        found.key.starts_with(&scan.prefix) && Some(name) != after.as_deref()
+                    });
+                    let (Some(address), Some(stored)) = (wanted, layout::decode(value.value())) else {
+                        continue;
+                    };
+                    if layout::expired(&stored, now) {
+                        continue;
+                    }
+                    if page.documents.len() == scan.limit {
+                        page.next = page.documents.last().map(|(address, _)| address.clone());
+                        break;
+                    }
+                    page.documents.push((address, stored));
+                }
+                Ok(page)
+            })
+        };
+        tokio::task::spawn_blocking(walk).await.map_err(|error| StoreError::Unavailable(error.to_string()))?
+    }
+
+    async fn sweep(&self, limit: usize) -> Result<usize, StoreError> {
+        self.ask(|reply| Task::Sweep(limit, reply)).await?
+    }
+
+    async fn ready(&self) -> Result<(), StoreError> {
+        self.file.database().map(drop)
+    }
+}
+
+impl OpenFile {
+    /// The database, opened again if it was given up.
+    fn database(&self) -> Result<Arc<Database>, StoreError> {
+        if let Some(database) = &*self.database.read().unwrap_or_else(PoisonError::into_inner) {
+            return Ok(Arc::clone(database));
+        }
+        let mut slot = self.database.write().unwrap_or_else(PoisonError::into_inner);
+        if let Some(database) = &*slot {
+            return Ok(Arc::clone(database));
+        }
+        let database = Arc::new((self.opener)().map_err(|error| match error {
+            DatabaseError::DatabaseAlreadyOpen => {
+                StoreError::Unavailable("another process holds the store; stop it first".into())
+            }
+            other => unavailable(&other),
+        })?);
+        *slot = Some(Arc::clone(&database));
+        Ok(database)
+    }
+
+    /// Gives the database up after a failure, so that the next use opens it again.
+    fn give_up(&self) {
+        *self.database.write().unwrap_or_else(PoisonError::into_inner) = None;
+    }
+
+    fn reading<T>(
+        &self,
+        act: impl FnOnce(&redb::ReadOnlyTable<&'static [u8], &'static [u8]>) -> Result<T, redb::Error>,
+    ) -> Result<T, StoreError>
+    where
+        T: Default,
+    {
+        let database = self.database()?;
+        let read = || -> Result<T, redb::Error> {
+            match database.begin_read()?.open_table(DOCUMENTS) {
+                Ok(table) => act(&table),
+                // Nothing was ever written.
+                Err(TableError::TableDoesNotExist(_)) => Ok(T::default()),
+                Err(error) => Err(error.into()),
+            }
+        };
+        read().map_err(|error| {
+            self.give_up();
+            unavailable(&error)
+        })
+    }
+}
+
+fn unavailable(error: &dyn std::fmt::Display) -> StoreError {
+    StoreError::Unavailable(error.to_string())
+}
+
+/// Makes the file with mode 0600, or refuses one that others may read.
+fn make_private(path: &Path) -> Result<(), StoreError> {
+    let fault =
+        |path: &Path, error: io::Error| StoreError::Unavailable(format!("{}: {error}", path.display()));
+    match fs::metadata(path) {
+        Ok(metadata) => {
+            let mode = metadata.permissions().mode() & 0o777;
+            if mode & 0o077 != 0 {
+                let path: PathBuf = path.to_owned();
+                return Err(StoreError::Unavailable(format!(
+                    "{}: others may read it (mode {mode:o}); run `chmod 600` on it",
+                    path.display()
+                )));
+            }
+            Ok(())
+        }
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            use std::os::unix::fs::OpenOptionsExt;
+            let made = fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(path);
+            made.map(drop).map_err(|error| fault(path, error))
+        }
+        Err(error) => Err(fault(path, error)),
+    }
+}

@@ -1,0 +1,137 @@
+//! An application on a folder of its own, for unit tests of the features: a real store, real keys, and a site
+//! of one frame.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::Arc;
+
+use aops_manifest::{FILE_NAME, Language, Manifest, Shell, VERSION};
+use axum::body::Body;
+use axum::response::Response;
+use http::{HeaderMap, HeaderValue, Method, Request, header};
+use http_body_util::BodyExt;
+use jiff::SignedDuration;
+
+use crate::accounts::{self, Account, NewAccount, Role, sessions};
+use crate::app::{App, SharedApp};
+use crate::clock::Clock;
+use crate::config::{Environment, MailConfig, Offer, Period, Secrets, Settings};
+use crate::email::Email;
+use crate::server;
+use crate::web::Peer;
+use crate::web::router::{self, Routes};
+
+/// Settings of a development gateway that lives in `folder`, its clock ahead by so much.
+pub(crate) fn settings(folder: &Path, ahead: SignedDuration) -> Settings {
+    let gateway = serde_json::json!({ "hosts": ["localhost"] });
+    Settings {
+        environment: Environment::Development,
+        base_url: "https://localhost:8443".into(),
+        data: folder.join("data"),
+        public: folder.join("public"),
+        gateway: serde_json::from_value(gateway).unwrap(),
+        mail: MailConfig {
+            from: "a@example.com".into(),
+            from_name: "A".into(),
+            staff: "b@example.com".into(),
+        },
+        company: BTreeMap::new(),
+        offers: vec![offer("rente", 49_000), offer("ifc", 129_000)],
+        secrets: Secrets { stripe_webhook_secrets: vec!["whsec_test".into()], ..Secrets::default() },
+        clock: Clock::shifted(ahead),
+        limits_factor: 1,
+    }
+}
+
+/// An application in `folder`; the same folder may be opened again, later.
+pub(crate) async fn app(folder: &Path, ahead: SignedDuration) -> App {
+    let settings = settings(folder, ahead);
+    std::fs::create_dir_all(&settings.public).unwrap();
+    std::fs::write(settings.public.join(FILE_NAME), serde_json::to_vec(&manifest()).unwrap()).unwrap();
+    server::open(settings, None).await.unwrap()
+}
+
+/// An account of this address, whose password is [`PASSWORD`].
+pub(crate) async fn account(app: &App, email: &str) -> Account {
+    let email = Email::parse(email).unwrap();
+    let new =
+        NewAccount { email, password: String::from(PASSWORD).into(), role: Role::Owner, verified: true };
+    accounts::create(app, new).await.unwrap()
+}
+
+/// A password that the policy takes.
+pub(crate) const PASSWORD: &str = "Vr7!kd0#QzpL";
+
+/// What a browser sends once signed in.
+pub(crate) async fn signed_in(app: &App, account: &Account) -> HeaderMap {
+    let cookie = sessions::begin(app, &HeaderMap::new(), account).await.unwrap();
+    let pair = cookie.to_str().unwrap().split(';').next().unwrap().to_owned();
+    HeaderMap::from_iter([(header::COOKIE, HeaderValue::from_str(&pair).unwrap())])
+}
+
+/// The router's answer to a posted form.
+pub(crate) async fn post(app: &SharedApp, path: &str, headers: &HeaderMap, form: &str) -> Response {
+    let kind = HeaderValue::from_static("application/x-www-form-urlencoded");
+    let mut headers = headers.clone();
+    headers.insert(header::CONTENT_TYPE, kind);
+    ask(app, Method::POST, path, &headers, form.to_owned().into()).await
+}
+
+/// The router's answer.
+pub(crate) async fn ask(
+    app: &SharedApp,
+    method: Method,
+    path: &str,
+    headers: &HeaderMap,
+    body: Body,
+) -> Response {
+    let mut request = Request::builder().method(method).uri(path).body(body).unwrap();
+    request.headers_mut().extend(headers.clone());
+    request.extensions_mut().insert(Peer("192.0.2.1".parse().unwrap()));
+    let decoded = path.split('?').next().unwrap();
+    router::answer(app, &Routes::new(app), decoded, request).await
+}
+
+/// Where an answer leads.
+pub(crate) fn location(response: &Response) -> &str {
+    response.headers()[header::LOCATION].to_str().unwrap()
+}
+
+/// The whole body.
+pub(crate) async fn text(response: Response) -> String {
+    String::from_utf8(response.into_body().collect().await.unwrap().to_bytes().to_vec()).unwrap()
+}
+
+/// As [`app`], ready for the router.
+pub(crate) async fn shared(folder: &Path) -> SharedApp {
+    Arc::new(app(folder, SignedDuration::ZERO).await)
+}
+
+fn offer(id: &str, price_cents: u32) -> Offer {
+    Offer {
+        id: id.into(),
+        module: id.into(),
+        price_cents,
+        currency: "EUR".into(),
+        period: Period::Year,
+        example: true,
+        name: BTreeMap::from([("fr".into(), id.to_uppercase())]),
+        summary: BTreeMap::new(),
+    }
+}
+
+fn manifest() -> Manifest {
+    let html = format!("<title>{}</title>{}<main>{}</main>", Shell::TITLE, Shell::HEAD, Shell::MAIN);
+    let shell = Shell { html, csp: "default-src 'none'".into() };
+    let page = |name: &str| (format!("gateway/{name}.html"), format!("{name} {{{{ form.values.email }}}}"));
+    let plain = |name: &str| (format!("gateway/{name}.html"), name.to_owned());
+    let templates = [page("connexion"), page("form")]
+        .into_iter()
+        .chain(["merci", "commande_annulee", "paiement_test", "espace_client", "rente", "error"].map(plain));
+    Manifest {
+        version: VERSION,
+        shells: Language::ALL.into_iter().map(|language| (language, shell.clone())).collect(),
+        templates: templates.collect(),
+        ..Manifest::default()
+    }
+}

@@ -1,0 +1,277 @@
+//! `aops admin`: what staff type, asked of the running gateway or done on the store when none runs.
+
+use std::io::{self, BufRead, Write};
+use std::path::Path;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+use aops_gateway::Settings;
+use aops_gateway::accounts::Role;
+use aops_gateway::app::StartError;
+use aops_gateway::server;
+use aops_gateway::staff::{self, CallError, Command};
+use clap::{Args, Subcommand};
+use serde_json::Value;
+
+use crate::config::Configuration;
+
+/// The longest password that is read, in bytes.
+const PASSWORD_LIMIT: u64 = 4096;
+/// How often a gateway that holds the store but does not hear yet is asked again, and after how long.
+const TRIES: usize = 25;
+const REST: Duration = Duration::from_millis(200);
+
+/// Arguments of `aops admin`.
+#[derive(Debug, Args)]
+pub(crate) struct AdminArgs {
+    #[command(subcommand)]
+    subject: Subject,
+}
+
+#[derive(Debug, Subcommand)]
+enum Subject {
+    /// Accounts of clients and staff.
+    #[command(subcommand)]
+    Account(AccountAct),
+    /// Keys of clients' programs.
+    #[command(subcommand)]
+    Apikey(ApikeyAct),
+    /// Subscribers of the newsletter.
+    #[command(subcommand)]
+    Subscribers(ListAct),
+    /// Messages of the contact form.
+    #[command(subcommand)]
+    Messages(ListAct),
+    /// Orders.
+    #[command(subcommand)]
+    Orders(ListAct),
+    /// Addresses refused before the handshake.
+    #[command(subcommand)]
+    Ban(BanAct),
+}
+
+#[derive(Debug, Subcommand)]
+enum ListAct {
+    /// One line each.
+    List,
+}
+
+#[derive(Debug, Subcommand)]
+enum AccountAct {
+    /// Makes an account in an organisation of its own.
+    Create {
+        /// The login.
+        #[arg(long)]
+        email: String,
+        /// Reads the password from the first line of standard input.
+        #[arg(long, required = true)]
+        password_stdin: bool,
+        /// The address is known to be the holder's.
+        #[arg(long)]
+        verified: bool,
+        /// Gives a plan without payment: `illimite`, or an offer's id.
+        #[arg(long)]
+        plan: Option<String>,
+        /// owner, manager, member, read-only, billing, support, accounting, dpo, operator or auditor.
+        #[arg(long, default_value = "owner", value_parser = role)]
+        role: Role,
+    },
+    /// One line each.
+    List,
+}
+
+#[derive(Debug, Subcommand)]
+enum ApikeyAct {
+    /// Makes a key; it is shown once.
+    Create {
+        /// The account's e-mail address.
+        #[arg(long)]
+        account: String,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+enum BanAct {
+    /// Refuses an address or a block from now on.
+    Add {
+        /// An address or a CIDR block.
+        block: String,
+        /// For so long (`90s`, `10m`, `2h`, `7d`); for good when absent.
+        #[arg(long = "for", value_parser = seconds)]
+        duration: Option<u32>,
+    },
+    /// The bans that have not ended.
+    List,
+    /// Lifts a ban.
+    Remove {
+        /// The block as it was given.
+        block: String,
+    },
+}
+
+/// Carries out one command and prints its answer: JSON when asked for, else aligned columns.
+pub(crate) fn run(root: &Path, json: bool, args: AdminArgs) -> Result<ExitCode> {
+    let settings = Configuration::read(root)?.settings(root)?;
+    let command = command(args.subject).context("standard input")?;
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    let answer = runtime.block_on(answer(settings, command))?;
+    print(&answer, json)?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Asks the running gateway, or does it on the store. Whoever holds the store without hearing is a gateway
+/// that starts or stops: a moment later one of the two ways is open.
+async fn answer(settings: Settings, command: Command) -> Result<Value> {
+    let socket = settings.data.join("admin.sock");
+    let mut tries = 0;
+    loop {
+        match staff::call(&socket, &command).await {
+            Err(CallError::NotRunning) => {}
+            other => return Ok(other?),
+        }
+        match server::offline(settings.clone()).await {
+            Ok(app) => return Ok(staff::execute(&app, command).await?),
+            Err(StartError::Store(_)) if tries < TRIES => tries += 1,
+            Err(error) => return Err(error.into()),
+        }
+        tokio::time::sleep(REST).await;
+    }
+}
+
+fn command(subject: Subject) -> io::Result<Command> {
+    Ok(match subject {
+        Subject::Account(AccountAct::Create { email, password_stdin: _, verified, plan, role }) => {
+            Command::AccountCreate { email, password: password(io::stdin().lock())?, verified, plan, role }
+        }
+        Subject::Account(AccountAct::List) => Command::AccountList,
+        Subject::Apikey(ApikeyAct::Create { account }) => Command::ApikeyCreate { account },
+        Subject::Subscribers(ListAct::List) => Command::SubscribersList,
+        Subject::Messages(ListAct::List) => Command::MessagesList,
+        Subject::Orders(ListAct::List) => Command::OrdersList,
+        Subject::Ban(BanAct::Add { block, duration }) => Command::BanAdd { block, seconds: duration },
+        Subject::Ban(BanAct::List) => Command::BanList,
+        Subject::Ban(BanAct::Remove { block }) => Command::BanRemove { block },
+    })
+}
+
+/// The first line, without its end.
+fn password(input: impl BufRead) -> io::Result<String> {
+    let mut line = String::new();
+    input.take(PASSWORD_LIMIT).read_line(&mut line)?;
+    Ok(line.trim_end_matches(['\r', '\n']).to_owned())
+}
+
+fn role(text: &str) -> Result<Role, String> {
+    let name = text.replace('_', "-");
+    serde_json::from_value(Value::String(name)).map_err(|_| format!("no role `{text}`"))
+}
+
+/// `90s`, `10m`, `2h`, `7d`, or bare seconds.
+fn seconds(text: &str) -> Result<u32, String> {
+    let wrong = || format!("`{text}` is no duration; write for instance 90s, 10m, 2h or 7d");
+    let (digits, unit) = match text.find(|c: char| !c.is_ascii_digit()) {
+        Some(at) => text.split_at(at),
+        None => (text, "s"),
+    };
+    let factor = match unit {
+        "s" => 1,
+        "m" | "min" => 60,
+        "h" => 3_600,
+        "d" | "j" => 86_400,
+        _ => return Err(wrong()),
+    };
+    let count: u32 = digits.parse().map_err(|_| wrong())?;
+    count.checked_mul(factor).filter(|&seconds| seconds > 0).ok_or_else(wrong)
+}
+
+fn print(value: &Value, json: bool) -> io::Result<()> {
+    let mut out = io::stdout().lock();
+    if json {
+        return writeln!(out, "{value}");
+    }
+    match value {
+        Value::Array(rows) => out.write_all(columns(rows).as_bytes()),
+        Value::Object(members) => {
+            for (name, member) in members {
+                writeln!(out, "{name}: {}", cell(member))?;
+            }
+            Ok(())
+        }
+        other => writeln!(out, "{}", cell(other)),
+    }
+}
+
+/// Rows as aligned columns under the names of their members, each name in the order of the first row.
+fn columns(rows: &[Value]) -> String {
+    let Some(Value::Object(first)) = rows.first() else {
+        return String::new();
+    };
+    let names: Vec<&str> = first.keys().map(String::as_str).collect();
+    let mut table = vec![names.iter().map(|name| name.to_uppercase()).collect::<Vec<_>>()];
+    table.extend(rows.iter().map(|row| names.iter().map(|name| cell(&row[*name])).collect()));
+    let width =
+        |column: usize| table.iter().map(|row: &Vec<String>| row[column].chars().count()).max().unwrap_or(0);
+    let widths: Vec<usize> = (0..names.len()).map(width).collect();
+    let line = |row: &Vec<String>| {
+        let cells = row.iter().zip(&widths).map(|(cell, width)| format!("{cell:<width$}"));
+        format!("{}\n", cells.collect::<Vec<_>>().join("  ").trim_end())
+    };
+    table.iter().map(line).collect()
+}
+
+/// A value on one line: control characters of what visitors wrote must not drive the terminal.
+fn cell(value: &Value) -> String {
+    let text = match value {
+        Value::Null => String::from("-"),
+        Value::String(text) => text.clone(),
+        other => other.to_string(),
+    };
+    text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn durations_are_read_with_their_unit() {
+        for (text, expected) in [("90", 90), ("90s", 90), ("10m", 600), ("2h", 7_200), ("7d", 604_800)] {
+            assert_eq!(seconds(text), Ok(expected), "{text}");
+        }
+        for text in ["", "s", "0", "-1s", "1w", "1.5h", "99999999999d"] {
+            assert!(seconds(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_password_is_the_first_line_of_standard_input() {
+        for (typed, expected) in
+            [("secret\n", "secret"), ("secret\r\nmore\n", "secret"), (" two words ", " two words ")]
+        {
+            assert_eq!(password(typed.as_bytes()).unwrap(), expected);
+        }
+    }
+
+    #[test]
+    fn rows_are_aligned_and_cannot_drive_the_terminal() {
+        let rows = [
+            json!({ "email": "a@b.fr", "state": "paid" }),
+            json!({ "email": "long@example.com", "state": "\u{1b}[2J" }),
+        ];
+        assert_eq!(
+            columns(&rows),
+            "EMAIL             STATE\na@b.fr            paid\nlong@example.com   [2J\n"
+        );
+        assert_eq!(columns(&[]), "");
+    }
+
+    #[test]
+    fn roles_are_known_by_name() {
+        assert_eq!(role("read_only"), Ok(Role::ReadOnly));
+        assert_eq!(role("dpo"), Ok(Role::Dpo));
+        assert!(role("root").is_err());
+    }
+}
