@@ -298,6 +298,10 @@ pub(crate) fn scratch_root() -> TempDir {
         symlink(repository.join(shared), root.path().join(shared)).unwrap();
     }
     fs::copy(repository.join("site.toml"), root.path().join("site.toml")).unwrap();
+    // Compressed forms are kept by content: they are made once for all tests.
+    let cache = Path::new(env!("CARGO_TARGET_TMPDIR")).join("site-cache");
+    fs::create_dir_all(&cache).unwrap();
+    symlink(cache, root.path().join(".cache")).unwrap();
     root
 }
 
