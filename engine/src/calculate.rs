@@ -5,10 +5,10 @@ use std::cell::RefCell;
 use serde_json::Value;
 
 use crate::fault::Faults;
-use crate::life;
+use crate::{ifc, life};
 
 /// Names of the modules that answer.
-pub const MODULES: &[&str] = &["rente"];
+pub const MODULES: &[&str] = &["rente", "ifc"];
 
 /// Answers `request` for `module`; every fault of the request is told at once.
 ///
@@ -18,6 +18,7 @@ pub fn calculate(module: &str, request: &Value) -> Result<Value, Faults> {
     let faults = RefCell::new(Faults::default());
     let answer = match module {
         "rente" => life::calculate(request, &faults),
+        "ifc" => ifc::calculate(request, &faults),
         _ => {
             let found: String = module.chars().take(60).collect();
             let parameters = [("found", found), ("known", MODULES.join(", "))];

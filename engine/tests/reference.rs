@@ -37,3 +37,14 @@ fn rente_equals_the_reference_to_twelve_digits() {
         near(&answer["present_value"], &case["present_value"], 1e-12, &format!("rente {index}"));
     }
 }
+
+#[test]
+fn ifc_equals_the_reference_to_twelve_digits() {
+    let reference: Value = serde_json::from_str(LIFE).unwrap();
+    let cases = reference["ifc"].as_array().unwrap();
+    assert_eq!(cases.len(), 8);
+    for (index, case) in cases.iter().enumerate() {
+        let answer = calculate("ifc", &case["request"]).unwrap();
+        near(&answer, &case["result"], 1e-12, &format!("ifc {index}"));
+    }
+}
