@@ -5,10 +5,10 @@ use std::cell::RefCell;
 use serde_json::Value;
 
 use crate::fault::Faults;
-use crate::{ifc, life};
+use crate::{ifc, life, reserving};
 
 /// Names of the modules that answer.
-pub const MODULES: &[&str] = &["rente", "ifc"];
+pub const MODULES: &[&str] = &["rente", "ifc", "provisionnement"];
 
 /// Answers `request` for `module`; every fault of the request is told at once.
 ///
@@ -19,6 +19,7 @@ pub fn calculate(module: &str, request: &Value) -> Result<Value, Faults> {
     let answer = match module {
         "rente" => life::calculate(request, &faults),
         "ifc" => ifc::calculate(request, &faults),
+        "provisionnement" => reserving::calculate(request, &faults),
         _ => {
             let found: String = module.chars().take(60).collect();
             let parameters = [("found", found), ("known", MODULES.join(", "))];

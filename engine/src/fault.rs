@@ -18,7 +18,11 @@ pub struct Fault {
 impl Fault {
     /// A fault at `pointer` with the parameters its sentence names.
     pub fn new(pointer: &str, code: &'static str, parameters: &[(&'static str, String)]) -> Self {
-        Self { pointer: pointer.to_owned(), code, parameters: parameters.iter().cloned().collect() }
+        Self {
+            pointer: pointer.to_owned(),
+            code,
+            parameters: parameters.iter().cloned().collect(),
+        }
     }
 }
 

@@ -5,8 +5,8 @@ mod calculate;
 mod fault;
 pub mod ifc;
 pub mod life;
-pub mod rates;
 mod reader;
+pub mod rates;
 pub mod reserving;
 pub mod tables;
 

@@ -4,6 +4,7 @@ use aops_engine::calculate;
 use serde_json::Value;
 
 const LIFE: &str = include_str!("../data/reference/life.json");
+const RESERVING: &str = include_str!("../data/reference/reserving.json");
 
 fn near(found: &Value, expected: &Value, tolerance: f64, place: &str) {
     match expected {
@@ -46,5 +47,28 @@ fn ifc_equals_the_reference_to_twelve_digits() {
     for (index, case) in cases.iter().enumerate() {
         let answer = calculate("ifc", &case["request"]).unwrap();
         near(&answer, &case["result"], 1e-12, &format!("ifc {index}"));
+    }
+}
+
+#[test]
+fn provisionnement_equals_the_reference_to_ten_digits() {
+    let cases: Vec<Value> = serde_json::from_str(RESERVING).unwrap();
+    assert_eq!(cases.len(), 9);
+    for case in &cases {
+        let name = case["name"].as_str().unwrap();
+        let answer = calculate("provisionnement", &case["request"]).unwrap();
+        near(&answer, &case["result"], 1e-10, name);
+    }
+}
+
+#[test]
+fn mack_gives_the_published_reserves_and_standard_errors() {
+    let cases: Vec<Value> = serde_json::from_str(RESERVING).unwrap();
+    let published = [("genins", 18_680_856.0, 2_447_095.0), ("raa", 52_135.0, 26_909.0)];
+    for (name, reserve, error) in published {
+        let case = cases.iter().find(|case| case["name"] == name).unwrap();
+        let answer = calculate("provisionnement", &case["request"]).unwrap();
+        assert_eq!(answer["total"]["reserve"].as_f64().unwrap().round(), reserve, "{name}");
+        assert_eq!(answer["total"]["standard_error"].as_f64().unwrap().round(), error, "{name}");
     }
 }

@@ -1,8 +1,12 @@
 //! `cargo xtask figures`: what articles state comes from the engine, and from nowhere else.
 //!
-//! Beside a page, `requests.json` lists what to compute; `figures.json` holds the answers that the page shows.
-//! The format is told in `tests/figures/README.md`.
+//! Beside a page, `requests.json` says what to compute and `tables.json` which figures stand together; the files
+//! that the page shows are written from them. The formats are told in `tests/figures/README.md`.
 
+mod format;
+mod tables;
+
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -10,64 +14,68 @@ use anyhow::{Context, Result, anyhow, bail};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use self::format::Format;
 use crate::sh;
 
 /// The relative difference up to which a stored figure is the engine's.
-const TOLERANCE: f64 = 1e-12;
+const TOLERANCE: f64 = 1e-9;
 
 /// One figure to compute.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Request {
     key: String,
-    module: String,
-    request: Value,
-    /// JSON pointer into the outcome.
-    pick: String,
-    format: Format,
-}
-
-/// How a figure is written in French.
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Format {
-    decimals: usize,
     #[serde(default)]
-    unit: String,
-    /// What the value is multiplied by before it is written (100 for percentages).
-    #[serde(default = "one")]
-    factor: f64,
+    format: Format,
+    module: Option<String>,
+    request: Option<Value>,
+    /// JSON pointer into the outcome.
+    pick: Option<String>,
+    divide: Option<(String, String)>,
+    growth: Option<(String, String)>,
+    subtract: Option<(String, String)>,
+    sum: Option<Vec<String>>,
+    quadrature: Option<Vec<String>>,
 }
 
 /// One computed figure.
-#[derive(Debug, Serialize, Deserialize, PartialEq)]
+#[derive(Debug, Clone, Serialize, Deserialize, PartialEq)]
 struct Figure {
     value: f64,
     text: String,
 }
 
-type Figures = std::collections::BTreeMap<String, Figure>;
+type Figures = BTreeMap<String, Figure>;
 
 /// Computes the figures of every page; with `check`, compares instead of writing.
 ///
 /// # Errors
-/// What cannot be computed, or (when checking) every page whose figures differ.
+/// What cannot be computed, or (when checking) everything that differs.
 pub(crate) fn run(check: bool) -> Result<()> {
     let mut wrong = Vec::new();
     let mut count = 0;
     for requests in request_files(&sh::repository().join("content"))? {
-        let computed = compute(&requests).with_context(|| requests.display().to_string())?;
-        count += computed.len();
-        let path = requests.with_file_name("figures.json");
-        if !check {
-            fs::write(&path, serde_json::to_string_pretty(&computed)? + "\n")?;
-            continue;
+        let figures = compute(&requests).with_context(|| requests.display().to_string())?;
+        count += figures.len();
+        let folder = requests.parent().context("a file without a folder")?;
+        let mut files = tables::written(folder, &figures)?;
+        if check {
+            wrong.extend(differences(&folder.join("figures.json"), &figures)?);
+            for (name, text) in files {
+                let path = folder.join(name);
+                if fs::read_to_string(&path).ok().as_deref() != Some(text.as_str()) {
+                    wrong.push(format!("{} is not what its figures give", path.display()));
+                }
+            }
+        } else {
+            files.insert("figures.json".into(), serde_json::to_string_pretty(&figures)? + "\n");
+            for (name, text) in files {
+                fs::write(folder.join(name), text)?;
+            }
         }
-        let stored: Figures =
-            serde_json::from_str(&fs::read_to_string(&path)?).with_context(|| path.display().to_string())?;
-        wrong.extend(
-            differences(&stored, &computed).into_iter().map(|line| format!("{}: {line}", path.display())),
-        );
+    }
+    if count == 0 {
+        bail!("no page states any figure: there is nothing to compare");
     }
     if !wrong.is_empty() {
         bail!(
@@ -83,13 +91,8 @@ fn compute(path: &Path) -> Result<Figures> {
     let requests: Vec<Request> = serde_json::from_str(&fs::read_to_string(path)?)?;
     let mut figures = Figures::new();
     for request in requests {
-        let outcome = aops_engine::calculate(&request.module, &request.request)
-            .map_err(|faults| anyhow!("{}: {faults}", request.key))?;
-        let value = outcome
-            .pointer(&request.pick)
-            .and_then(Value::as_f64)
-            .with_context(|| format!("{}: no number at {}", request.key, request.pick))?;
-        let text = written(value * request.format.factor, &request.format);
+        let value = value(&request, &figures).with_context(|| request.key.clone())?;
+        let text = request.format.text(value);
         if figures.insert(request.key.clone(), Figure { value, text }).is_some() {
             bail!("the key {} stands twice", request.key);
         }
@@ -97,53 +100,52 @@ fn compute(path: &Path) -> Result<Figures> {
     Ok(figures)
 }
 
-fn differences(stored: &Figures, computed: &Figures) -> Vec<String> {
-    let mut lines: Vec<String> = stored
-        .keys()
-        .filter(|key| !computed.contains_key(*key))
-        .map(|key| format!("{key} is computed nowhere"))
-        .collect();
+/// The value of a request: the engine's, or computed from earlier ones.
+fn value(request: &Request, figures: &Figures) -> Result<f64> {
+    let of = |key: &String| {
+        figures.get(key).map(|figure| figure.value).with_context(|| format!("no earlier figure `{key}`"))
+    };
+    let all = |keys: &Vec<String>| keys.iter().map(of).collect::<Result<Vec<f64>>>();
+    if let (Some(module), Some(asked), Some(pick)) = (&request.module, &request.request, &request.pick) {
+        let outcome = aops_engine::calculate(module, asked).map_err(|faults| anyhow!("{faults}"))?;
+        return outcome.pointer(pick).and_then(Value::as_f64).with_context(|| format!("no number at {pick}"));
+    }
+    match request {
+        Request { divide: Some((a, b)), .. } => Ok(of(a)? / of(b)?),
+        Request { growth: Some((a, b)), .. } => Ok(of(a)? / of(b)? - 1.0),
+        Request { subtract: Some((a, b)), .. } => Ok(of(a)? - of(b)?),
+        Request { sum: Some(keys), .. } => Ok(all(keys)?.iter().sum()),
+        Request { quadrature: Some(keys), .. } => Ok(all(keys)?.iter().map(|x| x * x).sum::<f64>().sqrt()),
+        _ => bail!("neither a module with its request and pick, nor a rule over earlier figures"),
+    }
+}
+
+fn differences(path: &Path, computed: &Figures) -> Result<Vec<String>> {
+    let stored: Figures =
+        serde_json::from_str(&fs::read_to_string(path).with_context(|| path.display().to_string())?)
+            .with_context(|| path.display().to_string())?;
+    Ok(compared(&stored, computed).into_iter().map(|line| format!("{}: {line}", path.display())).collect())
+}
+
+fn compared(stored: &Figures, computed: &Figures) -> Vec<String> {
+    let orphans = stored.keys().filter(|key| !computed.contains_key(*key));
+    let mut lines: Vec<String> = orphans.map(|key| format!("{key} is computed nowhere")).collect();
     for (key, figure) in computed {
         match stored.get(key) {
             None => lines.push(format!("{key} is missing")),
-            Some(old)
-                if (old.value - figure.value).abs() > TOLERANCE * figure.value.abs()
-                    || old.text != figure.text =>
-            {
-                lines.push(format!(
-                    "{key} is {} ({}), the engine says {} ({})",
-                    old.value, old.text, figure.value, figure.text
-                ));
+            Some(old) => {
+                let near = (old.value - figure.value).abs() <= TOLERANCE * figure.value.abs();
+                if !near || old.text != figure.text {
+                    let Figure { value, text } = figure;
+                    lines.push(format!(
+                        "{key} is {} ({}), the engine says {value} ({text})",
+                        old.value, old.text
+                    ));
+                }
             }
-            Some(_) => {}
         }
     }
     lines
-}
-
-/// French: a narrow no-break space between thousands, a decimal comma, a no-break space before the unit.
-fn written(value: f64, format: &Format) -> String {
-    let fixed = format!("{:.*}", format.decimals, value.abs());
-    let (whole, decimals) = fixed.split_once('.').unwrap_or((&fixed, ""));
-    let mut text = String::new();
-    if value < 0.0 {
-        text.push('\u{2212}');
-    }
-    for (index, digit) in whole.chars().enumerate() {
-        if index > 0 && (whole.len() - index) % 3 == 0 {
-            text.push('\u{202f}');
-        }
-        text.push(digit);
-    }
-    if !decimals.is_empty() {
-        text.push(',');
-        text.push_str(decimals);
-    }
-    if !format.unit.is_empty() {
-        text.push('\u{a0}');
-        text.push_str(&format.unit);
-    }
-    text
 }
 
 fn request_files(folder: &Path) -> Result<Vec<PathBuf>> {
@@ -163,29 +165,17 @@ fn request_files(folder: &Path) -> Result<Vec<PathBuf>> {
     Ok(found)
 }
 
-fn one() -> f64 {
-    1.0
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn figures_are_written_as_french_readers_write_them() {
-        let format = |decimals, unit: &str| Format { decimals, unit: unit.into(), factor: 1.0 };
-        assert_eq!(written(1_234_567.891, &format(2, "€")), "1\u{202f}234\u{202f}567,89\u{a0}€");
-        assert_eq!(written(-0.5, &format(1, "")), "\u{2212}0,5");
-        assert_eq!(written(999.6, &format(0, "")), "1\u{202f}000");
-    }
 
     #[test]
     fn a_changed_missing_or_orphan_figure_is_told() {
         let figure = |value| Figure { value, text: value.to_string() };
         let stored = Figures::from([("a".into(), figure(1.0)), ("b".into(), figure(2.0))]);
         let computed = Figures::from([("a".into(), figure(1.5)), ("c".into(), figure(3.0))]);
-        let told = differences(&stored, &computed);
+        let told = compared(&stored, &computed);
         assert_eq!(told.len(), 3, "{told:?}");
-        assert!(differences(&stored, &stored).is_empty());
+        assert!(compared(&stored, &stored).is_empty());
     }
 }

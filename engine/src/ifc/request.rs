@@ -17,25 +17,11 @@ use crate::tables::Fraction;
 const MOST_EMPLOYEES: usize = 100_000;
 const KEYS: &[&str] = &["valuation_date", "scale", "employees", "assumptions"];
 const ASSUMPTION_KEYS: &[&str] = &[
-    "discount_rate",
-    "curve",
-    "salary_growth",
-    "mortality",
-    "turnover",
-    "social_charge_rate",
-    "retirement_age",
-    "departure",
-    "attribution",
+    "discount_rate", "curve", "salary_growth", "mortality", "turnover", "social_charge_rate", "retirement_age",
+    "departure", "attribution",
 ];
 const EMPLOYEE_KEYS: &[&str] = &[
-    "id",
-    "sex",
-    "birth_date",
-    "hire_date",
-    "annual_salary",
-    "category",
-    "collective_agreement",
-    "part_time",
+    "id", "sex", "birth_date", "hire_date", "annual_salary", "category", "collective_agreement", "part_time",
     "retirement_age",
 ];
 
@@ -124,10 +110,7 @@ fn read_turnover(given: &Reader<'_>) -> Turnover {
     match given.value("turnover") {
         None => Turnover { bands: vec![Vec::new()], categories: None },
         Some(Value::Object(map)) => Turnover {
-            bands: map
-                .iter()
-                .map(|(name, value)| read_bands(value, &join(&place, name), given.faults()))
-                .collect(),
+            bands: map.iter().map(|(name, value)| read_bands(value, &join(&place, name), given.faults())).collect(),
             categories: Some(map.keys().cloned().zip(0..).collect()),
         },
         Some(value) => Turnover { bands: vec![read_bands(value, &place, given.faults())], categories: None },
