@@ -49,7 +49,7 @@ pub(crate) struct Document {
 }
 
 impl Document {
-    /// The URL path of each alias, with its span in the source.
+    /// Points a fault to a span of the front matter.
     pub(crate) fn fault_at(&self, fault: Diagnostic, span: std::ops::Range<usize>) -> Diagnostic {
         fault.at(&self.source, span.start + self.front_offset..span.end + self.front_offset)
     }
