@@ -18,11 +18,7 @@ pub struct Fault {
 impl Fault {
     /// A fault at `pointer` with the parameters its sentence names.
     pub fn new(pointer: &str, code: &'static str, parameters: &[(&'static str, String)]) -> Self {
-        Self {
-            pointer: pointer.to_owned(),
-            code,
-            parameters: parameters.iter().cloned().collect(),
-        }
+        Self { pointer: pointer.to_owned(), code, parameters: parameters.iter().cloned().collect() }
     }
 }
 
@@ -99,7 +95,7 @@ pub const CODES: &[(&str, &str)] = &[
     ("birth_year_unknown", "Table {table} has no generation {found}: expected from {first} to {last}."),
     ("not_applicable", "“{name}” has no meaning here: {context}."),
     ("conflict", "“{name}” and “{other}” cannot be given together."),
-    ("triangle_shape", "Row {row} has {found} known values; expected at least {expected}, without a hole."),
+    ("triangle_shape", "Row {row} has {found} known values; expected {expected}, without a hole."),
     ("not_positive", "The sum of column {column} is not positive, so the development factor is undefined."),
     ("duplicate", "“{found}” appears more than once."),
     ("not_finite", "The calculation overflows with these values; check their sizes."),

@@ -5,8 +5,8 @@ mod calculate;
 mod fault;
 pub mod ifc;
 pub mod life;
-mod reader;
 pub mod rates;
+mod reader;
 pub mod reserving;
 pub mod tables;
 

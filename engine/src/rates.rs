@@ -24,7 +24,9 @@ impl Discount {
         };
         let after = points.partition_point(|(known, _)| *known <= maturity);
         match (after.checked_sub(1).and_then(|before| points.get(before)), points.get(after)) {
-            (Some(left), Some(right)) => left.1 + (right.1 - left.1) * (maturity - left.0) / (right.0 - left.0),
+            (Some(left), Some(right)) => {
+                left.1 + (right.1 - left.1) * (maturity - left.0) / (right.0 - left.0)
+            }
             (Some(end), None) | (None, Some(end)) => end.1,
             (None, None) => 0.0,
         }

@@ -17,7 +17,12 @@ pub(crate) struct Reader<'a> {
 
 impl<'a> Reader<'a> {
     /// Reads `value` as an object that knows `keys` only; `None` when it is no object.
-    pub(crate) fn new(value: &'a Value, pointer: &str, keys: &[&str], faults: &'a RefCell<Faults>) -> Option<Self> {
+    pub(crate) fn new(
+        value: &'a Value,
+        pointer: &str,
+        keys: &[&str],
+        faults: &'a RefCell<Faults>,
+    ) -> Option<Self> {
         let Some(map) = value.as_object() else {
             wrong_type(faults, pointer, "an object", value);
             return None;
@@ -107,7 +112,8 @@ impl<'a> Reader<'a> {
     pub(crate) fn required_date(&self, name: &str) -> Option<Date> {
         self.required(name)?;
         let text = self.text(name)?;
-        let date = text.parse::<Date>().ok().filter(|date| text.len() == 10 && (1850..=2200).contains(&date.year()));
+        let date =
+            text.parse::<Date>().ok().filter(|date| text.len() == 10 && (1850..=2200).contains(&date.year()));
         if date.is_none() {
             self.fault(name, "not_a_date", &[("found", shorten(text))]);
         }
@@ -127,7 +133,13 @@ impl<'a> Reader<'a> {
 }
 
 /// Reads `value` as a number from `minimum` to `maximum`.
-pub(crate) fn number(value: &Value, pointer: &str, minimum: f64, maximum: f64, faults: &RefCell<Faults>) -> Option<f64> {
+pub(crate) fn number(
+    value: &Value,
+    pointer: &str,
+    minimum: f64,
+    maximum: f64,
+    faults: &RefCell<Faults>,
+) -> Option<f64> {
     let Some(number) = value.as_f64().filter(|number| number.is_finite()) else {
         wrong_type(faults, pointer, "a number", value);
         return None;
@@ -135,7 +147,8 @@ pub(crate) fn number(value: &Value, pointer: &str, minimum: f64, maximum: f64, f
     if (minimum..=maximum).contains(&number) {
         return Some(number);
     }
-    let bounds = [("found", number.to_string()), ("minimum", minimum.to_string()), ("maximum", maximum.to_string())];
+    let bounds =
+        [("found", number.to_string()), ("minimum", minimum.to_string()), ("maximum", maximum.to_string())];
     faults.borrow_mut().push(pointer, "out_of_range", &bounds);
     None
 }

@@ -17,11 +17,25 @@ use crate::tables::Fraction;
 const MOST_EMPLOYEES: usize = 100_000;
 const KEYS: &[&str] = &["valuation_date", "scale", "employees", "assumptions"];
 const ASSUMPTION_KEYS: &[&str] = &[
-    "discount_rate", "curve", "salary_growth", "mortality", "turnover", "social_charge_rate", "retirement_age",
-    "departure", "attribution",
+    "discount_rate",
+    "curve",
+    "salary_growth",
+    "mortality",
+    "turnover",
+    "social_charge_rate",
+    "retirement_age",
+    "departure",
+    "attribution",
 ];
 const EMPLOYEE_KEYS: &[&str] = &[
-    "id", "sex", "birth_date", "hire_date", "annual_salary", "category", "collective_agreement", "part_time",
+    "id",
+    "sex",
+    "birth_date",
+    "hire_date",
+    "annual_salary",
+    "category",
+    "collective_agreement",
+    "part_time",
     "retirement_age",
 ];
 
@@ -46,21 +60,7 @@ pub(crate) fn calculate(request: &Value, faults: &RefCell<Faults>) -> Option<Val
     let place = given.place("mortality");
     let mortality =
         given.required("mortality").and_then(|value| Reader::new(value, &place, &["M", "F"], faults));
-    let assumptions = Assumptions {
-        valuation: valuation?,
-        discount: discount?,
-        turnover: turnover.bands,
-        social_charge_rate,
-        scale: scale?,
-        attribution,
-    };
-    let context = Context {
-        valuation: assumptions.valuation,
-        mortality: mortality?,
-        growth,
-        turnover: turnover.categories,
-        retirement,
-    };
+    let context = Context { valuation, mortality, growth, turnover: turnover.categories, retirement };
     let mut staff = Vec::new();
     let mut ids = BTreeSet::new();
     for (index, line) in employees?.iter().enumerate() {
@@ -73,12 +73,20 @@ pub(crate) fn calculate(request: &Value, faults: &RefCell<Faults>) -> Option<Val
             staff.push(employee);
         }
     }
+    let assumptions = Assumptions {
+        valuation: valuation?,
+        discount: discount?,
+        turnover: turnover.bands,
+        social_charge_rate,
+        scale: scale?,
+        attribution,
+    };
     faults.borrow().is_empty().then(|| answer(&staff, &assumptions))
 }
 
 struct Context<'a> {
-    valuation: jiff::civil::Date,
-    mortality: Reader<'a>,
+    valuation: Option<jiff::civil::Date>,
+    mortality: Option<Reader<'a>>,
     growth: Growth,
     turnover: Option<BTreeMap<String, usize>>,
     retirement: Option<f64>,
@@ -110,7 +118,10 @@ fn read_turnover(given: &Reader<'_>) -> Turnover {
     match given.value("turnover") {
         None => Turnover { bands: vec![Vec::new()], categories: None },
         Some(Value::Object(map)) => Turnover {
-            bands: map.iter().map(|(name, value)| read_bands(value, &join(&place, name), given.faults())).collect(),
+            bands: map
+                .iter()
+                .map(|(name, value)| read_bands(value, &join(&place, name), given.faults()))
+                .collect(),
             categories: Some(map.keys().cloned().zip(0..).collect()),
         },
         Some(value) => Turnover { bands: vec![read_bands(value, &place, given.faults())], categories: None },
@@ -206,15 +217,19 @@ fn read_employee(line: &Reader<'_>, context: &Context<'_>) -> Option<Employee> {
         Some(indices) => pick(line, category, indices),
     };
     let (birth, hire) = (birth?, hire?);
-    for (name, day, limit) in [("hire_date", hire, context.valuation), ("birth_date", birth, hire)] {
+    for (name, day, limit) in
+        [("hire_date", hire, context.valuation.unwrap_or(hire)), ("birth_date", birth, hire)]
+    {
         if day > limit {
             line.fault(name, "date_order", &[("found", day.to_string()), ("limit", limit.to_string())]);
         }
     }
     let sex = sex?;
-    let table = context.mortality.required(sex).and(context.mortality.text(sex))?;
-    let survivors = find_survivors(&context.mortality, sex, table, Some(i32::from(birth.year())))?;
-    let days = birth.until(context.valuation).map_or(0, |span| span.get_days());
+    let mortality = context.mortality.as_ref()?;
+    let table = mortality.required(sex).and(mortality.text(sex))?;
+    let year = Some(i32::from(birth.year()));
+    let survivors = find_survivors(mortality, sex, table, year, &line.place("birth_date"))?;
+    let days = birth.until(context.valuation?).map_or(0, |span| span.get_days());
     let age = f64::from(days) / 365.25;
     let parameters = [
         ("table", table.to_owned()),

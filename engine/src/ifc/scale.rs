@@ -24,7 +24,11 @@ impl Scale {
 
     /// Code du travail, R1234-2 (and L1237-7): dismissal, and retirement at the employer's wish.
     pub fn legal_dismissal() -> Self {
-        Self::Accruals { bands: vec![(0.0, 0.25), (10.0, 1.0 / 3.0)], minimum: 8.0 / 12.0, cap: f64::INFINITY }
+        Self::Accruals {
+            bands: vec![(0.0, 0.25), (10.0, 1.0 / 3.0)],
+            minimum: 8.0 / 12.0,
+            cap: f64::INFINITY,
+        }
     }
 
     /// Months of pay due at a seniority in years.

@@ -93,7 +93,8 @@ fn staying(bands: &[Band], age: f64, left: f64, factor: f64) -> f64 {
     while at < end {
         let next = (at.floor() + 1.0).min(end);
         let whole = at.floor() as i32;
-        let rate = bands.iter().find(|band| (band.from..=band.to).contains(&whole)).map_or(0.0, |band| band.rate);
+        let rate =
+            bands.iter().find(|band| (band.from..=band.to).contains(&whole)).map_or(0.0, |band| band.rate);
         log += (1.0 - (rate * factor).min(1.0)).ln() * (next - at);
         at = next;
     }

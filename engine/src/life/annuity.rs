@@ -91,7 +91,8 @@ impl<'a> Factors<'a> {
     fn new(discount: &'a Discount, deferral: f64, frequency: u32) -> Self {
         let flat = match discount {
             Discount::Flat(rate) => {
-                let parts = (0..frequency).map(|part| discount.factor(f64::from(part) / f64::from(frequency)));
+                let parts =
+                    (0..frequency).map(|part| discount.factor(f64::from(part) / f64::from(frequency)));
                 Some((discount.factor(deferral), parts.collect(), 1.0 / (1.0 + rate)))
             }
             Discount::Curve(_) => None,

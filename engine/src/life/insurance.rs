@@ -30,7 +30,12 @@ pub struct Insurance {
 }
 
 /// Values an insurance on `lives`; deaths of a year are uniform over it where the moment of death counts.
-pub fn insurance(lives: &Lives<'_>, contract: &Insurance, discount: &Discount, fraction: Fraction) -> Valuation {
+pub fn insurance(
+    lives: &Lives<'_>,
+    contract: &Insurance,
+    discount: &Discount,
+    fraction: Fraction,
+) -> Valuation {
     let mut valuation = Valuation::default();
     let whole = (lives.horizon().ceil().max(0.0) as u32).saturating_sub(contract.deferral);
     let end = contract.deferral + contract.term.unwrap_or(whole);
@@ -60,7 +65,8 @@ fn death_factor(discount: &Discount, year: u32, at_moment: bool) -> f64 {
         Discount::Flat(0.0) => 1.0,
         Discount::Flat(rate) => discount.factor(end) * rate / rate.ln_1p(),
         Discount::Curve(points) => {
-            let inside = points.iter().map(|(maturity, _)| *maturity).filter(|cut| start < *cut && *cut < end);
+            let inside =
+                points.iter().map(|(maturity, _)| *maturity).filter(|cut| start < *cut && *cut < end);
             let cuts: Vec<f64> = std::iter::once(start).chain(inside).chain([end]).collect();
             let pieces = cuts.windows(2).flat_map(|piece| gauss(piece[0], piece[1]));
             pieces.map(|(time, weight)| weight * discount.factor(time)).sum()

@@ -90,7 +90,7 @@ pub(crate) fn read_life(reader: &Reader<'_>) -> Option<Life<'static>> {
     let age = reader.required_number("age", 0.0, 130.0);
     let birth_year = reader.integer("birth_year", 1800, 2200);
     let name = name?;
-    let survivors = find_survivors(reader, "table", name, birth_year)?;
+    let survivors = find_survivors(reader, "table", name, birth_year, &reader.place("birth_year"))?;
     let age = age?;
     let table = ("table", name.to_owned());
     let found = ("found", age.to_string());
@@ -113,6 +113,7 @@ pub(crate) fn find_survivors(
     key: &str,
     name: &str,
     birth_year: Option<i32>,
+    year_place: &str,
 ) -> Option<&'static Survivors> {
     match tables::find(name) {
         None => {
@@ -130,14 +131,14 @@ pub(crate) fn find_survivors(
             ];
             let Some(year) = birth_year else {
                 if reader.value("birth_year").is_none() {
-                    reader.fault("birth_year", "birth_year_missing", &parameters);
+                    reader.faults().borrow_mut().push(year_place, "birth_year_missing", &parameters);
                 }
                 return None;
             };
             let column = usize::try_from(year - first_year).ok().and_then(|index| columns.get(index));
             if column.is_none() {
                 parameters.push(("found", year.to_string()));
-                reader.fault("birth_year", "birth_year_unknown", &parameters);
+                reader.faults().borrow_mut().push(year_place, "birth_year_unknown", &parameters);
             }
             column
         }

@@ -8,9 +8,9 @@ mod request;
 
 pub use annuity::{Annuity, Timing, annuity};
 pub use insurance::{Insurance, InsuranceKind, insurance};
-pub use lives::{Life, Lives, Status};
 pub(crate) use lives::find_survivors;
 use lives::{LIFE_KEYS, read_life};
+pub use lives::{Life, Lives, Status};
 pub(crate) use request::calculate;
 
 /// A present value, with expected payments by policy year (undiscounted, first year first).

@@ -13,8 +13,21 @@ use crate::reader::{Reader, join};
 use crate::tables::Fraction;
 
 const KEYS: &[&str] = &[
-    "lives", "benefit", "rate", "curve", "timing", "frequency", "term", "deferral", "guarantee", "growth",
-    "reversion", "status", "amount", "fraction", "expected_payments",
+    "lives",
+    "benefit",
+    "rate",
+    "curve",
+    "timing",
+    "frequency",
+    "term",
+    "deferral",
+    "guarantee",
+    "growth",
+    "reversion",
+    "status",
+    "amount",
+    "fraction",
+    "expected_payments",
 ];
 
 #[derive(Clone, Copy, PartialEq)]
@@ -44,8 +57,11 @@ pub(crate) fn calculate(request: &Value, faults: &RefCell<Faults>) -> Option<Val
     ));
     let lives = read_lives(&reader, benefit);
     let discount = rates::read(&reader, "rate");
-    let fractions =
-        [("udd", Fraction::Udd), ("constant_force", Fraction::ConstantForce), ("balducci", Fraction::Balducci)];
+    let fractions = [
+        ("udd", Fraction::Udd),
+        ("constant_force", Fraction::ConstantForce),
+        ("balducci", Fraction::Balducci),
+    ];
     let fraction = reader.choice("fraction", &fractions).unwrap_or_default();
     let amount = reader.number("amount", 0.0, 1e12).unwrap_or(1.0);
     let detailed = reader.flag("expected_payments").unwrap_or(false);
@@ -85,7 +101,11 @@ fn read_contract(reader: &Reader<'_>, benefit: Benefit) -> Option<Contract> {
     );
     let refuse = |name: &str, context: &str| {
         if reader.value(name).is_some() {
-            reader.fault(name, "not_applicable", &[("name", name.to_owned()), ("context", context.to_owned())]);
+            reader.fault(
+                name,
+                "not_applicable",
+                &[("name", name.to_owned()), ("context", context.to_owned())],
+            );
         }
     };
     match benefit {
@@ -101,7 +121,11 @@ fn read_contract(reader: &Reader<'_>, benefit: Benefit) -> Option<Contract> {
             let frequency = reader.integer("frequency", 1, 12).unwrap_or(1);
             if ![1, 2, 4, 12].contains(&frequency) {
                 let known = "1, 2, 4, 12".to_owned();
-                reader.fault("frequency", "unknown_value", &[("found", frequency.to_string()), ("known", known)]);
+                reader.fault(
+                    "frequency",
+                    "unknown_value",
+                    &[("found", frequency.to_string()), ("known", known)],
+                );
             }
             Some(Contract::Annuity(Annuity {
                 timing,
@@ -152,7 +176,10 @@ fn read_lives(reader: &Reader<'_>, benefit: Option<Benefit>) -> Option<Lives<'st
         let names = [("name", "status".to_owned()), ("other", "reversion".to_owned())];
         reader.fault("status", "conflict", &names);
     }
-    if two && reader.value("status").is_none() && (reader.value("reversion").is_none() || benefit != Some(Benefit::Annuity)) {
+    if two
+        && reader.value("status").is_none()
+        && (reader.value("reversion").is_none() || benefit != Some(Benefit::Annuity))
+    {
         reader.required("status");
     }
     match lives.as_slice() {

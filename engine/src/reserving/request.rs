@@ -80,7 +80,8 @@ pub(crate) fn calculate(request: &Value, faults: &RefCell<Faults>) -> Option<Val
 
 fn answer(triangle: &Triangle, factors: Option<&[f64]>, ultimates: &[f64]) -> Value {
     let latest = triangle.latest();
-    let reserves: Vec<f64> = ultimates.iter().zip(&latest).map(|(ultimate, latest)| ultimate - latest).collect();
+    let reserves: Vec<f64> =
+        ultimates.iter().zip(&latest).map(|(ultimate, latest)| ultimate - latest).collect();
     let mut answer = json!({
         "ultimate": ultimates,
         "reserve": reserves,
@@ -120,6 +121,7 @@ fn read_exposure(options: &Reader<'_>, origins: usize) -> Option<Vec<f64>> {
 fn read_triangle(reader: &Reader<'_>, name: &str) -> Option<Triangle> {
     reader.required(name)?;
     let place = reader.place(name);
+    let before = reader.faults().borrow().0.len();
     let mut rows = Vec::new();
     for (index, value) in reader.list(name, 2, MOST)?.iter().enumerate() {
         let place = join(&place, &index.to_string());
@@ -131,14 +133,17 @@ fn read_triangle(reader: &Reader<'_>, name: &str) -> Option<Triangle> {
         rows.push(numbers.collect::<Vec<_>>());
     }
     let rows: Option<Vec<Vec<f64>>> = rows.into_iter().map(|row| row.into_iter().collect()).collect();
-    if !reader.faults().borrow().is_empty() {
+    if reader.faults().borrow().0.len() > before {
         return None;
     }
     let rows = rows?;
     let width = rows.first().map_or(0, Vec::len);
     let shape = |row: usize, found: usize, expected: usize| {
-        let parameters =
-            [("row", (row + 1).to_string()), ("found", found.to_string()), ("expected", expected.to_string())];
+        let parameters = [
+            ("row", (row + 1).to_string()),
+            ("found", found.to_string()),
+            ("expected", expected.to_string()),
+        ];
         reader.faults().borrow_mut().push(&join(&place, &row.to_string()), "triangle_shape", &parameters);
     };
     if width < 2 {
@@ -150,7 +155,7 @@ fn read_triangle(reader: &Reader<'_>, name: &str) -> Option<Triangle> {
         if row.is_empty() || row.len() > longest {
             shape(index, row.len(), row.len().clamp(1, longest));
         }
-        longest = row.len();
+        longest = row.len().max(1);
     }
     let triangle = Triangle { rows, width };
     for column in 0..width - 1 {
@@ -175,7 +180,9 @@ fn check_same_shape(options: &Reader<'_>, paid: &Triangle, incurred: &Triangle) 
         }
     }
     for column in 0..paid.width {
-        let positive = |triangle: &Triangle| triangle.rows.iter().filter_map(|row| row.get(column)).all(|cell| *cell > 0.0);
+        let positive = |triangle: &Triangle| {
+            triangle.rows.iter().filter_map(|row| row.get(column)).all(|cell| *cell > 0.0)
+        };
         if !positive(paid) || !positive(incurred) {
             options.fault("incurred", "not_positive", &[("column", (column + 1).to_string())]);
         }

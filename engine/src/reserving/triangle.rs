@@ -23,7 +23,8 @@ impl Triangle {
     /// Volume-weighted development factors, one for each pair of columns.
     pub fn factors(&self) -> Vec<f64> {
         let factor = |column: usize| {
-            let (from, to) = self.pairs(column).fold((0.0, 0.0), |sum, pair| (sum.0 + pair.0, sum.1 + pair.1));
+            let (from, to) =
+                self.pairs(column).fold((0.0, 0.0), |sum, pair| (sum.0 + pair.0, sum.1 + pair.1));
             to / from
         };
         (0..self.width - 1).map(factor).collect()

@@ -7,8 +7,20 @@ use super::{Survivors, Table};
 
 /// Names of the embedded tables, as requests write them.
 pub const NAMES: &[&str] = &[
-    "TH 00-02", "TF 00-02", "THV 00-02", "TFV 00-02", "TGH05", "TGF05", "TD 88-90", "TV 88-90",
-    "TPG 93", "TPRV 93", "TD 73-77", "TV 73-77", "PM 60-64", "PF 60-64",
+    "TH 00-02",
+    "TF 00-02",
+    "THV 00-02",
+    "TFV 00-02",
+    "TGH05",
+    "TGF05",
+    "TD 88-90",
+    "TV 88-90",
+    "TPG 93",
+    "TPRV 93",
+    "TD 73-77",
+    "TV 73-77",
+    "PM 60-64",
+    "PF 60-64",
 ];
 
 /// The table of an exact name of [`NAMES`].
@@ -40,9 +52,8 @@ static TABLES: LazyLock<BTreeMap<&'static str, Table>> =
 fn parse(text: &str) -> Table {
     let mut lines = text.lines();
     let header: Vec<&str> = lines.next().unwrap_or_default().split(',').map(str::trim).collect();
-    let rows: Vec<Vec<Option<f64>>> = lines
-        .map(|line| line.split(',').skip(1).map(|cell| cell.trim().parse().ok()).collect())
-        .collect();
+    let rows: Vec<Vec<Option<f64>>> =
+        lines.map(|line| line.split(',').skip(1).map(|cell| cell.trim().parse().ok()).collect()).collect();
     let column = |index: usize| rows.iter().map(move |row| row.get(index).copied().flatten());
     match header.get(1).copied() {
         Some("lx") => Table::Period(close(0, column(0).flatten())),
