@@ -1,1 +1,13 @@
-//! placeholder
+//! Results of the engine as documents. It knows results as plain JSON, and nothing of how they are asked for.
+//!
+//! A report is a few [`Table`]s, the same for every form of document; [`xlsx`] writes them as a workbook.
+
+mod table;
+mod tables;
+mod words;
+mod workbook;
+
+pub use self::table::{Cell, Kind, Table};
+pub use self::tables::tables;
+pub use self::words::{Words, WordsError};
+pub use self::workbook::{ReportError, xlsx};

@@ -1,0 +1,174 @@
+//! From a request and its outcome to the tables of a report.
+
+use serde_json::{Map, Value};
+
+use crate::table::{Cell, Kind, Table};
+use crate::words::Words;
+
+/// Members that have tables of their own.
+const LISTS: [&str; 4] = ["employees", "expected_payments", "sensitivities", "triangle"];
+
+/// Columns of `provisionnement`, one line an origin.
+const BY_ORIGIN: [&str; 3] = ["ultimate", "reserve", "standard_error"];
+
+/// The tables of a report: results first, assumptions last.
+pub fn tables(module: &str, request: &Value, outcome: &Value, words: &Words) -> Vec<Table> {
+    let mut tables = vec![summary(module, outcome, words)];
+    tables.extend(by_origin(outcome, words));
+    tables.extend(factors(outcome, words));
+    for (member, title) in
+        [("employees", "employees"), ("expected_payments", "payments"), ("sensitivities", "sensitivities")]
+    {
+        tables.extend(list(outcome, member, title, words));
+    }
+    tables.extend(triangle(request, words));
+    tables.push(assumptions(request, words));
+    tables
+}
+
+fn summary(module: &str, outcome: &Value, words: &Words) -> Table {
+    let mut rows = vec![vec![text(words.of("note", "module")), text(words.of("module", module))]];
+    for (name, value) in outcome.as_object().into_iter().flatten() {
+        match value {
+            Value::Number(_) | Value::String(_) => {
+                rows.push(vec![text(words.of("field", name)), cell(name, value)])
+            }
+            Value::Object(members) if name == "total" => {
+                for (member, value) in members {
+                    let key = format!("total.{member}");
+                    rows.push(vec![text(words.of("field", &key)), cell(member, value)]);
+                }
+            }
+            _ => {}
+        }
+    }
+    rows.push(vec![text(words.of("note", "engine")), text(env!("CARGO_PKG_VERSION"))]);
+    rows.push(vec![text(words.of("note", "decision")), Cell::Empty]);
+    let headers = vec![words.of("note", "item").to_owned(), words.of("note", "value").to_owned()];
+    Table { title: words.of("sheet", "summary").to_owned(), headers, rows }
+}
+
+/// Ultimate, reserve and error by origin, with their total.
+fn by_origin(outcome: &Value, words: &Words) -> Option<Table> {
+    let columns: Vec<(&str, &Vec<Value>)> =
+        BY_ORIGIN.iter().filter_map(|name| Some((*name, outcome.get(name)?.as_array()?))).collect();
+    let lines = columns.first()?.1.len();
+    let mut headers = vec![words.of("note", "origin").to_owned()];
+    headers.extend(columns.iter().map(|(name, _)| words.of("field", name).to_owned()));
+    let mut rows: Vec<Vec<Cell>> = (0..lines)
+        .map(|line| {
+            let mut row = vec![Cell::Number((line + 1) as f64, Kind::Plain)];
+            row.extend(
+                columns.iter().map(|(name, values)| values.get(line).map_or(Cell::Empty, |v| cell(name, v))),
+            );
+            row
+        })
+        .collect();
+    let mut total = vec![text(words.of("note", "total"))];
+    total.extend(columns.iter().map(|(name, _)| cell(name, &outcome["total"][name])));
+    rows.push(total);
+    Some(Table { title: words.of("sheet", "origins").to_owned(), headers, rows })
+}
+
+fn factors(outcome: &Value, words: &Words) -> Option<Table> {
+    let factors = outcome.get("factors")?.as_array()?;
+    let sigma = outcome.get("sigma").and_then(Value::as_array);
+    let mut headers =
+        vec![words.of("note", "development").to_owned(), words.of("field", "factors").to_owned()];
+    headers.extend(sigma.map(|_| words.of("field", "sigma").to_owned()));
+    let row = |(index, factor): (usize, &Value)| {
+        let mut row = vec![Cell::Number((index + 1) as f64, Kind::Plain), cell("factors", factor)];
+        row.extend(sigma.map(|sigma| sigma.get(index).map_or(Cell::Empty, |value| cell("sigma", value))));
+        row
+    };
+    let rows = factors.iter().enumerate().map(row).collect();
+    Some(Table { title: words.of("sheet", "factors").to_owned(), headers, rows })
+}
+
+/// An array of objects, one line each, one column a member.
+fn list(outcome: &Value, member: &str, title: &str, words: &Words) -> Option<Table> {
+    let lines = outcome.get(member)?.as_array()?;
+    let mut names: Vec<&str> = Vec::new();
+    for line in lines.iter().filter_map(Value::as_object) {
+        let flat = line.iter().filter(|(_, value)| !value.is_array() && !value.is_object());
+        for (name, _) in flat {
+            if !names.contains(&name.as_str()) {
+                names.push(name);
+            }
+        }
+    }
+    // The identifier leads its line.
+    names.sort_by_key(|name| *name != "id");
+    if names.is_empty() {
+        return None;
+    }
+    let headers = names.iter().map(|name| words.of("field", name).to_owned()).collect();
+    let rows = lines
+        .iter()
+        .map(|line| {
+            names.iter().map(|name| line.get(name).map_or(Cell::Empty, |value| cell(name, value))).collect()
+        })
+        .collect();
+    Some(Table { title: words.of("sheet", title).to_owned(), headers, rows })
+}
+
+fn triangle(request: &Value, words: &Words) -> Option<Table> {
+    let rows = request.get("triangle")?.as_array()?;
+    let width = rows.iter().filter_map(Value::as_array).map(Vec::len).max()?;
+    let mut headers = vec![words.of("note", "origin").to_owned()];
+    headers.extend((1..=width).map(|development| development.to_string()));
+    let row = |(index, row): (usize, &Value)| {
+        let mut cells = vec![Cell::Number((index + 1) as f64, Kind::Plain)];
+        cells.extend(
+            (0..width).map(|column| row.get(column).map_or(Cell::Empty, |value| cell("ultimate", value))),
+        );
+        cells
+    };
+    let rows = rows.iter().enumerate().map(row).collect();
+    Some(Table { title: words.of("sheet", "triangle").to_owned(), headers, rows })
+}
+
+/// Everything that was asked, line by line, but for the lists that have tables of their own.
+fn assumptions(request: &Value, words: &Words) -> Table {
+    let mut rows = Vec::new();
+    if let Value::Object(members) = request {
+        flatten("", members, &mut rows);
+    }
+    let headers = vec![words.of("note", "path").to_owned(), words.of("note", "value").to_owned()];
+    Table { title: words.of("sheet", "assumptions").to_owned(), headers, rows }
+}
+
+fn flatten(prefix: &str, members: &Map<String, Value>, rows: &mut Vec<Vec<Cell>>) {
+    for (name, value) in members {
+        let path = if prefix.is_empty() { name.clone() } else { format!("{prefix}.{name}") };
+        match value {
+            _ if LISTS.contains(&name.as_str()) => {}
+            Value::Object(members) => flatten(&path, members, rows),
+            Value::Array(values) => {
+                for (index, value) in values.iter().enumerate() {
+                    let path = format!("{path}.{}", index + 1);
+                    match value {
+                        Value::Object(members) => flatten(&path, members, rows),
+                        value => rows.push(vec![text(&path), cell(name, value)]),
+                    }
+                }
+            }
+            value => rows.push(vec![text(&path), cell(name, value)]),
+        }
+    }
+}
+
+fn cell(field: &str, value: &Value) -> Cell {
+    match value {
+        Value::Null => Cell::Empty,
+        Value::Number(number) => {
+            number.as_f64().map_or(Cell::Empty, |number| Cell::Number(number, Kind::of(field)))
+        }
+        Value::String(words) => text(words),
+        other => text(&other.to_string()),
+    }
+}
+
+fn text(words: &str) -> Cell {
+    Cell::Text(words.to_owned())
+}

@@ -1,0 +1,35 @@
+//! The words of reports, by dotted key, from the theme's `reports/*.toml`.
+
+use std::collections::BTreeMap;
+
+/// Words by key: `sheet.summary`, `field.dbo`.
+#[derive(Debug, Clone, Default)]
+pub struct Words(BTreeMap<String, String>);
+
+/// The file of words cannot be read.
+#[derive(Debug, thiserror::Error)]
+#[error("the words of reports: {0}")]
+pub struct WordsError(#[from] toml::de::Error);
+
+impl Words {
+    /// Reads a file of words.
+    ///
+    /// # Errors
+    /// [`WordsError`].
+    pub fn parse(source: &str) -> Result<Self, WordsError> {
+        let mut words = BTreeMap::new();
+        for (group, table) in toml::from_str::<toml::Table>(source)? {
+            for (name, word) in table.as_table().into_iter().flatten() {
+                if let Some(word) = word.as_str() {
+                    words.insert(format!("{group}.{name}"), word.to_owned());
+                }
+            }
+        }
+        Ok(Self(words))
+    }
+
+    /// The word of a key; the key's last part when there is none.
+    pub fn of<'a>(&'a self, group: &str, name: &'a str) -> &'a str {
+        self.0.get(&format!("{group}.{name}")).map_or(name, String::as_str)
+    }
+}

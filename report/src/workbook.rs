@@ -1,0 +1,157 @@
+//! A report as an XLSX workbook: a sheet a table, headers frozen, figures unrounded behind their formats.
+
+use rust_xlsxwriter::{Format, FormatAlign, FormatBorder, Workbook, Worksheet, XlsxError};
+
+use crate::table::{Cell, Kind, Table};
+
+/// The workbook cannot be written.
+#[derive(Debug, thiserror::Error)]
+pub enum ReportError {
+    /// What the writer says.
+    #[error("the workbook: {0}")]
+    Xlsx(#[from] XlsxError),
+    /// More lines than a sheet holds.
+    #[error("the sheet `{0}` would have more than 1,048,575 lines")]
+    TooLong(String),
+}
+
+/// The widest column, in characters.
+const WIDEST: usize = 60;
+
+/// A workbook's bytes.
+///
+/// # Errors
+/// [`ReportError`].
+pub fn xlsx(tables: &[Table]) -> Result<Vec<u8>, ReportError> {
+    let mut workbook = Workbook::new();
+    let formats = Formats::new();
+    for table in tables {
+        let sheet = workbook.add_worksheet();
+        sheet.set_name(sheet_name(&table.title))?;
+        fill(sheet, table, &formats)?;
+    }
+    Ok(workbook.save_to_buffer()?)
+}
+
+struct Formats {
+    header: Format,
+    money: Format,
+    rate: Format,
+    plain: Format,
+}
+
+impl Formats {
+    fn new() -> Self {
+        let header =
+            Format::new().set_bold().set_border_bottom(FormatBorder::Thin).set_align(FormatAlign::Top);
+        Self {
+            header: header.set_text_wrap(),
+            money: Format::new().set_num_format("#,##0.00\\ \"€\""),
+            rate: Format::new().set_num_format("0.00%"),
+            plain: Format::new().set_num_format("General"),
+        }
+    }
+
+    fn of(&self, kind: Kind) -> &Format {
+        match kind {
+            Kind::Money => &self.money,
+            Kind::Rate => &self.rate,
+            Kind::Plain => &self.plain,
+        }
+    }
+}
+
+fn fill(sheet: &mut Worksheet, table: &Table, formats: &Formats) -> Result<(), ReportError> {
+    for (column, header) in table.headers.iter().enumerate() {
+        let column = column as u16;
+        sheet.write_string_with_format(0, column, header, &formats.header)?;
+    }
+    for (index, row) in table.rows.iter().enumerate() {
+        let line = u32::try_from(index + 1).map_err(|_| ReportError::TooLong(table.title.clone()))?;
+        for (column, cell) in row.iter().enumerate() {
+            let column = column as u16;
+            match cell {
+                Cell::Empty => {}
+                // Written as text, whatever it begins with: a name is never a formula.
+                Cell::Text(text) => drop(sheet.write_string(line, column, text)?),
+                Cell::Number(number, kind) => {
+                    sheet.write_number_with_format(line, column, *number, formats.of(*kind))?;
+                }
+            }
+        }
+    }
+    for (column, header) in table.headers.iter().enumerate() {
+        let longest = table.rows.iter().map(|row| row.get(column).map_or(0, width)).max().unwrap_or(0);
+        sheet.set_column_width(
+            column as u16,
+            longest.max(header.chars().count()).clamp(8, WIDEST) as f64 + 2.0,
+        )?;
+    }
+    sheet.set_freeze_panes(1, 1)?;
+    Ok(())
+}
+
+fn width(cell: &Cell) -> usize {
+    match cell {
+        Cell::Empty => 0,
+        Cell::Text(text) => text.chars().count(),
+        Cell::Number(..) => 14,
+    }
+}
+
+/// Excel takes 31 characters, without some marks.
+fn sheet_name(title: &str) -> String {
+    title.chars().filter(|c| !"[]:*?/\\".contains(*c)).take(31).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Cursor;
+
+    use calamine::{Data, Reader, Xlsx};
+    use serde_json::{Value, json};
+
+    use super::*;
+    use crate::{Words, tables};
+
+    fn read_back(module: &str, request: &Value) -> (Value, Xlsx<Cursor<Vec<u8>>>) {
+        let words = Words::parse(include_str!("../../themes/aops/reports/fr.toml")).unwrap();
+        let outcome = aops_engine::calculate(module, request).unwrap();
+        let bytes = xlsx(&tables(module, request, &outcome, &words)).unwrap();
+        (outcome, Xlsx::new(Cursor::new(bytes)).unwrap())
+    }
+
+    #[test]
+    fn the_workbook_holds_the_outcomes_own_figures() {
+        let request = json!({ "triangle": [[100.0, 150.0, 160.0], [110.0, 170.0, null], [120.0, null, null]], "method": "mack" });
+        let (outcome, mut book) = read_back("provisionnement", &request);
+        let sheet = book.worksheet_range("Par année d’origine").unwrap();
+        for origin in 0..3 {
+            let expected = outcome["reserve"][origin].as_f64().unwrap();
+            assert_eq!(sheet.get_value((origin as u32 + 1, 2)), Some(&Data::Float(expected)));
+        }
+        assert_eq!(
+            sheet.get_value((4, 2)),
+            Some(&Data::Float(outcome["total"]["reserve"].as_f64().unwrap()))
+        );
+        assert!(book.sheet_names().contains(&"Triangle".to_owned()));
+    }
+
+    #[test]
+    fn what_looks_like_a_formula_stays_text() {
+        let request = json!({
+            "valuation_date": "2025-12-31", "scale": "legal_voluntary",
+            "employees": [{ "id": "=1+1", "sex": "F", "birth_date": "1980-01-01", "hire_date": "2010-01-01", "annual_salary": 40000.0 }],
+            "assumptions": { "discount_rate": 0.03, "salary_growth": 0.01, "mortality": { "M": "TH 00-02", "F": "TF 00-02" }, "retirement_age": 64, "social_charge_rate": 0.4, "turnover": [] }
+        });
+        let (outcome, mut book) = read_back("ifc", &request);
+        let sheet = book.worksheet_range("Salariés").unwrap();
+        assert_eq!(sheet.get_value((1, 0)), Some(&Data::String("=1+1".into())));
+        assert!(book.worksheet_formula("Salariés").unwrap().is_empty());
+        let told = sheet
+            .rows()
+            .flatten()
+            .any(|cell| *cell == Data::Float(outcome["employees"][0]["dbo"].as_f64().unwrap()));
+        assert!(told);
+    }
+}
