@@ -123,7 +123,12 @@ fn offer(id: &str, price_cents: u32) -> Offer {
 fn manifest() -> Manifest {
     let html = format!("<title>{}</title>{}<main>{}</main>", Shell::TITLE, Shell::HEAD, Shell::MAIN);
     let shell = Shell { html, csp: "default-src 'none'".into() };
-    let page = |name: &str| (format!("gateway/{name}.html"), format!("{name} {{{{ form.values.email }}}}"));
+    let page = |name: &str| {
+        (
+            format!("gateway/{name}.html"),
+            format!("{name} {{{{ form.values | get(key=\"email\", default=\"\") }}}}"),
+        )
+    };
     let plain = |name: &str| (format!("gateway/{name}.html"), name.to_owned());
     let templates = [page("connexion"), page("form")]
         .into_iter()
