@@ -1,18 +1,136 @@
-//! `aops calc`
-use clap::Args;
-use std::path::PathBuf;
+//! `aops calc`: one calculation offline, from files to a file.
+
+mod input;
+
+use std::ffi::OsStr;
+use std::fs;
+use std::io::Write;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
-/// x
+
+use anyhow::{Context, Result};
+use aops_engine::{Fault, Faults, MODULES};
+use aops_report::{Words, tables, xlsx};
+use clap::Args;
+use clap::builder::PossibleValuesParser;
+use serde_json::{Value, json};
+
+use self::input::{Input, Place};
+
+/// Exit code of wrong usage, as clap's own.
+const USAGE: u8 = 2;
+
+/// Arguments of `aops calc`.
 #[derive(Debug, Args)]
 pub(crate) struct CalcArgs {
+    /// What to compute
+    #[arg(value_parser = PossibleValuesParser::new(MODULES))]
     module: String,
-    #[arg(long)]
+
+    /// The request in JSON; or in CSV, the employees (ifc) or the triangle (provisionnement)
+    #[arg(long, value_name = "FILE")]
     input: PathBuf,
-    #[arg(long)]
+
+    /// What of the request the input does not say, in JSON
+    #[arg(long, value_name = "FILE")]
     params: Option<PathBuf>,
-    #[arg(long)]
+
+    /// Where the results go: .json or .xlsx
+    #[arg(long, value_name = "FILE")]
     output: PathBuf,
 }
-pub(crate) fn run(_json: bool, _args: &CalcArgs) -> anyhow::Result<ExitCode> {
-    anyhow::bail!("later")
+
+/// The form of the results, by the ending of their file.
+#[derive(Clone, Copy)]
+enum Form {
+    Json,
+    Xlsx,
+}
+
+/// Reads, computes, writes; faults are told all at once, in French, with their place in the file.
+///
+/// # Errors
+/// What is no fault of the request: a file that cannot be read or written.
+pub(crate) fn run(json: bool, args: &CalcArgs) -> Result<ExitCode> {
+    let form = match args.output.extension().and_then(OsStr::to_str) {
+        Some("json") => Form::Json,
+        Some("xlsx") => Form::Xlsx,
+        Some("pdf") => {
+            eprintln!("error: this version writes no PDF; name an output in .json or .xlsx");
+            return Ok(ExitCode::from(USAGE));
+        }
+        _ => {
+            eprintln!("error: {}: the output must end in .json or .xlsx", args.output.display());
+            return Ok(ExitCode::from(USAGE));
+        }
+    };
+    let input = Input::read(&args.module, &args.input, args.params.as_deref())?;
+    let outcome = match aops_engine::calculate(&args.module, &input.request) {
+        Ok(outcome) => outcome,
+        Err(faults) => {
+            tell(json, &args.input, &input, &faults)?;
+            return Ok(ExitCode::FAILURE);
+        }
+    };
+    let bytes = match form {
+        Form::Json => (serde_json::to_string_pretty(&outcome)? + "\n").into_bytes(),
+        Form::Xlsx => {
+            let words = Words::parse(include_str!("../themes/aops/reports/fr.toml"))?;
+            xlsx(&tables(&args.module, &input.request, &outcome, &words))?
+        }
+    };
+    write_whole(&args.output, &bytes)?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Every fault, with its place in the file that was given.
+fn tell(json: bool, file: &Path, input: &Input, faults: &Faults) -> Result<()> {
+    let sentences: toml::Table = toml::from_str(include_str!("../themes/aops/i18n/faults.fr.toml"))?;
+    if json {
+        let told = |fault: &Fault| {
+            let place = input.place(&fault.pointer);
+            json!({
+                "pointer": fault.pointer, "code": fault.code, "message": sentence(&sentences, fault),
+                "row": place.row, "column": place.column,
+            })
+        };
+        println!("{}", json!({ "faults": faults.iter().map(told).collect::<Value>() }));
+        return Ok(());
+    }
+    for fault in faults.iter() {
+        let Place { row, column, .. } = input.place(&fault.pointer);
+        let place = match (row, column) {
+            (Some(row), Some(column)) => format!("{row}:{column}"),
+            (Some(row), None) => row.to_string(),
+            _ => fault.pointer.clone(),
+        };
+        eprintln!("{}:{place}: {}", file.display(), sentence(&sentences, fault));
+    }
+    Ok(())
+}
+
+fn sentence(sentences: &toml::Table, fault: &Fault) -> String {
+    let Some(sentence) = sentences.get(fault.code).and_then(toml::Value::as_str) else {
+        return fault.to_string();
+    };
+    fault
+        .parameters
+        .iter()
+        .fold(sentence.to_owned(), |sentence, (name, value)| sentence.replace(&format!("{{{name}}}"), value))
+}
+
+/// Writes a file whole, or leaves what was there.
+fn write_whole(path: &Path, bytes: &[u8]) -> Result<()> {
+    let mut beside = path.as_os_str().to_owned();
+    beside.push(".new");
+    let beside = PathBuf::from(beside);
+    let written = fs::File::create(&beside)
+        .and_then(|mut file| file.write_all(bytes).and_then(|()| file.sync_all()))
+        .and_then(|()| fs::rename(&beside, path));
+    if let Err(error) = written {
+        // The first error is the one to tell.
+        let _ = fs::remove_file(&beside);
+        return Err(error).with_context(|| format!("{} cannot be written", path.display()));
+    }
+    Ok(())
 }

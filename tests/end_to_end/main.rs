@@ -1,12 +1,18 @@
 //! The built binary, driven from outside as its users drive it: real TLS, real files, real kills.
 
-#![allow(missing_docs, reason = "tests are read, not linked to")]
+#![allow(
+    missing_docs,
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "a test that cannot go on has failed"
+)]
 
 mod support;
 
 mod accounts;
 mod admin;
 mod api;
+mod calc;
 
 mod checkout;
 mod contact;

@@ -159,7 +159,12 @@ impl Gateway {
     }
 
     /// The same, with a session cookie.
-    pub(crate) async fn post_as(&self, path: &str, fields: &[(&str, &str)], cookie: Option<&str>) -> Response {
+    pub(crate) async fn post_as(
+        &self,
+        path: &str,
+        fields: &[(&str, &str)],
+        cookie: Option<&str>,
+    ) -> Response {
         let mut request = self
             .client()
             .post(self.url(path))

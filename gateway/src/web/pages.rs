@@ -27,15 +27,15 @@ pub fn not_found(resource: &Resource, method: &Method, headers: &HeaderMap) -> R
 
 fn whole(resource: &Resource, status: StatusCode, method: &Method, headers: &HeaderMap) -> Response {
     let (representation, coding) = choose(resource, headers);
-    if let Some(condition) = headers.get(header::IF_MATCH) {
-        if !names(condition, &representation.etag) {
-            return described(resource, representation, None, StatusCode::PRECONDITION_FAILED, Bytes::new());
-        }
+    if let Some(condition) = headers.get(header::IF_MATCH)
+        && !names(condition, &representation.etag)
+    {
+        return described(resource, representation, None, StatusCode::PRECONDITION_FAILED, Bytes::new());
     }
-    if let Some(condition) = headers.get(header::IF_NONE_MATCH) {
-        if names(condition, &representation.etag) {
-            return described(resource, representation, None, StatusCode::NOT_MODIFIED, Bytes::new());
-        }
+    if let Some(condition) = headers.get(header::IF_NONE_MATCH)
+        && names(condition, &representation.etag)
+    {
+        return described(resource, representation, None, StatusCode::NOT_MODIFIED, Bytes::new());
     }
     let length = representation.body.len() as u64;
     let part =

@@ -181,10 +181,11 @@ impl Checker<'_> {
 /// # Errors
 /// [`WebError::Forbidden`] when the request comes from another origin.
 pub fn same_site(headers: &HeaderMap, app: &App) -> Result<(), WebError> {
-    if let Some(site) = headers.get("sec-fetch-site") {
-        if site != "same-origin" && site != "none" {
-            return Err(WebError::Forbidden("the form was posted from another site"));
-        }
+    if let Some(site) = headers.get("sec-fetch-site")
+        && site != "same-origin"
+        && site != "none"
+    {
+        return Err(WebError::Forbidden("the form was posted from another site"));
     }
     let Some(origin) = headers.get(header::ORIGIN) else {
         return Ok(());
