@@ -33,7 +33,7 @@ async fn what_was_acknowledged_is_there_after_every_kill() {
                         let post = client.post(&url).json(&serde_json::json!({ "email": email }));
                         match post.header("accept", "application/json").send().await {
                             Ok(answer) if answer.status() == 202 => {
-                                drop(acknowledged.lock().unwrap().insert(email))
+                                assert!(acknowledged.lock().unwrap().insert(email))
                             }
                             Ok(answer) => panic!("{}", answer.status()),
                             Err(_) => return,

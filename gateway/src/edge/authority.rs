@@ -33,6 +33,8 @@ pub fn check<B>(request: &http::Request<B>, hosts: &Hosts) -> Result<(), StatusC
 mod tests {
     use super::*;
 
+    type Case = (Version, &'static str, &'static [&'static str], Result<(), u16>);
+
     fn judged(version: Version, target: &str, fields: &[&str]) -> Result<(), u16> {
         let mut request = http::Request::builder().version(version).uri(target);
         for field in fields {
@@ -46,7 +48,7 @@ mod tests {
     fn one_authority_of_ours_passes_and_every_other_shape_is_refused() {
         let h1 = Version::HTTP_11;
         let h2 = Version::HTTP_2;
-        let cases: [(Version, &str, &[&str], Result<(), u16>); 9] = [
+        let cases: [Case; 9] = [
             (h1, "/", &["localhost:8443"], Ok(())),
             (h1, "/", &[], Err(400)),
             (h1, "/", &["localhost", "localhost"], Err(400)),

@@ -50,6 +50,8 @@ fn decoded_path(path: &str) -> Option<String> {
 mod tests {
     use super::*;
 
+    type Case<'a> = (&'a str, &'a str, &'a [(&'a str, &'a str)], u16);
+
     fn judged(method: &str, target: &str, fields: &[(&str, &str)]) -> Result<String, u16> {
         let mut request = http::Request::builder().method(method).uri(target);
         for (name, value) in fields {
@@ -61,7 +63,7 @@ mod tests {
     #[test]
     fn ambiguous_framing_and_strange_paths_are_refused() {
         let long = format!("/{}", "a".repeat(TARGET_LIMIT));
-        let cases: [(&str, &str, &[(&str, &str)], u16); 11] = [
+        let cases: [Case<'_>; 11] = [
             ("TRACE", "/", &[], 405),
             ("POST", "/", &[("content-length", "3"), ("transfer-encoding", "chunked")], 400),
             ("POST", "/", &[("content-length", "3"), ("content-length", "4")], 400),

@@ -1,0 +1,89 @@
+// What visitors and clients do, in real Chromium, with and without JavaScript.
+
+import assert from 'node:assert/strict';
+import { after, before, test } from 'node:test';
+import { Gateway, browser } from './support.mjs';
+
+const PASSWORD = 'Cheval-correct-agrafe-9';
+
+let gateway;
+let chromium;
+
+before(async () => {
+  gateway = await Gateway.start();
+  chromium = await browser();
+});
+
+after(async () => {
+  await chromium?.close();
+  gateway?.stop();
+});
+
+async function open(javaScriptEnabled, path) {
+  const context = await chromium.newContext({ ignoreHTTPSErrors: true, locale: 'fr-FR', javaScriptEnabled, viewport: { width: 390, height: 800 } });
+  const page = await context.newPage();
+  await page.goto(gateway.origin + path);
+  return page;
+}
+
+for (const script of [true, false]) {
+  const how = script ? 'with' : 'without';
+
+  test(`a visitor subscribes and confirms ${how} JavaScript`, async () => {
+    const email = `lectrice-${how}@example.org`;
+    const page = await open(script, '/newsletter/');
+    await page.locator('main input[name=email]').fill(email);
+    await page.locator('main form button[type=submit]').click();
+    assert.match(page.url(), /\/newsletter\/merci$/);
+    assert.equal(gateway.admin(['subscribers', 'list']).find((line) => line.email === email).state, 'pending');
+    await page.goto(await gateway.linkInMail('/newsletter/confirmation?jeton='));
+    assert.ok(gateway.admin(['subscribers', 'list']).some(({ state }) => state === 'confirmed'));
+  });
+
+  test(`a visitor writes, is told what is wrong, and mends it ${how} JavaScript`, async () => {
+    const page = await open(script, '/contact/');
+    const form = page.locator('main form');
+    for (const [name, value] of Object.entries({ nom: 'Lemoine', prenom: 'Anaïs', email: 'anais@exemple', raison_sociale: 'Essai', adresse: '1 place du Marché', message: `Bonjour, ${how}` })) {
+      await form.locator(`[name=${name}]`).fill(value);
+    }
+    await form.locator('button[type=submit]').click();
+    await page.waitForLoadState();
+    assert.equal(await page.locator('[name=email]').getAttribute('aria-invalid'), 'true');
+    assert.equal(await page.locator('[name=nom]').inputValue(), 'Lemoine');
+    await page.locator('[name=email]').fill('anais@example.org');
+    await page.locator('main form button[type=submit]').click();
+    assert.match(page.url(), /\/contact\/merci$/);
+    assert.ok(gateway.admin(['messages', 'list']).some(({ message }) => message === `Bonjour, ${how}`));
+  });
+
+  test(`a visitor computes an annuity ${how} JavaScript`, async () => {
+    const page = await open(script, '/calculateurs/rente/');
+    await page.locator('main [name=age]').fill('65');
+    await page.locator('main [name=rate]').fill('2');
+    await page.locator('main form button[type=submit]').click();
+    assert.match(page.url(), /\/calculateurs\/rente\/resultat\?/);
+    assert.match(await page.locator('main').innerText(), /€/);
+  });
+
+  test(`a client signs in, buys on the test page and signs out ${how} JavaScript`, async () => {
+    const email = `client-${how}@example.org`;
+    gateway.admin(['account', 'create', '--email', email, '--password-stdin', '--verified'], `${PASSWORD}\n`);
+    const page = await open(script, '/compte/connexion?suite=/offres/rente/');
+    await page.locator('[name=email]').fill(email);
+    await page.locator('[name=mot_de_passe]').fill(PASSWORD);
+    await page.locator('main form button[type=submit]').click();
+    assert.match(page.url(), /\/offres\/rente\/$/);
+    await page.locator('form[action^="/commande"] [name=cgv]').check();
+    await page.locator('form[action^="/commande"] button[type=submit]').click();
+    assert.match(page.url(), /\/paiement-test\//);
+    assert.match(await page.locator('main').innerText(), /test/i);
+    await page.locator('button[name=issue][value=payer]').click();
+    assert.match(page.url(), /\/commande\/merci/);
+    await page.goto(`${gateway.origin}/espace-client/`);
+    assert.match(await page.locator('main').innerText(), /Rentes viagères/);
+    assert.ok(gateway.admin(['orders', 'list']).some(({ state, offer }) => state === 'paid' && offer === 'rente'));
+    await page.locator('form[action="/compte/deconnexion"] button').first().click();
+    await page.goto(`${gateway.origin}/espace-client/`);
+    assert.match(page.url(), /\/compte\/connexion\?suite=/);
+  });
+}

@@ -1,0 +1,83 @@
+// Starts the built binary on a scratch folder, and Chromium on it.
+
+import { spawn, spawnSync } from 'node:child_process';
+import { cpSync, mkdtempSync, openSync, readFileSync, readdirSync, rmSync, symlinkSync } from 'node:fs';
+import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { chromium } from 'playwright-core';
+
+const repository = join(dirname(fileURLToPath(import.meta.url)), '../..');
+const aops = process.env.AOPS ?? join(repository, 'target/debug/aops');
+
+export class Gateway {
+  static async start() {
+    const gateway = new Gateway();
+    gateway.root = mkdtempSync(join(tmpdir(), 'aops-browser-'));
+    for (const name of ['content', 'themes', 'deploy']) symlinkSync(join(repository, name), join(gateway.root, name));
+    cpSync(join(repository, 'site.toml'), join(gateway.root, 'site.toml'));
+    const [https, http, operations] = await Promise.all([freePort(), freePort(), freePort()]);
+    gateway.origin = `https://localhost:${https}`;
+    gateway.env = {
+      ...process.env, AOPS_LIMITS_FACTOR: '1000', AOPS_HTTPS: `127.0.0.1:${https}`,
+      AOPS_HTTP: `127.0.0.1:${http}`, AOPS_OPERATIONS: `127.0.0.1:${operations}`,
+    };
+    const log = openSync(join(gateway.root, 'serve.log'), 'a');
+    gateway.process = spawn(aops, ['--root', gateway.root, 'serve'], { env: gateway.env, stdio: ['ignore', log, log] });
+    for (let tries = 0; ; tries++) {
+      const ready = await fetch(`http://127.0.0.1:${operations}/readyz`).catch(() => null);
+      if (ready?.ok) return gateway;
+      if (tries > 600 || gateway.process.exitCode !== null) {
+        throw new Error(readFileSync(join(gateway.root, 'serve.log'), 'utf8'));
+      }
+      await pause(100);
+    }
+  }
+
+  stop() {
+    this.process.kill('SIGKILL');
+    rmSync(this.root, { recursive: true, force: true });
+  }
+
+  admin(args, input = '') {
+    const done = spawnSync(aops, ['--root', this.root, 'admin', ...args, '--json'], { env: this.env, input, encoding: 'utf8' });
+    if (done.status !== 0) throw new Error(`aops admin ${args.join(' ')}: ${done.stderr}`);
+    return JSON.parse(done.stdout);
+  }
+
+  /** The address of the first link that holds `path` in a mail written so far. */
+  async linkInMail(path) {
+    for (let tries = 0; tries < 200; tries++) {
+      for (const name of readdirSync(join(this.root, 'data/mail')).filter((name) => name.endsWith('.eml'))) {
+        const mail = readFileSync(join(this.root, 'data/mail', name), 'utf8').replaceAll('=\r\n', '').replaceAll('=3D', '=');
+        const found = mail.match(new RegExp(`https://[^\\s"<>]*${path.replace('?', '\\?')}[^\\s"<>]*`));
+        if (found) return found[0];
+      }
+      await pause(100);
+    }
+    throw new Error(`no mail leads to ${path}`);
+  }
+}
+
+/** Chromium, as it runs without a screen and without asking anybody for anything. */
+export function browser() {
+  return chromium.launch({
+    executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium',
+    args: ['--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking', '--disable-component-update', '--disable-sync'],
+  });
+}
+
+function freePort() {
+  return new Promise((resolve, reject) => {
+    const server = createServer().on('error', reject);
+    server.listen(0, '127.0.0.1', () => {
+      const { port } = server.address();
+      server.close(() => resolve(port));
+    });
+  });
+}
+
+function pause(milliseconds) {
+  return new Promise((resolve) => setTimeout(resolve, milliseconds));
+}
