@@ -25,9 +25,12 @@ pub(crate) struct Configuration {
     #[serde(default)]
     environment: Environment,
     pub(crate) site: SiteConfig,
+    #[serde(default)]
     company: BTreeMap<String, String>,
-    gateway: GatewayConfig,
-    mail: MailConfig,
+    /// Only serving needs it; a site alone is built without.
+    gateway: Option<GatewayConfig>,
+    /// As the gateway's.
+    mail: Option<MailConfig>,
     #[serde(default)]
     offers: Vec<Offer>,
 }
@@ -71,7 +74,9 @@ impl Configuration {
 
     /// What the gateway is told, the environment included.
     pub(crate) fn settings(&self, root: &Path) -> Result<Settings> {
-        let mut gateway = self.gateway.clone();
+        let missing = |table| format!("{FILE_NAME}: the table [{table}] is missing; the gateway needs it");
+        let mut gateway = self.gateway.clone().with_context(|| missing("gateway"))?;
+        let mail = self.mail.clone().with_context(|| missing("mail"))?;
         for (name, address) in [
             ("AOPS_HTTPS", &mut gateway.https),
             ("AOPS_HTTP", &mut gateway.http),
@@ -99,7 +104,7 @@ impl Configuration {
             data: variable("AOPS_DATA")?.map_or_else(|| root.join("data"), PathBuf::from),
             public: root.join("public"),
             gateway,
-            mail: self.mail.clone(),
+            mail,
             company: self.company.clone(),
             offers: self.offers.clone(),
             secrets: secrets()?,

@@ -149,6 +149,23 @@ async fn health_and_metrics_are_told_to_the_machine_alone() {
     assert!(gateway.stop().success(), "SIGTERM is a clean end");
 }
 
+#[tokio::test]
+async fn a_body_declared_too_large_is_refused_unread() {
+    let gateway = Gateway::start().await;
+    let client = gateway.client();
+    for (path, length) in [
+        ("/contact", 65_537),
+        ("/api/v1/compute/rente", (1 << 20) + 1),
+        ("/webhooks/stripe", (256 << 10) + 1),
+    ] {
+        let pending =
+            reqwest::Body::wrap_stream(futures::stream::pending::<Result<Vec<u8>, std::io::Error>>());
+        let post = client.post(gateway.url(path)).header("content-length", length).body(pending);
+        let answer = post.send().await.unwrap();
+        assert_eq!(answer.status(), 413, "{path}");
+    }
+}
+
 fn raw(address: std::net::SocketAddr, request: &str) -> String {
     let mut stream = TcpStream::connect(address).unwrap();
     stream.set_read_timeout(Some(Duration::from_secs(5))).unwrap();

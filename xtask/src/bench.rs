@@ -23,11 +23,11 @@ pub(crate) fn run() -> Result<()> {
     requests_per_second()
 }
 
-/// The median time of a whole `aops build --plain` over a corpus of so many pages.
+/// The median time of a whole plain build over a corpus of so many pages, in a process of its own.
 fn build_of(pages: usize) -> Result<String> {
-    let aops = sh::binary("release")?;
+    let examples = sh::binary("release")?.with_file_name("examples");
     let scratch = tempfile::tempdir()?;
-    let corpus = aops.with_file_name("examples").join("corpus");
+    let (corpus, build) = (examples.join("corpus"), examples.join("build_site"));
     sh::output({
         let mut make = sh::command(&corpus.to_string_lossy(), &[]);
         make.arg(scratch.path()).arg(pages.to_string());
@@ -37,9 +37,9 @@ fn build_of(pages: usize) -> Result<String> {
     for _ in 0..ROUNDS {
         let started = Instant::now();
         sh::output({
-            let mut build = sh::command(&aops.to_string_lossy(), &["build", "--plain", "--root"]);
-            build.arg(scratch.path());
-            build
+            let mut command = sh::command(&build.to_string_lossy(), &[]);
+            command.arg(scratch.path());
+            command
         })?;
         times.push(started.elapsed());
         fs::remove_dir_all(scratch.path().join("public"))?;

@@ -57,9 +57,13 @@ impl Service {
             authority::check(&request, &self.app.hosts)?;
             class = RouteClass::of(request.method(), &path);
             if self.app.blocklist.refuses(peer, self.app.clock.now()) {
-                return Err(Refusal::closing(StatusCode::FORBIDDEN));
+                return Err(Refusal::Closing(StatusCode::FORBIDDEN));
             }
             self.app.limits.take(class, ClientPrefix::of(peer)).map_err(Refusal::TooMany)?;
+            // What is declared too large is refused unread: nobody is told to go on (RFC 9110 § 10.1.1).
+            if http_body::Body::size_hint(request.body()).lower() > class.body_limit() {
+                return Err(Refusal::Closing(StatusCode::PAYLOAD_TOO_LARGE));
+            }
             let request = request.map(|body| Body::new(DeadlineBody::new(body, BODY_PATIENCE)));
             Ok(router::answer(&self.app, &self.routes, &path, request).await)
         };
@@ -85,12 +89,6 @@ enum Refusal {
     Status(StatusCode),
     Closing(StatusCode),
     TooMany(Duration),
-}
-
-impl Refusal {
-    fn closing(status: StatusCode) -> Self {
-        Self::Closing(status)
-    }
 }
 
 impl From<StatusCode> for Refusal {

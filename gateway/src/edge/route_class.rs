@@ -53,6 +53,15 @@ impl RouteClass {
         }
     }
 
+    /// The most that a request's body may weigh, in bytes; a larger one is refused before it is sent.
+    pub fn body_limit(self) -> u64 {
+        match self {
+            Self::Pages | Self::Forms | Self::SignIn | Self::Checkout | Self::Calculators => 64 << 10,
+            Self::Webhooks => 256 << 10,
+            Self::Api => 1 << 20,
+        }
+    }
+
     /// The label in metrics and logs.
     pub fn label(self) -> &'static str {
         match self {
