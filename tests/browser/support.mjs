@@ -46,13 +46,13 @@ export class Gateway {
     return JSON.parse(done.stdout);
   }
 
-  /** The address of the first link that holds `path` in a mail written so far. */
-  async linkInMail(path) {
+  /** The address of the first link that holds `path` in a mail to `recipient`. */
+  async linkInMail(recipient, path) {
     for (let tries = 0; tries < 200; tries++) {
       for (const name of readdirSync(join(this.root, 'data/mail')).filter((name) => name.endsWith('.eml'))) {
         const mail = readFileSync(join(this.root, 'data/mail', name), 'utf8').replaceAll('=\r\n', '').replaceAll('=3D', '=');
         const found = mail.match(new RegExp(`https://[^\\s"<>]*${path.replace('?', '\\?')}[^\\s"<>]*`));
-        if (found) return found[0];
+        if (found && mail.includes(`To: ${recipient}`)) return found[0];
       }
       await pause(100);
     }
