@@ -1,20 +1,24 @@
 //! `build`: content and theme to a folder of files and its manifest.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
 use std::time::Duration;
 
-use aops_manifest::{Cache, Entry, FILE_NAME, Language, Manifest, Redirect, VERSION};
+use aops_manifest::{Cache, Entry, FILE_NAME, Language, Manifest, Redirect, Shell, VERSION};
 use rayon::prelude::*;
+use sha2::{Digest, Sha256};
 
 use crate::assets::{self, content_type};
 use crate::config::{BuildOptions, SiteConfig};
+use crate::content::{Kind, Library};
 use crate::diagnostics::{Diagnostic, Diagnostics};
-use crate::digest::{hex, sha256};
-use crate::output::{self, Compressor, Output, Staging, csp, feeds, well_known};
+use crate::digest::hex;
+use crate::extras::{self, Extra};
+use crate::output::{self, Compressor, Output, Staging, csp};
 use crate::pages::{self, Page};
-use crate::phases::Phases;
 use crate::site::Site;
+use crate::templates::Touched;
+use crate::unchanged::Unchanged;
 
 /// What a build made.
 #[derive(Debug)]
@@ -23,6 +27,8 @@ pub struct BuildReport {
     pub pages: usize,
     /// All files served, without their compressed forms.
     pub files: usize,
+    /// Whether the output was already that of the very same files, and nothing was written.
+    pub unchanged: bool,
     /// What somebody should look at.
     pub warnings: Diagnostics,
     /// The parts of the build, in order.
@@ -31,138 +37,145 @@ pub struct BuildReport {
     pub elapsed: Duration,
 }
 
-/// A file that is neither a page nor copied from the content tree.
-struct Extra {
-    path: String,
-    bytes: Vec<u8>,
-    cache: Cache,
+/// A site that was written, and what the next change of it wants to know.
+pub(crate) struct Built {
+    pub(crate) site: Site,
+    pub(crate) manifest: Manifest,
+    /// By path of a page: what its template asked for.
+    pub(crate) touched: HashMap<String, Touched>,
 }
 
-/// Builds the site into `options.output`, which is replaced as a whole, or left alone when anything is at fault.
+/// Builds the site of a root folder into `options.output`, which is replaced as a whole, or left alone when
+/// anything is at fault. When no file changed since the last build of the same output, nothing is done.
 ///
 /// # Errors
 /// Every fault found, with its place; also that of an output that cannot be written.
 pub fn build(config: &SiteConfig, options: &BuildOptions) -> Result<BuildReport, Diagnostics> {
-    let mut phases = Phases::begin();
-    let mut faults = Diagnostics::default();
-    let site = Site::load(config, options, &mut phases, &mut faults)?;
+    let unchanged = Unchanged::look(config, options);
+    if let Some(report) = unchanged.as_ref().and_then(Unchanged::report) {
+        return Ok(report);
+    }
+    let report = Site::load(config, options)?.build()?;
+    if let Some(unchanged) = unchanged {
+        unchanged.remember(&report);
+    }
+    Ok(report)
+}
+
+/// Writes a whole site.
+pub(crate) fn whole(mut site: Site) -> Result<(BuildReport, Built), Diagnostics> {
+    let mut faults = std::mem::take(&mut site.warnings);
+    let mut phases = std::mem::take(&mut site.phases);
     let pages = pages::plan(&site);
-    let extras = extras(&site, config, options);
+    let extras = extras::plan(&site);
     faults.extend(collisions(&site, &pages, &extras));
     if faults.has_errors() {
-        faults.extend(template_faults(&site, &pages));
         return Err(faults.ordered());
     }
-    let staging = Staging::new(&options.output)?;
-    let compressor = (!options.plain).then(|| Compressor::new(options.root.join(".cache/compressed")));
-    let entries = write(&site, options, &pages, &extras, staging.folder(), compressor.as_ref());
-    let mut shell_faults = Vec::new();
-    let shells = pages::shells(&site, &mut shell_faults);
-    faults.extend(shell_faults);
-    let mut written = BTreeMap::new();
-    for entry in entries {
-        match entry {
-            Ok((path, entry)) => {
-                written.insert(path, entry);
+    let staging = Staging::new(&site.options.output)?;
+    let compressor = compressor(&site.options);
+    let mut entries = BTreeMap::new();
+    let mut touched = HashMap::new();
+    let written = pages::render(&site, &pages, |page, html, touched| {
+        Ok((publish_page(staging.folder(), compressor.as_ref(), page, &html)?, touched))
+    });
+    for result in written {
+        match result {
+            Ok(((path, entry), asked)) => {
+                if asked != Touched::default() {
+                    touched.insert(path.clone(), asked);
+                }
+                entries.insert(path, entry);
             }
             Err(fault) => faults.push(fault),
         }
     }
+    phases.end("pages");
+    for result in others(&site, &extras, staging.folder(), compressor.as_ref()) {
+        match result {
+            Ok((path, entry)) => {
+                entries.insert(path, entry);
+            }
+            Err(fault) => faults.push(fault),
+        }
+    }
+    let mut shell_faults = Vec::new();
+    let shells = pages::shells(&site, &mut shell_faults);
+    faults.extend(shell_faults);
     if faults.has_errors() {
         return Err(faults.ordered());
     }
-    phases.end("pages");
-    let files = written.len();
-    let manifest = manifest(&site, written, shells);
-    let json = serde_json::to_vec(&manifest)
-        .map_err(|error| output::failed(&staging.folder().join(FILE_NAME), &error.into()))?;
-    output::write(staging.folder(), FILE_NAME, &json)?;
+    phases.end("files");
+    let (files, count) = (entries.len(), pages.len());
+    let manifest = manifest(&site, entries, shells);
+    write_manifest(staging.folder(), &manifest)?;
     staging.put_in_place()?;
     phases.end("manifest");
     let (phases, elapsed) = phases.finish();
-    Ok(BuildReport { pages: pages.len(), files, warnings: faults.ordered(), phases, elapsed })
+    let report =
+        BuildReport { pages: count, files, unchanged: false, warnings: faults.ordered(), phases, elapsed };
+    Ok((report, Built { site, manifest, touched }))
 }
 
-/// What is at fault in templates, when earlier faults do not explain it.
-pub(crate) fn template_faults(site: &Site, pages: &[Page<'_>]) -> Vec<Diagnostic> {
-    if !site.is_whole {
-        return Vec::new();
-    }
-    pages::render(site, pages, |_, _| Ok(())).into_iter().filter_map(Result::err).collect()
+/// What makes compressed forms, when they are wanted.
+fn compressor(options: &BuildOptions) -> Option<Compressor> {
+    (!options.plain && !options.uncompressed).then(|| Compressor::new(options.root.join(".cache/compressed")))
 }
 
-fn write(
+/// Writes a page, and tells how to serve it.
+pub(crate) fn publish_page(
+    folder: &Path,
+    compressor: Option<&Compressor>,
+    page: &Page<'_>,
+    html: &str,
+) -> Result<(String, Entry), Diagnostic> {
+    let facts = Some((page.language, csp::policy(html)));
+    let (path, content_type) = (page.path.as_str(), content_type("a.html"));
+    let bytes = html.as_bytes();
+    output::publish(
+        folder,
+        compressor,
+        Output { path, content_type, bytes, cache: Cache::Revalidate, page: facts },
+    )
+}
+
+/// Writes everything that is no page.
+fn others(
     site: &Site,
-    options: &BuildOptions,
-    pages: &[Page<'_>],
-    extras: &[Extra],
+    extras: &[Extra<'_>],
     folder: &Path,
     compressor: Option<&Compressor>,
 ) -> Vec<Result<(String, Entry), Diagnostic>> {
-    let mut entries = pages::render(site, pages, |page, html| {
-        let page_facts = Some((page.language, csp::policy(&html)));
-        let (path, content_type) = (page.path.as_str(), content_type("a.html"));
-        let output =
-            Output { path, content_type, bytes: html.as_bytes(), cache: Cache::Revalidate, page: page_facts };
-        output::publish(folder, compressor, output)
-    });
     let plain = |path: &str, bytes: &[u8], cache: Cache| {
-        let content_type = if path.ends_with("atom.xml") {
-            "application/atom+xml; charset=utf-8"
-        } else {
-            content_type(path)
-        };
+        let content_type = extras::content_type_of(path);
         output::publish(folder, compressor, Output { path, content_type, bytes, cache, page: None })
     };
-    entries.par_extend(extras.par_iter().map(|extra| plain(&extra.path, &extra.bytes, extra.cache)));
-    entries.par_extend(site.assets.par_iter().map(|asset| {
+    let mut entries = Vec::new();
+    entries.par_extend(
+        extras.par_iter().map(|extra| plain(&extra.path, &extra.bytes(site)?, Cache::Revalidate)),
+    );
+    entries.par_extend(site.dress.assets.par_iter().map(|asset| {
         let cache = if asset.fingerprinted { Cache::Immutable } else { Cache::Revalidate };
         plain(&asset.path, &asset.bytes, cache)
     }));
     entries.par_extend(
         site.copies
             .par_iter()
-            .map(|(path, file)| plain(path, &assets::read(&options.root, file)?, Cache::Revalidate)),
+            .map(|(path, file)| plain(path, &assets::read(&site.options.root, file)?, Cache::Revalidate)),
     );
     entries
 }
 
-fn extras(site: &Site, config: &SiteConfig, options: &BuildOptions) -> Vec<Extra> {
-    let base_url = &site.facts.base_url;
-    let extra = |path: &str, text: String| Extra {
-        path: path.to_owned(),
-        bytes: text.into_bytes(),
-        cache: Cache::Revalidate,
-    };
-    let mut extras = vec![
-        extra("/robots.txt", well_known::robots(base_url)),
-        extra("/sitemap.xml", well_known::sitemap(&site.library, base_url)),
-    ];
-    let email = options
-        .data
-        .get("company")
-        .and_then(|company| company.get("dpo_email"))
-        .and_then(|email| email.as_str());
-    if let Some(email) = email {
-        extras.push(extra("/.well-known/security.txt", well_known::security(base_url, email, options.today)));
-    }
-    for language in site.languages() {
-        let feed = feeds::atom(&site.library, &site.rendered, config, base_url, language);
-        extras.push(extra(&feeds::path(language), feed));
-    }
-    extras
-}
-
 /// Two things of one address, apart from two documents, which are told when they are read.
-fn collisions(site: &Site, pages: &[Page<'_>], extras: &[Extra]) -> Vec<Diagnostic> {
-    let mut owners: BTreeMap<&str, &str> = BTreeMap::new();
+pub(crate) fn collisions(site: &Site, pages: &[Page<'_>], extras: &[Extra<'_>]) -> Vec<Diagnostic> {
+    let mut owners: HashMap<&str, &str> = HashMap::with_capacity(pages.len() + 64);
     let mut faults = Vec::new();
     let documents =
         pages.iter().map(|page| (page.path.as_str(), page.source(site).map_or("", |source| &source.file)));
     let rest = extras
         .iter()
         .map(|extra| extra.path.as_str())
-        .chain(site.assets.iter().map(|asset| asset.path.as_str()));
+        .chain(site.dress.assets.iter().map(|asset| asset.path.as_str()));
     let copies = site.copies.keys().map(String::as_str);
     for (path, file) in documents.chain(rest.chain(copies).map(|path| (path, ""))) {
         match owners.insert(path, file) {
@@ -178,13 +191,15 @@ fn collisions(site: &Site, pages: &[Page<'_>], extras: &[Extra]) -> Vec<Diagnost
     faults
 }
 
-fn manifest(
+/// The manifest of a written site.
+pub(crate) fn manifest(
     site: &Site,
     entries: BTreeMap<String, Entry>,
-    shells: Vec<(Language, aops_manifest::Shell)>,
+    shells: Vec<(Language, Shell)>,
 ) -> Manifest {
-    let redirects = site.library.aliases.iter().map(|(from, to)| {
-        let to = site.library.documents[*to].path.clone();
+    let library = &site.library;
+    let redirects = library.aliases.iter().chain(&library.redirects).map(|(from, to)| {
+        let to = library.documents[*to].path.clone();
         (from.clone(), Redirect { to, status: 301 })
     });
     let mut manifest = Manifest {
@@ -193,11 +208,53 @@ fn manifest(
         redirects: redirects.collect(),
         not_found: site.languages().into_iter().map(|l| (l, format!("{}404.html", l.root()))).collect(),
         shells: shells.into_iter().collect(),
-        templates: site.for_gateway.clone(),
-        strings: site.shared.strings.clone(),
+        templates: site.dress.for_gateway.clone(),
+        strings: (*site.dress.strings).clone(),
         entries,
     };
-    let said = serde_json::to_vec(&manifest).unwrap_or_default();
-    manifest.build = hex(&sha256(&said)[..16]);
+    manifest.build = build_digest(&manifest);
     manifest
+}
+
+/// Changes when, and only when, what is served changes.
+pub(crate) fn build_digest(manifest: &Manifest) -> String {
+    let mut digest = Sha256::new();
+    for (path, entry) in &manifest.entries {
+        digest.update(path);
+        digest.update(&entry.etag);
+        digest.update([u8::from(entry.variants.is_empty())]);
+    }
+    let rest = (&manifest.redirects, &manifest.shells, &manifest.templates, &manifest.strings);
+    digest.update(serde_json::to_vec(&rest).unwrap_or_default());
+    hex(&digest.finalize()[..16])
+}
+
+/// Writes the manifest into an output folder.
+pub(crate) fn write_manifest(folder: &Path, manifest: &Manifest) -> Result<(), Diagnostic> {
+    let json = serde_json::to_vec(manifest)
+        .map_err(|error| output::failed(&folder.join(FILE_NAME), &error.into()))?;
+    output::write(folder, FILE_NAME, &json)
+}
+
+/// By language that has a search page: the path of its index.
+pub(crate) fn search_paths(library: &Library, options: &BuildOptions) -> BTreeMap<Language, String> {
+    let is_search = |template: &toml::Spanned<String>| template.get_ref() == "search.html";
+    let pages = library.documents.iter().filter(|d| d.front.template.as_ref().is_some_and(is_search));
+    let paths = pages.map(|page| (page.language, format!("{}search.json", page.language.root())));
+    if options.plain { BTreeMap::new() } else { paths.collect() }
+}
+
+/// By document whose section wants it: the path of its picture for social networks.
+pub(crate) fn card_paths(
+    library: &Library,
+    config: &SiteConfig,
+    options: &BuildOptions,
+) -> HashMap<usize, String> {
+    if options.plain || config.card.is_none() {
+        return HashMap::new();
+    }
+    let wanted = library.documents.iter().enumerate().filter(|(_, document)| {
+        document.kind != Kind::Section && document.front.card == Some(true) && document.is_rendered()
+    });
+    wanted.map(|(id, document)| (id, format!("{}card.png", document.path))).collect()
 }

@@ -240,14 +240,18 @@ impl std::error::Error for Diagnostics {}
 ///
 /// `file` is the name shown, `source` the whole text that was parsed.
 pub fn from_toml(file: &str, source: &str, error: &toml::de::Error) -> Diagnostics {
-    toml_fault(&Source::new(file, source), 0, error).into()
+    toml_fault(&Source::new(file, source), |span| span, error).into()
 }
 
-/// The same for a part of a file that begins at byte `offset`.
-pub(crate) fn toml_fault(source: &Source, offset: usize, error: &toml::de::Error) -> Diagnostic {
+/// The same for TOML that is not the whole file: `place` tells where a span of it stands there.
+pub(crate) fn toml_fault(
+    source: &Source,
+    place: impl Fn(Range<usize>) -> Range<usize>,
+    error: &toml::de::Error,
+) -> Diagnostic {
     let said = error.message();
     let place = |fault: Diagnostic| match error.span() {
-        Some(span) => fault.at(source, span.start + offset..span.end + offset),
+        Some(span) => fault.at(source, place(span)),
         None => fault.in_file(&source.file),
     };
     if let Some(key) = said.strip_prefix("unknown field `").and_then(|rest| rest.split('`').next()) {

@@ -17,7 +17,8 @@ pub(crate) fn relative(folder: &Path, path: &Path) -> String {
 
 /// Every regular file below a folder, in the order of names; none when there is no folder.
 ///
-/// Links are not followed, so nothing outside the tree is read; names that begin with a dot are passed over.
+/// A symbolic link that leads out of the root is a fault, so nothing outside the tree is read; names that
+/// begin with a dot are passed over.
 pub(crate) fn walk(root: &Path, folder: &Path, faults: &mut Diagnostics) -> Vec<PathBuf> {
     if !folder.exists() {
         return Vec::new();
@@ -27,6 +28,11 @@ pub(crate) fn walk(root: &Path, folder: &Path, faults: &mut Diagnostics) -> Vec<
     let mut found = Vec::new();
     for entry in WalkDir::new(folder).sort_by_file_name().into_iter().filter_entry(|entry| !hidden(entry)) {
         match entry {
+            Ok(entry) if entry.path_is_symlink() && entry.depth() > 0 => match linked(root, entry.path()) {
+                Ok(true) => found.push(entry.into_path()),
+                Ok(false) => {}
+                Err(fault) => faults.push(fault),
+            },
             Ok(entry) if entry.file_type().is_file() => found.push(entry.into_path()),
             Ok(_) => {}
             Err(error) => {
@@ -36,6 +42,17 @@ pub(crate) fn walk(root: &Path, folder: &Path, faults: &mut Diagnostics) -> Vec<
         }
     }
     found
+}
+
+/// Whether a symbolic link leads to a file of the site; folders are not followed.
+fn linked(root: &Path, path: &Path) -> Result<bool, Diagnostic> {
+    let file = relative(root, path);
+    let target = path.canonicalize().map_err(|error| unreadable(&file, &error))?;
+    let root = root.canonicalize().map_err(|error| unreadable(&file, &error))?;
+    if !target.starts_with(root) {
+        return Err(Diagnostic::error("symlink-outside", &[("path", &file)]).in_file(&file));
+    }
+    Ok(target.is_file())
 }
 
 /// A text file of the site, without a byte order mark and with `\n` ends of lines.

@@ -34,7 +34,7 @@ pub(crate) fn load(root: &Path, theme: &Path, faults: &mut Diagnostics) -> Strin
 fn table(root: &Path, path: &Path) -> Result<toml::Table, Diagnostic> {
     let file = files::relative(root, path);
     let text = fs::read_to_string(path).map_err(|error| files::unreadable(&file, &error))?;
-    toml::from_str(&text).map_err(|error| toml_fault(&Source::new(file, text.as_str()), 0, &error))
+    toml::from_str(&text).map_err(|error| toml_fault(&Source::new(file, text.as_str()), |span| span, &error))
 }
 
 fn flatten(prefix: &str, table: &toml::Table, keys: &mut BTreeMap<String, String>) {

@@ -1,5 +1,6 @@
 //! Dates, numbers and amounts as each language writes them. It reads no template and no page.
 
+use std::collections::BTreeMap;
 use std::sync::OnceLock;
 
 use aops_manifest::Language;
@@ -25,6 +26,12 @@ struct Locale {
     decimal: String,
     group: String,
     money: String,
+    alerts: BTreeMap<String, String>,
+}
+
+/// The title of an alert: `note`, `tip`, `important`, `warning`, `caution`.
+pub(crate) fn alert(name: &str, language: Language) -> &'static str {
+    of(language).alerts.get(name).map_or("", String::as_str)
 }
 
 /// `25 janvier 2023`.

@@ -51,8 +51,8 @@ mod tests {
         let source = crate::files::text(root.path(), &path).unwrap();
         let parsed = crate::content::front_matter::parse(&source).unwrap();
         assert_eq!(
-            (parsed.front.title.as_str(), parsed.front.draft),
-            ("L'âge \"légal\" : où en est-on ?", true)
+            (parsed.front.title.as_deref(), parsed.front.draft),
+            (Some("L'âge \"légal\" : où en est-on ?"), Some(true))
         );
         let again = new_article(root.path(), "L’âge légal, où en est-on ?", day).unwrap_err();
         assert_eq!(again.iter().next().map(|f| f.code), Some("article-exists"));

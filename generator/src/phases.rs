@@ -10,6 +10,12 @@ pub(crate) struct Phases {
     ended: Vec<(&'static str, Duration)>,
 }
 
+impl Default for Phases {
+    fn default() -> Self {
+        Self::begin()
+    }
+}
+
 impl Phases {
     pub(crate) fn begin() -> Self {
         let now = Instant::now();

@@ -33,7 +33,8 @@ impl Theme {
             return Err(Diagnostic::error("theme-missing", &[("name", name)]).in_file("site.toml"));
         }
         let source = files::text(root, &path)?;
-        let file: ThemeFile = toml::from_str(&source.text).map_err(|error| toml_fault(&source, 0, &error))?;
+        let file: ThemeFile =
+            toml::from_str(&source.text).map_err(|error| toml_fault(&source, |span| span, &error))?;
         Ok(Self { folder, dynamic_routes: file.dynamic_routes })
     }
 }

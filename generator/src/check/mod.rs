@@ -7,10 +7,10 @@ use std::time::Duration;
 
 use crate::config::{BuildOptions, SiteConfig};
 use crate::diagnostics::{Diagnostic, Diagnostics};
+use crate::extras::{self, Extra};
 use crate::files;
 use crate::markdown::links::broken_anchor;
 use crate::messages::nearest;
-use crate::output::feeds;
 use crate::pages::{self, Page};
 use crate::phases::Phases;
 use crate::site::Site;
@@ -29,16 +29,16 @@ pub struct CheckReport {
 
 /// Checks the site and writes nothing. `external` links are not asked by this version, which says so.
 pub fn check(config: &SiteConfig, options: &BuildOptions, external: bool) -> CheckReport {
-    let mut phases = Phases::begin();
+    let phases = Phases::begin();
     let mut faults = Diagnostics::default();
-    let site = match Site::load(config, options, &mut phases, &mut faults) {
+    let site = match Site::gather(config, options, &mut faults) {
         Ok(site) => site,
         Err(fault) => return CheckReport { pages: 0, faults: fault.into(), elapsed: phases.finish().1 },
     };
     let pages = pages::plan(&site);
     if site.is_whole {
         let mut scanned = Vec::new();
-        for result in pages::render(&site, &pages, |_, html| Ok(scan::scan(&html))) {
+        for result in pages::render(&site, &pages, |_, html, _| Ok(scan::scan(&html))) {
             match result {
                 Ok(one) => scanned.push(one),
                 Err(fault) => faults.push(fault),
@@ -67,7 +67,8 @@ fn page_faults(site: &Site, pages: &[Page<'_>], scanned: &[Scanned]) -> Vec<Diag
         .zip(scanned)
         .map(|(page, scanned)| (page.path.as_str(), scanned.ids.iter().map(String::as_str).collect()))
         .collect();
-    let known = known_paths(site, pages);
+    let extras = extras::plan(site);
+    let known = known_paths(site, pages, &extras);
     let mut linked = BTreeSet::new();
     for (page, scanned) in pages.iter().zip(scanned) {
         let told = |fault: Diagnostic, text: &str| match page.source(site) {
@@ -92,7 +93,7 @@ fn page_faults(site: &Site, pages: &[Page<'_>], scanned: &[Scanned]) -> Vec<Diag
                 continue;
             };
             linked.insert(path.clone());
-            if site.theme.dynamic_routes.iter().any(|prefix| path.starts_with(prefix.as_str()))
+            if site.dress.theme.dynamic_routes.iter().any(|prefix| path.starts_with(prefix.as_str()))
                 && !known.contains(path.as_str())
             {
                 continue;
@@ -119,19 +120,12 @@ fn page_faults(site: &Site, pages: &[Page<'_>], scanned: &[Scanned]) -> Vec<Diag
 }
 
 /// Every path that the site answers from files.
-fn known_paths<'a>(site: &'a Site, pages: &'a [Page<'_>]) -> BTreeSet<&'a str> {
+fn known_paths<'a>(site: &'a Site, pages: &'a [Page<'_>], extras: &'a [Extra<'_>]) -> BTreeSet<&'a str> {
     let mut known: BTreeSet<&str> = pages.iter().map(|page| page.path.as_str()).collect();
-    known.extend(site.assets.iter().map(|asset| asset.path.as_str()));
+    known.extend(extras.iter().map(|extra| extra.path.as_str()));
+    known.extend(site.dress.assets.iter().map(|asset| asset.path.as_str()));
     known.extend(site.copies.keys().map(String::as_str));
-    known.extend(site.library.aliases.keys().map(String::as_str));
-    known.extend(["/robots.txt", "/sitemap.xml", "/.well-known/security.txt"]);
-    for language in site.languages() {
-        known.insert(match language {
-            aops_manifest::Language::Fr => "/atom.xml",
-            aops_manifest::Language::En => "/en/atom.xml",
-        });
-        debug_assert!(known.contains(feeds::path(language).as_str()));
-    }
+    known.extend(site.library.aliases.keys().chain(site.library.redirects.keys()).map(String::as_str));
     known
 }
 
@@ -155,7 +149,7 @@ fn unused(site: &Site, linked: &BTreeSet<String>) -> Vec<Diagnostic> {
 fn descriptions_and_translations(site: &Site) -> Vec<Diagnostic> {
     let mut faults = Vec::new();
     for (id, document) in site.library.documents.iter().enumerate() {
-        if document.description.is_none() && !document.front.noindex {
+        if document.description.is_none() && document.is_listed() {
             faults.push(Diagnostic::warning("description-missing", &[]).in_file(&document.source.file));
         }
         for other in &site.library.translations[id] {

@@ -1,21 +1,22 @@
 //! How documents stand to each other: sections and their pages, neighbours, translations, terms, aliases.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
+use std::sync::Arc;
 
 use aops_manifest::Language;
-use unicode_normalization::UnicodeNormalization;
 
+use super::classify::{self, Classification};
 use super::documents::{Document, Kind, is_url_path};
-use super::front_matter::SortBy;
+use super::series::{self, Series};
+use super::{order, related};
 use crate::config::SiteConfig;
 use crate::diagnostics::{Diagnostic, Diagnostics};
-use crate::markdown::slug::slugify;
 
 /// Documents and their relations; a number is an index into `documents`.
-#[derive(Debug)]
+#[derive(Debug, Clone, Default)]
 pub(crate) struct Library {
-    pub(crate) documents: Vec<Document>,
-    /// By section: its pages, in its order.
+    pub(crate) documents: Vec<Arc<Document>>,
+    /// By section: its pages, in its order, those of transparent sections below among them.
     pub(crate) pages: Vec<Vec<usize>>,
     /// By section: the sections right below.
     pub(crate) subsections: Vec<Vec<usize>>,
@@ -25,77 +26,81 @@ pub(crate) struct Library {
     pub(crate) next: Vec<Option<usize>>,
     /// By document: itself and its translations, in the order of languages.
     pub(crate) translations: Vec<Vec<usize>>,
+    /// By document: pages that share its terms, the nearest first.
+    pub(crate) related: Vec<Vec<usize>>,
+    pub(crate) series: Vec<Series>,
+    /// By document: its series, and its place there from 0.
+    pub(crate) series_of: Vec<Option<(usize, usize)>>,
     pub(crate) classifications: Vec<Classification>,
     /// From an old path to a document.
     pub(crate) aliases: BTreeMap<String, usize>,
-    by_relative: HashMap<(Language, String), usize>,
+    /// From a section that only leads elsewhere to a document.
+    pub(crate) redirects: BTreeMap<String, usize>,
+    by_relative: Arc<HashMap<Language, HashMap<String, usize>>>,
     /// Files that are there but at fault: a link to one of them is not broken as well.
     withheld: HashSet<(Language, String)>,
 }
 
-/// A taxonomy in one language.
-#[derive(Debug)]
-pub(crate) struct Classification {
-    pub(crate) language: Language,
-    pub(crate) name: String,
-    pub(crate) path: String,
-    pub(crate) terms: Vec<Term>,
-}
-
-/// A term and its pages, the newest first.
-#[derive(Debug)]
-pub(crate) struct Term {
-    pub(crate) name: String,
-    pub(crate) path: String,
-    pub(crate) pages: Vec<usize>,
-}
-
 impl Library {
     pub(crate) fn new(
-        documents: Vec<Document>,
+        documents: Vec<Arc<Document>>,
         withheld: HashSet<(Language, String)>,
         config: &SiteConfig,
         faults: &mut Diagnostics,
     ) -> Self {
         let count = documents.len();
-        let by_relative =
-            documents.iter().enumerate().map(|(id, d)| ((d.language, d.relative.clone()), id)).collect();
+        let mut by_relative: HashMap<Language, HashMap<String, usize>> = HashMap::new();
+        for (id, document) in documents.iter().enumerate() {
+            by_relative.entry(document.language).or_default().insert(document.relative.clone(), id);
+        }
         let mut library = Self {
             pages: vec![Vec::new(); count],
             subsections: vec![Vec::new(); count],
             parent: vec![None; count],
             previous: vec![None; count],
             next: vec![None; count],
-            translations: Vec::new(),
-            classifications: Vec::new(),
-            aliases: BTreeMap::new(),
-            by_relative,
+            by_relative: Arc::new(by_relative),
             withheld,
             documents,
+            ..Self::default()
         };
         library.join_sections();
         library.order_pages();
         library.pair_translations(faults);
-        library.classify(config, faults);
+        library.classifications = classify::terms(&library.documents, config, faults);
+        library.related = related::pages(count, &library.classifications);
+        (library.series, library.series_of) = series::find(&library.documents);
         library.take_aliases(faults);
-        for language in Language::ALL {
-            let wanted = language == Language::Fr || library.documents.iter().any(|d| d.language == language);
-            if wanted && library.find(language, "_index.md").is_none() && !faults.has_errors() {
-                let path = format!("content/{}/_index.md", language.tag());
-                faults.push(Diagnostic::error("home-missing", &[("path", &path)]).in_file(&path));
-            }
-        }
+        library.take_redirects(faults);
         library
+    }
+
+    /// The same library with other texts; `None` when any document stands elsewhere or otherwise than before.
+    pub(crate) fn with_texts(
+        &self,
+        documents: &[Arc<Document>],
+        withheld: &HashSet<(Language, String)>,
+    ) -> Option<Self> {
+        let same = |(old, new): (&Arc<Document>, &Arc<Document>)| Arc::ptr_eq(old, new) || old.stands_as(new);
+        let holds = self.documents.len() == documents.len()
+            && self.withheld == *withheld
+            && self.documents.iter().zip(documents).all(same);
+        holds.then(|| Self { documents: documents.to_vec(), ..self.clone() })
     }
 
     /// The document of a path relative to a language's folder.
     pub(crate) fn find(&self, language: Language, relative: &str) -> Option<usize> {
-        self.by_relative.get(&(language, relative.to_owned())).copied()
+        self.by_relative.get(&language)?.get(relative).copied()
     }
 
     /// The relative path of every document of a language.
     pub(crate) fn relatives(&self, language: Language) -> impl Iterator<Item = &str> {
         self.documents.iter().filter(move |d| d.language == language).map(|d| d.relative.as_str())
+    }
+
+    /// Whether a language has documents.
+    pub(crate) fn speaks(&self, language: Language) -> bool {
+        self.by_relative.contains_key(&language)
     }
 
     /// Whether a link means a file that is there but could not be read.
@@ -121,50 +126,58 @@ impl Library {
             let document = &self.documents[id];
             let Some(mut place) = document.parent_place() else { continue };
             let parent = loop {
-                let index =
-                    if place.is_empty() { "_index.md".to_owned() } else { format!("{place}/_index.md") };
-                if let Some(section) = self.find(document.language, &index) {
-                    break Some(section);
-                }
-                if place.is_empty() {
-                    break None;
+                let section = if place.is_empty() {
+                    self.find(document.language, "_index.md")
+                } else {
+                    self.find(document.language, &format!("{place}/_index.md"))
+                };
+                if section.is_some() || place.is_empty() {
+                    break section;
                 }
                 place = place.rsplit_once('/').map_or("", |(above, _)| above);
             };
-            self.parent[id] = parent;
-            let Some(section) = parent else { continue };
+            self.parent[id] = parent.filter(|section| *section != id);
+            let Some(section) = self.parent[id] else { continue };
             if document.kind == Kind::Section {
                 self.subsections[section].push(id);
-            } else {
+            } else if document.is_rendered() {
                 self.pages[section].push(id);
+            }
+        }
+        // What is in a transparent section is in the one above as well.
+        let own = self.pages.clone();
+        for section in 0..self.documents.len() {
+            let mut at = section;
+            while self.documents[at].front.transparent
+                && let Some(above) = self.parent[at]
+            {
+                self.pages[above].extend(&own[section]);
+                at = above;
             }
         }
     }
 
     fn order_pages(&mut self) {
         let documents = &self.documents;
-        let letters = |id: usize| fold(&documents[id].title);
         for section in 0..documents.len() {
-            self.subsections[section].sort_by_cached_key(|id| (documents[*id].front.weight, letters(*id)));
-            let order = documents[section].front.sort_by.unwrap_or(SortBy::Weight);
+            order::sections(documents, &mut self.subsections[section]);
             let pages = &mut self.pages[section];
-            match order {
-                SortBy::Title => pages.sort_by_cached_key(|id| letters(*id)),
-                SortBy::Weight => pages.sort_by_cached_key(|id| (documents[*id].front.weight, letters(*id))),
-                SortBy::Date => newest_first(documents, pages),
-            }
+            let in_time = order::pages(documents, &documents[section].front, pages);
             for pair in pages.windows(2) {
                 // In time, the previous page is the older one.
-                let (first, second) =
-                    if order == SortBy::Date { (pair[1], pair[0]) } else { (pair[0], pair[1]) };
-                self.next[first] = Some(second);
-                self.previous[second] = Some(first);
+                let (first, second) = if in_time { (pair[1], pair[0]) } else { (pair[0], pair[1]) };
+                let own = |id: usize| self.parent[id] == Some(section);
+                if own(first) && own(second) {
+                    self.next[first] = Some(second);
+                    self.previous[second] = Some(first);
+                }
             }
         }
     }
 
     fn pair_translations(&mut self, faults: &mut Diagnostics) {
-        let mut groups: BTreeMap<&str, BTreeMap<Language, usize>> = BTreeMap::new();
+        self.translations = vec![Vec::new(); self.documents.len()];
+        let mut groups: HashMap<&str, BTreeMap<Language, usize>> = HashMap::new();
         for (id, document) in self.documents.iter().enumerate() {
             let key = document.front.translation_key.as_ref();
             let name = key.map_or(document.relative.as_str(), |key| key.get_ref().as_str());
@@ -177,7 +190,6 @@ impl Library {
                 faults.push(document.fault_at(fault, key.span()));
             }
         }
-        self.translations = vec![Vec::new(); self.documents.len()];
         for group in groups.into_values().filter(|group| group.len() > 1) {
             let members: Vec<usize> = group.into_values().collect();
             for id in &members {
@@ -186,77 +198,77 @@ impl Library {
         }
     }
 
-    fn classify(&mut self, config: &SiteConfig, faults: &mut Diagnostics) {
-        let mut found: BTreeMap<(Language, &str), BTreeMap<String, Term>> = BTreeMap::new();
-        for (id, document) in self.documents.iter().enumerate() {
-            for (taxonomy, terms) in &document.front.taxonomies {
-                let name = taxonomy.get_ref().as_str();
-                if !config.taxonomies.iter().any(|known| known == name) {
-                    let known = config.taxonomies.join(", ");
-                    let fault = Diagnostic::error("unknown-taxonomy", &[("name", name), ("known", &known)]);
-                    faults.push(document.fault_at(fault, taxonomy.span()));
-                    continue;
-                }
-                let all = found.entry((document.language, name)).or_default();
-                for term in terms {
-                    let slug = slugify(term);
-                    let path = format!("{}{}/{slug}/", document.language.root(), slugify(name));
-                    let term = all.entry(slug).or_insert_with(|| Term {
-                        name: term.clone(),
-                        path,
-                        pages: Vec::new(),
-                    });
-                    if term.pages.last() != Some(&id) {
-                        term.pages.push(id);
-                    }
-                }
-            }
-        }
-        let classifications: Vec<Classification> = found
-            .into_iter()
-            .map(|((language, name), terms)| {
-                let mut terms: Vec<Term> = terms.into_values().collect();
-                terms.iter_mut().for_each(|term| newest_first(&self.documents, &mut term.pages));
-                let path = format!("{}{}/", language.root(), slugify(name));
-                Classification { language, name: name.to_owned(), path, terms }
-            })
-            .collect();
-        self.classifications = classifications;
-    }
-
     fn take_aliases(&mut self, faults: &mut Diagnostics) {
-        let owners: HashMap<&str, &Document> = self.documents.iter().map(|d| (d.path.as_str(), d)).collect();
+        let owners: HashMap<&str, &Document> =
+            self.documents.iter().map(|d| (d.path.as_str(), d.as_ref())).collect();
         let mut aliases: BTreeMap<String, usize> = BTreeMap::new();
         for (id, document) in self.documents.iter().enumerate() {
             for alias in &document.front.aliases {
-                let path = alias.get_ref();
-                if !is_url_path(path) {
-                    let fault = Diagnostic::error("path-invalid", &[("value", path)]);
+                let path = whole_path(alias.get_ref());
+                if !is_url_path(&path) {
+                    let fault = Diagnostic::error("path-invalid", &[("value", alias.get_ref())]);
                     faults.push(document.fault_at(fault, alias.span()));
                     continue;
                 }
                 let taken = owners
                     .get(path.as_str())
                     .copied()
-                    .or_else(|| aliases.get(path).map(|id| &self.documents[*id]));
+                    .or_else(|| aliases.get(&path).map(|id| self.documents[*id].as_ref()));
                 if let Some(other) = taken {
                     let fault =
-                        Diagnostic::error("alias-taken", &[("path", path), ("other", &other.source.file)]);
+                        Diagnostic::error("alias-taken", &[("path", &path), ("other", &other.source.file)]);
                     faults.push(document.fault_at(fault, alias.span()));
                     continue;
                 }
-                aliases.insert(path.clone(), id);
+                aliases.insert(path, id);
             }
         }
         self.aliases = aliases;
     }
+
+    fn take_redirects(&mut self, faults: &mut Diagnostics) {
+        for document in &self.documents {
+            let Some(to) = &document.front.redirect_to else { continue };
+            let wanted = to.get_ref();
+            let target = match wanted.strip_prefix("@/") {
+                Some(relative) => self.find(document.language, relative),
+                None => {
+                    let path = whole_path(wanted);
+                    self.documents.iter().position(|other| other.path == path)
+                }
+            };
+            match target {
+                Some(target) => {
+                    self.redirects.insert(document.path.clone(), target);
+                }
+                None => {
+                    let fault = Diagnostic::error("link-broken-alone", &[("target", wanted)]);
+                    faults.push(document.fault_at(fault, to.span()));
+                }
+            }
+        }
+    }
 }
 
-fn newest_first(documents: &[Document], pages: &mut [usize]) {
-    pages.sort_by_cached_key(|id| (std::cmp::Reverse(documents[*id].date), fold(&documents[*id].title)));
+/// A path as it is served: it begins with `/`, and ends so unless it names a file.
+fn whole_path(given: &str) -> String {
+    let path = format!("/{}", given.trim_start_matches('/'));
+    let last = path.rsplit('/').next().unwrap_or_default();
+    if last.is_empty() || last.contains('.') { path } else { format!("{path}/") }
 }
 
-/// Letters without accents or case, to order titles.
-fn fold(title: &str) -> String {
-    title.nfd().filter(char::is_ascii).collect::<String>().to_ascii_lowercase()
+#[cfg(test)]
+impl Library {
+    /// A library of one page.
+    pub(crate) fn of_one(text: &str) -> Self {
+        let source = crate::diagnostics::Source::new("content/fr/a.md", text);
+        let path = std::path::Path::new("content/fr/a.md");
+        let file = super::documents::File {
+            language: Language::Fr,
+            folder: Arc::from(std::path::Path::new("content/fr")),
+            path: path.to_owned(),
+        };
+        let document = super::documents::from_source(&file, source).map_err(|faults| faults.len());
+        Self { documents: vec![Arc::new(document.unwrap())], parent: vec![None], ..Self::default() }
+    }
 }

@@ -1,6 +1,7 @@
 //! Internal links `@/offres/ifc.md#ancre`: which document they mean. Anchors are checked once all are rendered.
 
 use std::ops::Range;
+use std::sync::Arc;
 
 use aops_manifest::Language;
 
@@ -11,7 +12,8 @@ use crate::messages::nearest;
 /// A link to a document of the site, found in a text.
 #[derive(Debug)]
 pub(crate) struct InternalLink {
-    pub(crate) target: usize,
+    /// The file of the document.
+    pub(crate) target: Arc<str>,
     pub(crate) anchor: Option<String>,
     /// In the source of the document that holds the link.
     pub(crate) span: Range<usize>,
@@ -51,4 +53,10 @@ pub(crate) fn broken_anchor<'a>(
         }
         None => Diagnostic::error("anchor-broken-alone", &[("target", target), ("anchor", anchor)]),
     }
+}
+
+/// The address of a document and an anchor in it.
+pub(crate) fn href(library: &Library, id: usize, anchor: Option<&str>) -> String {
+    let path = &library.documents[id].path;
+    anchor.map_or_else(|| path.clone(), |anchor| format!("{path}#{anchor}"))
 }

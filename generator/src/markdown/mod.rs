@@ -1,19 +1,27 @@
 //! Markdown to HTML: CommonMark with the extensions of the house, headings with anchors, checked links,
 //! typography, coloured code, shortcodes. It knows the library to resolve links, and nothing of output.
 
-mod data;
+mod blocks;
+mod calls;
+pub(crate) mod data;
 pub(crate) mod highlight;
+mod inline;
 pub(crate) mod links;
+mod maths;
+mod notes;
+pub(crate) mod pictures;
 mod render;
 pub(crate) mod shortcodes;
 pub(crate) mod slug;
+mod spans;
 mod toc;
 pub(crate) mod typography;
 mod writer;
 
 use pulldown_cmark::Options;
 
-pub(crate) use render::{Environment, Rendered, inline, render};
+pub(crate) use inline::inline;
+pub(crate) use render::{Environment, Rendered, render};
 
 pub(crate) use writer::escape;
 
@@ -26,4 +34,5 @@ fn options() -> Options {
         | Options::ENABLE_HEADING_ATTRIBUTES
         | Options::ENABLE_GFM
         | Options::ENABLE_DEFINITION_LIST
+        | Options::ENABLE_MATH
 }

@@ -1,13 +1,16 @@
 //! What Markdown becomes, case by case.
 
-use std::collections::HashSet;
+use std::collections::HashMap;
+
+use aops_manifest::Language;
 
 use super::*;
-use crate::config::{Localized, SiteConfig};
+use crate::config::{BuildOptions, SiteConfig};
 use crate::content;
+use crate::copies;
 use crate::diagnostics::Diagnostics;
 
-/// Renders a French page whose body is `body`, in a site that also has `offres/ifc.md`.
+/// Renders a French page whose body is `body`, in a site that also has `offres/ifc.md` and pictures.
 fn rendered(body: &str) -> Rendered {
     let root = tempfile::tempdir().unwrap();
     let folder = root.path().join("content/fr");
@@ -19,17 +22,17 @@ fn rendered(body: &str) -> Rendered {
     file("offres/ifc.md", "## Prix");
     file("a.md", body);
     std::fs::write(folder.join("d.csv"), "a,b\n1,2\n").unwrap();
-    let config = SiteConfig {
-        theme: "t".into(),
-        title: "T".into(),
-        base_url: "https://x.fr".into(),
-        taxonomies: vec![],
-        description: Localized { fr: String::new(), en: String::new() },
-    };
+    std::fs::write(folder.join("e.svg"), "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 4 2\"/>")
+        .unwrap();
+    let config: SiteConfig = toml::from_str(
+        "theme = \"t\"\ntitle = \"T\"\nbase_url = \"https://x.fr\"\ndescription = { fr = \"\", en = \"\" }",
+    )
+    .unwrap();
     let mut faults = Diagnostics::default();
-    let loaded = content::load(root.path(), false, &mut faults);
+    let options = BuildOptions::new(root.path(), jiff::civil::date(2026, 11, 23));
+    let loaded = content::load(&options, &config, &mut faults);
     assert!(faults.is_empty(), "{faults}");
-    let library = Library::new(loaded.documents, HashSet::new(), &config, &mut faults);
+    let library = Library::new(loaded.documents, loaded.withheld, &config, &mut faults);
     let mut tera = Tera::new();
     tera.add_raw_templates([
         ("shortcodes/box.html", "<div>{{ body | safe }}</div>"),
@@ -37,10 +40,16 @@ fn rendered(body: &str) -> Rendered {
         ("shortcodes/rows.html", "{% for row in data %}{{ row[0] }};{% endfor %}"),
     ])
     .unwrap();
-    let highlighter = Highlighter::default();
-    let context = Context::new();
-    let environment =
-        Environment { library: &library, highlighter: &highlighter, tera: &tera, context: &context };
+    let published: HashMap<_, _> =
+        copies::published(&library, &loaded.others).into_iter().map(|(path, file)| (file, path)).collect();
+    let environment = Environment {
+        library: &library,
+        highlighter: &Highlighter::default(),
+        tera: &tera,
+        signatures: &Signatures::default(),
+        facts: &SiteFacts::new(&config, "https://x.fr", &serde_json::Map::new()),
+        beside: &Beside::new(published),
+    };
     let id = library.find(Language::Fr, "a.md").unwrap();
     render(environment, &library.documents[id])
 }
@@ -140,7 +149,31 @@ fn a_hundred_thousand_nested_quotes_or_brackets_overflow_nothing() {
 #[test]
 fn pictures_have_their_text() {
     assert_eq!(
-        html("![Un *bel* âge](a.png \"t\")"),
-        "<p><img src=\"a.png\" alt=\"Un bel âge\" title=\"t\" loading=\"lazy\" decoding=\"async\"></p>"
+        html("![Un *bel* âge](/a.png \"t\")"),
+        "<p><img src=\"/a.png\" alt=\"Un bel âge\" title=\"t\" loading=\"lazy\" decoding=\"async\"></p>"
     );
+}
+
+#[test]
+fn files_beside_a_page_are_found_and_missing_pictures_told() {
+    assert!(html("![e](e.svg)").contains("src=\"/e.svg\""));
+    assert!(html("[e](./e.svg)").contains("href=\"/e.svg\""));
+    let page = rendered("![e](f.svg)");
+    let fault = &page.faults[0];
+    assert_eq!((fault.code, fault.line, fault.column), ("picture-missing", 4, 1));
+}
+
+#[test]
+fn formulas_become_mathml_and_prices_stay_text() {
+    assert!(html("Soit $v = \\frac{1}{1+i}$ ;").contains("<mfrac>"));
+    assert!(html("$$\n\\sum_k v^k\n$$").contains("display=\"block\""));
+    assert_eq!(html("De 5 $ à 7 $."), "<p>De 5\u{A0}$ à 7\u{A0}$.</p>");
+    let page = rendered("a\n\n$a^b^c$");
+    assert_eq!((page.faults[0].code, page.faults[0].line), ("formula", 6));
+}
+
+#[test]
+fn alerts_say_what_they_are() {
+    let html = html("> [!WARNING]\n> Prudence.\n");
+    assert!(html.contains("<p class=\"markdown-alert-title\">Attention</p>"), "{html}");
 }

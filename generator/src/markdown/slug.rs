@@ -8,6 +8,17 @@ use unicode_normalization::char::is_combining_mark;
 /// `Provisions & réserves (2024)` → `provisions-reserves-2024`; empty when nothing remains.
 pub(crate) fn slugify(text: &str) -> String {
     let mut slug = String::with_capacity(text.len());
+    if text.is_ascii() {
+        for byte in text.bytes() {
+            match byte {
+                b if b.is_ascii_alphanumeric() => slug.push(char::from(b.to_ascii_lowercase())),
+                _ if slug.is_empty() || slug.ends_with('-') => {}
+                _ => slug.push('-'),
+            }
+        }
+        slug.truncate(slug.trim_end_matches('-').len());
+        return slug;
+    }
     for character in text.nfd().filter(|c| !is_combining_mark(*c)) {
         match character {
             'œ' | 'Œ' => slug.push_str("oe"),
@@ -19,6 +30,14 @@ pub(crate) fn slugify(text: &str) -> String {
     }
     slug.truncate(slug.trim_end_matches('-').len());
     slug
+}
+
+/// Letters without accents or case, to order titles.
+pub(crate) fn fold(title: &str) -> String {
+    if title.is_ascii() {
+        return title.to_ascii_lowercase();
+    }
+    title.nfd().filter(char::is_ascii).collect::<String>().to_ascii_lowercase()
 }
 
 /// Gives each id of one page once.

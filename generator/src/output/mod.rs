@@ -6,6 +6,7 @@ pub(crate) mod feeds;
 mod swap;
 pub(crate) mod well_known;
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::io;
 use std::path::Path;
@@ -36,29 +37,58 @@ pub(crate) fn publish(
     compressor: Option<&Compressor>,
     output: Output<'_>,
 ) -> Result<(String, Entry), Diagnostic> {
-    let file = file_of(output.path);
+    let (bytes, content_type) = (output.bytes, output.content_type);
+    let digest = sha256(bytes);
+    let (path, mut entry) = entry_of(output, &digest);
+    write(folder, &entry.file, bytes)?;
+    if let Some(compressor) = compressor {
+        entry.variants = compressor.variants(folder, &entry.file, content_type, bytes, &digest)?;
+    }
+    Ok((path, entry))
+}
+
+/// How to serve a file that is not written yet.
+pub(crate) fn entry(output: Output<'_>) -> (String, Entry) {
     let digest = sha256(output.bytes);
-    write(folder, &file, output.bytes)?;
-    let variants = match compressor {
-        Some(compressor) => compressor.variants(folder, &file, output.content_type, output.bytes, &digest)?,
-        None => Default::default(),
-    };
+    entry_of(output, &digest)
+}
+
+fn entry_of(output: Output<'_>, digest: &[u8; 32]) -> (String, Entry) {
     let (language, csp) = match output.page {
         Some((language, csp)) => (Some(language), Some(csp)),
         None => (None, None),
     };
     let entry = Entry {
-        file,
+        file: file_of(output.path),
         content_type: output.content_type.to_owned(),
         length: output.bytes.len() as u64,
-        etag: etag(&digest),
+        etag: etag(digest),
         cache: output.cache,
         ranges: csp.is_none(),
         csp,
         language,
-        variants,
+        variants: BTreeMap::new(),
     };
-    Ok((output.path.to_owned(), entry))
+    (output.path.to_owned(), entry)
+}
+
+/// Puts a file below a folder in one step: who reads it sees the old bytes or the new.
+pub(crate) fn replace(folder: &Path, file: &str, bytes: &[u8]) -> Result<(), Diagnostic> {
+    let beside = format!("{file}.{}", std::process::id());
+    write(folder, &beside, bytes)?;
+    let path = folder.join(file);
+    fs::rename(folder.join(beside), &path).map_err(|error| failed(&path, &error))
+}
+
+/// Removes a file below a folder, and the folders that it leaves empty.
+pub(crate) fn remove(folder: &Path, file: &str) {
+    let path = folder.join(file);
+    let _ = fs::remove_file(&path);
+    for above in path.ancestors().skip(1).take_while(|above| *above != folder) {
+        if fs::remove_dir(above).is_err() {
+            break;
+        }
+    }
 }
 
 /// The file of a URL path, relative to the output folder.

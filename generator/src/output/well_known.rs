@@ -3,8 +3,9 @@
 use jiff::ToSpan;
 use jiff::civil::Date;
 
-use crate::content::Library;
+use crate::content::{Kind, Library};
 use crate::markdown::escape;
+use crate::site::Site;
 
 /// Everything may be read; where the sitemap is.
 pub(crate) fn robots(base_url: &str) -> String {
@@ -29,13 +30,13 @@ pub(crate) fn sitemap(library: &Library, base_url: &str) -> String {
     order.sort_unstable_by_key(|id| &library.documents[*id].path);
     for id in order {
         let document = &library.documents[id];
-        if document.front.noindex {
+        if !document.is_listed() {
             continue;
         }
         xml.push_str("<url><loc>");
         escape(&format!("{base_url}{}", document.path), &mut xml);
         xml.push_str("</loc>");
-        if let Some(date) = document.updated.or(document.date) {
+        if let Some(date) = document.days.updated.or(document.days.date) {
             xml.push_str(&format!("<lastmod>{date}</lastmod>"));
         }
         for other in &library.translations[id] {
@@ -60,6 +61,35 @@ pub(crate) fn sitemap(library: &Library, base_url: &str) -> String {
     }
     xml.push_str("</urlset>\n");
     xml
+}
+
+/// Pages of a section that `llms.txt` names, at most.
+const NAMED: usize = 100;
+
+/// What the site holds, for programs that read text (llmstxt.org): sections and their pages with what each says.
+pub(crate) fn llms(site: &Site) -> String {
+    let (library, base_url) = (&site.library, &site.facts.base_url);
+    let mut text = format!("# {}\n", site.config.title);
+    for language in site.languages() {
+        text.push_str(&format!("\n> {}\n", site.config.description.of(language)));
+        for (id, section) in library.documents.iter().enumerate() {
+            if section.language != language || section.kind != Kind::Section {
+                continue;
+            }
+            let listed = library.pages[id].iter().filter(|id| library.documents[**id].is_listed());
+            let mut pages = listed.take(NAMED).peekable();
+            if pages.peek().is_none() {
+                continue;
+            }
+            text.push_str(&format!("\n## {}\n\n", section.title));
+            for id in pages {
+                let page = &library.documents[*id];
+                let said = page.description.as_deref().map_or(String::new(), |said| format!(": {said}"));
+                text.push_str(&format!("- [{}]({base_url}{}){said}\n", page.title, page.path));
+            }
+        }
+    }
+    text
 }
 
 #[cfg(test)]

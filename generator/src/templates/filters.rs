@@ -5,7 +5,8 @@ use std::sync::Arc;
 use jiff::civil::Date;
 use tera::{Error, Kwargs, State, Tera, TeraResult, Value};
 
-use super::functions::{Shared, language};
+use super::functions::language;
+use super::world::Shared;
 use crate::markdown::{self, typography::typeset};
 use crate::{locale, messages};
 
@@ -28,7 +29,8 @@ pub(super) fn register(tera: &mut Tera, shared: &Arc<Shared>) {
     });
     let own = Arc::clone(shared);
     tera.register_filter("markdown", move |text: &str, _: Kwargs, state: &State| -> TeraResult<String> {
-        markdown::inline(text, language(state)?, &own.library).map_err(|fault| Error::message(fault.message))
+        markdown::inline(text, language(state)?, &own.world().library)
+            .map_err(|fault| Error::message(fault.message))
     });
 }
 

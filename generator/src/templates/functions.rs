@@ -1,53 +1,65 @@
-//! The functions of templates: `t`, `asset`, `url`, `section`, `page`.
+//! The functions of templates: `t`, `asset`, `url`, `section`, `page`, `taxonomy`, `json_ld`,
+//! `load_data`, `search_index`.
 
-use std::collections::HashMap;
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 
 use aops_manifest::Language;
 use tera::{Error, Kwargs, State, Tera, TeraResult, Value};
 
-use crate::content::Library;
-use crate::i18n::Strings;
-use crate::markdown::links;
+use super::structured::json_ld;
+use super::world::{Shared, World, touch, touch_all};
+use crate::markdown::{data, links};
 use crate::messages::{self, nearest};
 
-/// What functions answer from; filled as the build goes on.
-#[derive(Debug)]
-pub(crate) struct Shared {
-    pub(crate) library: Arc<Library>,
-    pub(crate) strings: Strings,
-    /// By name in the theme: the fingerprinted path.
-    pub(crate) assets: HashMap<String, String>,
-    /// By document: what stands in lists, before and after the Markdown is rendered.
-    pub(crate) early: OnceLock<Vec<Value>>,
-    pub(crate) late: OnceLock<Vec<Value>>,
-}
-
-impl Shared {
-    fn value(&self, id: usize) -> Option<Value> {
-        let values = self.late.get().or_else(|| self.early.get())?;
-        values.get(id).cloned()
-    }
-}
+/// The name, in contexts, of the number of the document that a page shows.
+pub(crate) const DOCUMENT: &str = "_document";
 
 pub(super) fn register(tera: &mut Tera, shared: &Arc<Shared>) {
     let own = Arc::clone(shared);
-    tera.register_function("t", move |arguments: Kwargs, state: &State| translate(&own, &arguments, state));
+    tera.register_function("t", move |arguments: Kwargs, state: &State| {
+        translate(&own.world(), &arguments, state)
+    });
     let own = Arc::clone(shared);
-    tera.register_function("asset", move |arguments: Kwargs, _: &State| asset(&own, &arguments));
+    tera.register_function("asset", move |arguments: Kwargs, _: &State| asset(&own.world(), &arguments));
     let own = Arc::clone(shared);
-    tera.register_function("url", move |arguments: Kwargs, state: &State| url(&own, &arguments, state));
+    tera.register_function("url", move |arguments: Kwargs, state: &State| {
+        url(&own.world(), &arguments, state)
+    });
     let own = Arc::clone(shared);
     tera.register_function("section", move |arguments: Kwargs, state: &State| {
-        object(&own, &arguments, state, |path, values| {
+        object(&own.world(), &arguments, state, |path, values| {
             messages::message("section-missing", &[path, values[0], values[1]])
         })
     });
     let own = Arc::clone(shared);
     tera.register_function("page", move |arguments: Kwargs, state: &State| {
-        object(&own, &arguments, state, |path, values| {
+        object(&own.world(), &arguments, state, |path, values| {
             messages::message("page-missing", &[path, values[0], values[1]])
         })
+    });
+    let own = Arc::clone(shared);
+    tera.register_function("taxonomy", move |arguments: Kwargs, state: &State| {
+        taxonomy(&own.world(), &arguments, state)
+    });
+    let own = Arc::clone(shared);
+    tera.register_function("load_data", move |arguments: Kwargs, _: &State| {
+        let path = arguments.must_get::<&str>("path")?;
+        touch_all();
+        let (value, _) =
+            data::load(&own.world().root, path).map_err(|fault| Error::message(fault.message))?;
+        Ok(Value::from_serializable(&value))
+    });
+    let own = Arc::clone(shared);
+    tera.register_function("json_ld", move |_: Kwargs, state: &State| {
+        let world = own.world();
+        let id = state.get::<u64>(DOCUMENT)?.and_then(|id| usize::try_from(id).ok());
+        let data = id.map_or_else(String::new, |id| json_ld(&world.library, id, &world.facts));
+        TeraResult::Ok(Value::safe_string(&data))
+    });
+    let own = Arc::clone(shared);
+    tera.register_function("search_index", move |_: Kwargs, state: &State| {
+        let world = own.world();
+        TeraResult::Ok(world.search.get(&language(state)?).cloned().unwrap_or_default())
     });
 }
 
@@ -60,10 +72,10 @@ pub(super) fn language(state: &State) -> TeraResult<Language> {
         .ok_or_else(|| Error::message(messages::message("language-unknown", &[("value", &tag)])))
 }
 
-fn translate(shared: &Shared, arguments: &Kwargs, state: &State) -> TeraResult<Value> {
+fn translate(world: &World, arguments: &Kwargs, state: &State) -> TeraResult<Value> {
     let language = language(state)?;
     let key = arguments.must_get::<&str>("key")?;
-    let strings = shared.strings.get(&language);
+    let strings = world.strings.get(&language);
     let Some(text) = strings.and_then(|strings| strings.get(key)) else {
         if let Some(default) = arguments.get::<Value>("default")? {
             return Ok(default);
@@ -73,6 +85,9 @@ fn translate(shared: &Shared, arguments: &Kwargs, state: &State) -> TeraResult<V
         let values = [("key", key), ("lang", language.tag()), ("nearest", near)];
         return Err(Error::message(messages::message("string-missing", &values)));
     };
+    if arguments.iter().count() == 1 {
+        return Ok(Value::from(text.as_str()));
+    }
     let mut text = text.clone();
     for (name, value) in arguments.iter() {
         if let Some(name) = name.as_str().filter(|name| !matches!(*name, "key" | "default")) {
@@ -82,32 +97,33 @@ fn translate(shared: &Shared, arguments: &Kwargs, state: &State) -> TeraResult<V
     Ok(Value::from(text))
 }
 
-fn asset(shared: &Shared, arguments: &Kwargs) -> TeraResult<String> {
+fn asset(world: &World, arguments: &Kwargs) -> TeraResult<String> {
     let name = arguments.must_get::<&str>("name")?;
-    shared.assets.get(name).cloned().ok_or_else(|| {
-        let mut known: Vec<&str> = shared.assets.keys().map(String::as_str).collect();
+    world.assets.get(name).cloned().ok_or_else(|| {
+        let mut known: Vec<&str> = world.assets.keys().map(String::as_str).collect();
         known.sort_unstable();
         let near = nearest(name, known).unwrap_or("—");
         Error::message(messages::message("asset-missing", &[("name", name), ("nearest", near)]))
     })
 }
 
-fn url(shared: &Shared, arguments: &Kwargs, state: &State) -> TeraResult<String> {
+fn url(world: &World, arguments: &Kwargs, state: &State) -> TeraResult<String> {
     let to = arguments.must_get::<&str>("to")?;
-    let (id, anchor) = links::resolve(&shared.library, language(state)?, to).map_err(|fault| {
+    let (id, anchor) = links::resolve(&world.library, language(state)?, to).map_err(|fault| {
         Error::message(match fault.hint {
             Some(hint) => format!("{} ; {hint}", fault.message),
             None => fault.message,
         })
     })?;
-    let path = shared.library.documents[id].path.clone();
+    touch(id);
+    let path = world.library.documents[id].path.clone();
     Ok(anchor.map_or_else(|| path.clone(), |anchor| format!("{path}#{anchor}")))
 }
 
 type Pair<'a> = (&'a str, &'a str);
 
 fn object(
-    shared: &Shared,
+    world: &World,
     arguments: &Kwargs,
     state: &State,
     missing: impl Fn(Pair<'_>, [Pair<'_>; 2]) -> String,
@@ -115,9 +131,28 @@ fn object(
     let language = language(state)?;
     let path = arguments.must_get::<&str>("path")?;
     let relative = path.strip_prefix("@/").unwrap_or(path);
-    if let Some(value) = shared.library.find(language, relative).and_then(|id| shared.value(id)) {
-        return Ok(value);
+    if let Some(id) = world.library.find(language, relative) {
+        touch(id);
+        return Ok(world.value(id));
     }
-    let near = nearest(relative, shared.library.relatives(language)).unwrap_or("—");
+    let near = nearest(relative, world.library.relatives(language)).unwrap_or("—");
     Err(Error::message(missing(("path", path), [("lang", language.tag()), ("nearest", near)])))
+}
+
+/// A taxonomy and its terms, without their pages; empty when no page is classified by it.
+fn taxonomy(world: &World, arguments: &Kwargs, state: &State) -> TeraResult<Value> {
+    let language = language(state)?;
+    let name = arguments.must_get::<&str>("name")?;
+    let found = world.library.classifications.iter().find(|c| c.language == language && c.name == name);
+    let terms = found.into_iter().flat_map(|c| &c.terms).map(|term| {
+        super::map([
+            ("name", Value::from(term.name.as_str())),
+            ("path", Value::from(term.path.as_str())),
+            ("count", Value::from(term.pages.len())),
+        ])
+    });
+    let terms: Vec<Value> = terms.collect();
+    // What is counted changes with any page: whoever shows it is rendered again.
+    touch_all();
+    Ok(super::map([("name", Value::from(name)), ("terms", Value::from(terms))]))
 }

@@ -1,9 +1,12 @@
 //! The theme's templates: loaded, checked, given their functions and filters, and their faults told.
 
+mod arguments;
 mod faults;
 mod filters;
 mod functions;
+mod structured;
 mod values;
+mod world;
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -14,9 +17,13 @@ use tera::Tera;
 use crate::diagnostics::{Diagnostic, Diagnostics, Source};
 use crate::files;
 
+pub(crate) use arguments::Signatures;
 pub(crate) use faults::reason;
-pub(crate) use functions::Shared;
-pub(crate) use values::{SiteFacts, Values, base_context, light, map, page_path, paginator};
+pub(crate) use functions::DOCUMENT;
+pub(crate) use values::{
+    SiteFacts, Values, base_context, light, map, own_value, page_path, paginator, with_children,
+};
+pub(crate) use world::{Shared, Touched, World, noting};
 
 /// The theme's templates, ready to render, and their sources by name.
 pub(crate) struct Templates {

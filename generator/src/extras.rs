@@ -1,0 +1,97 @@
+//! Files of the site that are neither pages nor copies: feeds, sitemap, robots, security.txt, llms.txt, search
+//! indexes, pictures for social networks. Each is made on its own, and only when what it tells changed.
+
+use std::hash::{DefaultHasher, Hash, Hasher};
+
+use crate::assets;
+use crate::diagnostics::Diagnostic;
+use crate::output::feeds::{self, Channel};
+use crate::output::well_known;
+use crate::site::Site;
+
+/// A file to make.
+#[derive(Debug)]
+pub(crate) struct Extra<'a> {
+    /// The URL path.
+    pub(crate) path: String,
+    what: What<'a>,
+}
+
+#[derive(Debug)]
+enum What<'a> {
+    Robots,
+    Security(&'a str),
+    Sitemap,
+    Llms,
+    Atom(Channel<'a>),
+    JsonFeed(Channel<'a>),
+}
+
+/// Every file to make, in a fixed order.
+pub(crate) fn plan(site: &Site) -> Vec<Extra<'_>> {
+    let extra = |path: &str, what| Extra { path: path.to_owned(), what };
+    let mut extras = vec![
+        extra("/robots.txt", What::Robots),
+        extra("/sitemap.xml", What::Sitemap),
+        extra("/llms.txt", What::Llms),
+    ];
+    let company = site.options.data.get("company");
+    if let Some(email) = company.and_then(|company| company.get("dpo_email")?.as_str()) {
+        extras.push(extra("/.well-known/security.txt", What::Security(email)));
+    }
+    for channel in feeds::channels(site) {
+        extras.push(Extra { path: feeds::atom_path(&channel.path), what: What::Atom(channel.clone()) });
+        extras.push(Extra { path: feeds::json_path(&channel.path), what: What::JsonFeed(channel) });
+    }
+    extras
+}
+
+impl Extra<'_> {
+    /// Its bytes.
+    pub(crate) fn bytes(&self, site: &Site) -> Result<Vec<u8>, Diagnostic> {
+        let base_url = &site.facts.base_url;
+        let text = match &self.what {
+            What::Robots => well_known::robots(base_url),
+            What::Security(email) => well_known::security(base_url, email, site.options.today),
+            What::Sitemap => well_known::sitemap(&site.library, base_url),
+            What::Llms => well_known::llms(site),
+            What::Atom(channel) => feeds::atom(site, channel),
+            What::JsonFeed(channel) => feeds::json(site, channel),
+        };
+        Ok(text.into_bytes())
+    }
+
+    /// A number that changes when its bytes do.
+    pub(crate) fn key(&self, site: &Site) -> u64 {
+        let mut key = DefaultHasher::new();
+        match &self.what {
+            What::Robots => {}
+            What::Security(email) => (email, site.options.today).hash(&mut key),
+            What::Sitemap => {
+                for document in site.library.documents.iter().filter(|document| document.is_listed()) {
+                    (&document.path, document.days).hash(&mut key);
+                }
+            }
+            What::Llms => {
+                for document in &site.library.documents {
+                    (&document.path, &document.title, &document.description).hash(&mut key);
+                }
+            }
+            What::Atom(channel) | What::JsonFeed(channel) => {
+                channel.pages.iter().for_each(|id| site.stamps.text(*id, &mut key));
+            }
+        }
+        key.finish()
+    }
+}
+
+/// The `Content-Type` of a made file by its path.
+pub(crate) fn content_type_of(path: &str) -> &'static str {
+    if path.ends_with("atom.xml") {
+        "application/atom+xml; charset=utf-8"
+    } else if path.ends_with("feed.json") {
+        "application/feed+json; charset=utf-8"
+    } else {
+        assets::content_type(path)
+    }
+}
