@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::Result;
-use aops_generator::{BuildOptions, BuildReport, Diagnostics, SiteConfig};
+use aops_generator::{BuildOptions, BuildReport, Diagnostics, Session, SiteConfig};
 use clap::Args;
 use serde_json::json;
 
@@ -72,21 +72,18 @@ pub(crate) fn run(root: &Path, json: bool, args: &BuildArgs) -> Result<ExitCode>
     }
 }
 
-/// Builds for the gateway; while watching in haste, without compressed forms. Faults are printed, and mean `false`.
+/// Builds for the gateway. Faults are printed, and mean `false`.
 ///
 /// # Errors
 /// `site.toml` cannot be read.
-pub(crate) fn for_serving(root: &Path, watch: bool, drafts: bool) -> Result<bool> {
-    let (config, mut options) = match prepare(root)? {
+pub(crate) fn for_serving(root: &Path, drafts: bool) -> Result<bool> {
+    let (config, options) = match prepare_to_serve(root, drafts)? {
         Ok(prepared) => prepared,
         Err(faults) => {
             refused(&faults, false);
             return Ok(false);
         }
     };
-    options.drafts = drafts;
-    options.plain = watch;
-    options.base_url = Configuration::read(root)?.settings(root).map(|settings| settings.base_url).ok();
     match aops_generator::build(&config, &options) {
         Ok(report) => {
             tell(&report);
@@ -97,6 +94,43 @@ pub(crate) fn for_serving(root: &Path, watch: bool, drafts: bool) -> Result<bool
             Ok(false)
         }
     }
+}
+
+/// Builds for the gateway, in haste and without compressed forms, and keeps what the site was made from. Faults are
+/// printed, and mean `None`.
+///
+/// # Errors
+/// `site.toml` cannot be read.
+pub(crate) fn session(root: &Path, drafts: bool) -> Result<Option<Session>> {
+    let begun =
+        prepare_to_watch(root, drafts)?.and_then(|(config, options)| Session::begin(&config, &options));
+    match begun {
+        Ok((session, report)) => {
+            tell(&report);
+            Ok(Some(session))
+        }
+        Err(faults) => {
+            refused(&faults, false);
+            Ok(None)
+        }
+    }
+}
+
+/// As for the gateway, in haste.
+///
+/// # Errors
+/// `site.toml` cannot be read.
+pub(crate) fn prepare_to_watch(
+    root: &Path,
+    drafts: bool,
+) -> Result<Result<(SiteConfig, BuildOptions), Diagnostics>> {
+    let prepared = prepare_to_serve(root, drafts)?;
+    Ok(prepared.map(|(config, options)| (config, BuildOptions { uncompressed: true, ..options })))
+}
+
+fn prepare_to_serve(root: &Path, drafts: bool) -> Result<Result<(SiteConfig, BuildOptions), Diagnostics>> {
+    let base_url = Configuration::read(root).ok().and_then(|c| c.settings(root).ok()).map(|s| s.base_url);
+    Ok(prepare(root)?.map(|(config, options)| (config, BuildOptions { drafts, base_url, ..options })))
 }
 
 /// What `site.toml` says to the generator, or its faults.

@@ -5,6 +5,7 @@ mod build;
 mod calc;
 mod check;
 mod config;
+mod follow;
 mod new;
 mod serve;
 

@@ -2,18 +2,18 @@
 
 use std::path::Path;
 use std::process::ExitCode;
-use std::sync::Arc;
 
 use anyhow::Result;
-use aops_gateway::web::Site;
-use aops_gateway::web::live_reload::LiveReload;
-use aops_gateway::{Server, Settings, SharedApp};
+use aops_gateway::web::live_reload::News;
+use aops_gateway::{Server, Settings};
+use aops_generator::Session;
 use clap::Args;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 use tracing_subscriber::EnvFilter;
 
 use crate::config::Configuration;
+use crate::follow;
 
 /// Arguments of `aops serve`.
 #[derive(Debug, Args)]
@@ -35,16 +35,16 @@ pub(crate) fn run(root: &Path, args: &ServeArgs) -> Result<ExitCode> {
     log_to_stderr();
     let configuration = Configuration::read(root)?;
     let settings = configuration.settings(root)?;
-    if !build(root, args)? {
+    let Some(session) = build(root, args)? else {
         return Ok(ExitCode::FAILURE);
-    }
+    };
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-    runtime.block_on(serve(root, settings, args))?;
+    runtime.block_on(serve(root, settings, args, session))?;
     Ok(ExitCode::SUCCESS)
 }
 
-async fn serve(root: &Path, settings: Settings, args: &ServeArgs) -> Result<()> {
-    let live_reload = args.watch.then(|| watch::channel(0).0);
+async fn serve(root: &Path, settings: Settings, args: &ServeArgs, session: Option<Session>) -> Result<()> {
+    let live_reload = session.is_some().then(|| watch::channel(News::default()).0);
     let addresses = (settings.base_url.clone(), settings.gateway.operations, settings.data.clone());
     let server = Server::start(settings, live_reload.clone()).await?;
     println!("Site        {}/", addresses.0);
@@ -54,40 +54,19 @@ async fn serve(root: &Path, settings: Settings, args: &ServeArgs) -> Result<()> 
     if authority.exists() {
         println!("Certificate of a local authority; to trust it: {}", authority.display());
     }
-    if let Some(live_reload) = live_reload {
-        follow(root, args, server.app(), live_reload)?;
+    if let (Some(live_reload), Some(session)) = (live_reload, session) {
+        follow::start(root, args.drafts, session, server.app(), live_reload)?;
     }
     server.run(stopped()).await;
     Ok(())
 }
 
-/// Rebuilds on every change, in a thread of its own; a faulty change is told and the last good site stays.
-fn follow(root: &Path, args: &ServeArgs, app: SharedApp, live_reload: LiveReload) -> Result<()> {
-    let args = ServeArgs { watch: args.watch, drafts: args.drafts };
-    let owned = root.to_owned();
-    let watcher = aops_generator::Watcher::new(root)?;
-    std::thread::Builder::new().name("watch".into()).spawn(move || {
-        for change in watcher {
-            tracing::info!(files = change.len(), "rebuilding");
-            match build(&owned, &args) {
-                Ok(true) => match Site::load(&app.settings.public, true) {
-                    Ok(site) => {
-                        app.site.store(Arc::new(site));
-                        live_reload.send_modify(|build| *build += 1);
-                    }
-                    Err(error) => tracing::error!(%error, "the new site was not taken"),
-                },
-                Ok(false) => {}
-                Err(error) => tracing::error!("{error:#}"),
-            }
-        }
-    })?;
-    Ok(())
-}
-
-/// Builds the site; faults are printed, and mean `false`.
-fn build(root: &Path, args: &ServeArgs) -> Result<bool> {
-    crate::build::for_serving(root, args.watch, args.drafts)
+/// Builds the site; with `--watch` what it was made from is kept. `None` when something is at fault, which is told.
+fn build(root: &Path, args: &ServeArgs) -> Result<Option<Option<Session>>> {
+    if args.watch {
+        return Ok(crate::build::session(root, args.drafts)?.map(Some));
+    }
+    Ok(crate::build::for_serving(root, args.drafts)?.then_some(None))
 }
 
 /// Ends at SIGTERM or SIGINT.

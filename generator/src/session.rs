@@ -65,7 +65,11 @@ impl Session {
     /// # Errors
     /// Every fault found, as [`crate::build()`].
     pub fn begin(config: &SiteConfig, options: &BuildOptions) -> Result<(Self, BuildReport), Diagnostics> {
-        let (report, built) = build::whole(Site::load(config, options)?)?;
+        let mut options = options.clone();
+        // Changed files are told by their whole paths.
+        let refused = |error: std::io::Error| output::failed(&options.root, &error);
+        options.root = options.root.canonicalize().map_err(refused)?;
+        let (report, built) = build::whole(Site::load(config, &options)?)?;
         Ok((Self::of(built), report))
     }
 

@@ -5,12 +5,15 @@ use std::path::{Path, PathBuf};
 use std::sync::mpsc::{Receiver, channel};
 use std::time::Duration;
 
+use notify::event::{AccessKind, AccessMode, ModifyKind};
 use notify::{Event, EventKind, RecommendedWatcher, RecursiveMode, Watcher as _};
 
 use crate::diagnostics::{Diagnostic, Diagnostics};
 
-/// Editors write, rename and touch in quick succession; what comes within this time is one change.
-const QUIET: Duration = Duration::from_millis(30);
+/// A file that was closed or renamed is whole: what comes within this time belongs to the same save.
+const SETTLED: Duration = Duration::from_millis(2);
+/// A file that is still being written is waited for.
+const WRITING: Duration = Duration::from_millis(25);
 
 /// Changes of `content/`, `themes/` and `site.toml`, as an iterator that waits for the next one.
 #[derive(Debug)]
@@ -46,13 +49,18 @@ impl Watcher {
         Ok(Self { events, roots, _watcher: watcher })
     }
 
-    fn add(&self, changed: &mut BTreeSet<PathBuf>, event: notify::Result<Event>) {
-        let Ok(event) = event else { return };
-        if matches!(event.kind, EventKind::Access(_)) {
-            return;
+    /// Adds what an event tells; whether the file is whole now.
+    fn add(&self, changed: &mut BTreeSet<PathBuf>, event: notify::Result<Event>) -> bool {
+        let Ok(event) = event else { return true };
+        let closed = event.kind == EventKind::Access(AccessKind::Close(AccessMode::Write));
+        if matches!(event.kind, EventKind::Access(_)) && !closed {
+            return true;
         }
         let ours = |path: &PathBuf| self.roots.iter().any(|root| path.starts_with(root)) && !is_backup(path);
+        let before = changed.len();
         changed.extend(event.paths.into_iter().filter(ours));
+        let writing = matches!(event.kind, EventKind::Create(_) | EventKind::Modify(ModifyKind::Data(_)));
+        !(writing && changed.len() > before) || closed
     }
 }
 
@@ -61,12 +69,15 @@ impl Iterator for Watcher {
 
     fn next(&mut self) -> Option<Self::Item> {
         let mut changed = BTreeSet::new();
+        let mut whole = true;
         while changed.is_empty() {
             let event = self.events.recv().ok()?;
-            self.add(&mut changed, event);
+            whole = self.add(&mut changed, event);
         }
-        while let Ok(event) = self.events.recv_timeout(QUIET) {
-            self.add(&mut changed, event);
+        while let Ok(event) = self.events.recv_timeout(if whole { SETTLED } else { WRITING }) {
+            let closed = matches!(&event, Ok(event) if matches!(event.kind, EventKind::Access(_)));
+            let now = self.add(&mut changed, event);
+            whole = if closed { true } else { whole && now };
         }
         Some(changed)
     }

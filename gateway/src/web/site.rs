@@ -2,8 +2,9 @@
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
-use aops_manifest::{Cache, Coding, Entry, FILE_NAME, Language, Manifest, VERSION};
+use aops_manifest::{Cache, Coding, Entry, FILE_NAME, Language, Manifest, Shell, VERSION};
 use bytes::Bytes;
 use http::HeaderValue;
 use serde_json::{Value, json};
@@ -14,12 +15,13 @@ use crate::web::live_reload;
 
 /// A built site, read whole; replaced by another one when it is built anew.
 pub struct Site {
-    /// What the generator told.
+    /// What the generator told, without its entries: these are in memory as resources.
     pub manifest: Manifest,
     /// Templates and strings of the theme.
-    pub texts: Texts,
-    files: HashMap<String, Resource>,
+    pub texts: Arc<Texts>,
+    files: HashMap<Arc<str>, Arc<Resource>>,
     shell_csp: HashMap<Language, HeaderValue>,
+    live_reload: bool,
 }
 
 /// One path of the site.
@@ -85,25 +87,51 @@ impl Site {
         let path = public.join(FILE_NAME);
         let source = read(&path)?;
         let wrong = |why: String| SiteError::Manifest { path: path.clone(), why };
-        let manifest: Manifest = serde_json::from_slice(&source).map_err(|error| wrong(error.to_string()))?;
+        let mut manifest: Manifest =
+            serde_json::from_slice(&source).map_err(|error| wrong(error.to_string()))?;
         if manifest.version != VERSION {
             return Err(wrong(format!("version {} where {VERSION} is known", manifest.version)));
         }
         let mut files = HashMap::with_capacity(manifest.entries.len());
-        for (url, entry) in &manifest.entries {
-            let mut resource = resource(public, entry).map_err(|fault| fault.or_manifest(&path, url))?;
-            if live_reload && entry.csp.is_some() {
-                resource.add_live_reload(&manifest.build);
+        for (url, entry) in std::mem::take(&mut manifest.entries) {
+            let body = |file: &str| read(&public.join(file)).map(Bytes::from);
+            let mut resource = resource(body, &entry).map_err(|fault| fault.or_manifest(&path, &url))?;
+            if live_reload {
+                resource.add_live_reload(&entry);
             }
-            files.insert(url.clone(), resource);
+            files.insert(Arc::from(url), Arc::new(resource));
         }
-        let texts = Texts::new(&manifest).map_err(|error| SiteError::Templates(error.to_string()))?;
-        let shell_csp = manifest
-            .shells
-            .iter()
-            .filter_map(|(language, shell)| Some((*language, HeaderValue::from_str(&shell.csp).ok()?)))
-            .collect();
-        Ok(Self { manifest, texts, files, shell_csp })
+        let texts = texts(&manifest)?;
+        Ok(Self { shell_csp: shell_csp(&manifest), manifest, texts, files, live_reload })
+    }
+
+    /// The same site with some files changed, others gone, and what else the generator tells now.
+    ///
+    /// # Errors
+    /// [`SiteError`], when the generator told something that cannot be served.
+    pub fn changed(
+        &self,
+        manifest: Manifest,
+        changed: Vec<(String, Entry, Vec<u8>)>,
+        removed: &[String],
+    ) -> Result<Self, SiteError> {
+        let mut files = self.files.clone();
+        for path in removed {
+            files.remove(path.as_str());
+        }
+        for (url, entry, bytes) in changed {
+            let bytes = Bytes::from(bytes);
+            let mut resource = resource(|_| Ok(bytes.clone()), &entry)
+                .map_err(|fault| fault.or_manifest(Path::new(FILE_NAME), &url))?;
+            if self.live_reload {
+                resource.add_live_reload(&entry);
+            }
+            files.insert(Arc::from(url), Arc::new(resource));
+        }
+        let same_texts =
+            manifest.templates == self.manifest.templates && manifest.strings == self.manifest.strings;
+        let texts = if same_texts { Arc::clone(&self.texts) } else { texts(&manifest)? };
+        Ok(Self { shell_csp: shell_csp(&manifest), manifest, texts, files, live_reload: self.live_reload })
     }
 
     /// A site of no pages, for work that shows none.
@@ -112,18 +140,19 @@ impl Site {
     /// [`SiteError::Templates`].
     pub fn empty() -> Result<Self, SiteError> {
         let manifest = Manifest::default();
-        let texts = Texts::new(&manifest).map_err(|error| SiteError::Templates(error.to_string()))?;
-        Ok(Self { manifest, texts, files: HashMap::new(), shell_csp: HashMap::new() })
+        let texts = texts(&manifest)?;
+        let (files, shell_csp) = (HashMap::new(), HashMap::new());
+        Ok(Self { manifest, texts, files, shell_csp, live_reload: false })
     }
 
     /// What stands at a decoded path.
     pub fn resource(&self, path: &str) -> Option<&Resource> {
-        self.files.get(path)
+        self.files.get(path).map(Arc::as_ref)
     }
 
     /// The page for what does not exist, in a language.
     pub fn not_found(&self, language: Language) -> Option<&Resource> {
-        self.files.get(self.manifest.not_found.get(&language)?)
+        self.resource(self.manifest.not_found.get(&language)?)
     }
 
     /// The policy of pages written at run time.
@@ -157,15 +186,29 @@ impl Site {
 }
 
 impl Resource {
-    /// Sets the script before the end of the body; the compressed forms, made without it, go.
-    fn add_live_reload(&mut self, build: &str) {
+    /// Sets the script before the end of a page; the compressed forms, made without it, go.
+    fn add_live_reload(&mut self, entry: &Entry) {
+        if entry.csp.is_none() {
+            return;
+        }
         let page = String::from_utf8_lossy(&self.identity.body);
         let with_script = page.replacen("</body>", &format!("{}</body>", live_reload::TAG), 1);
-        if let Ok(etag) = HeaderValue::from_str(&format!("\"{build}-live\"")) {
+        let etag = format!("{}-live\"", entry.etag.trim_end_matches('"'));
+        if let Ok(etag) = HeaderValue::from_str(&etag) {
             self.identity = Representation { body: with_script.into(), etag };
             self.variants.clear();
         }
     }
+}
+
+fn texts(manifest: &Manifest) -> Result<Arc<Texts>, SiteError> {
+    Texts::new(manifest).map(Arc::new).map_err(|error| SiteError::Templates(error.to_string()))
+}
+
+fn shell_csp(manifest: &Manifest) -> HashMap<Language, HeaderValue> {
+    let policy =
+        |(language, shell): (&Language, &Shell)| Some((*language, HeaderValue::from_str(&shell.csp).ok()?));
+    manifest.shells.iter().filter_map(policy).collect()
 }
 
 enum Fault {
@@ -185,10 +228,9 @@ impl Fault {
     }
 }
 
-fn resource(public: &Path, entry: &Entry) -> Result<Resource, Fault> {
+fn resource(body: impl Fn(&str) -> Result<Bytes, SiteError>, entry: &Entry) -> Result<Resource, Fault> {
     let representation = |file: &str, etag: &str| {
-        let body = read(&public.join(file)).map_err(Fault::File)?.into();
-        Ok(Representation { body, etag: value(etag, "etag")? })
+        Ok(Representation { body: body(file).map_err(Fault::File)?, etag: value(etag, "etag")? })
     };
     let mut variants = Vec::with_capacity(entry.variants.len());
     for (coding, variant) in &entry.variants {

@@ -50,7 +50,9 @@ impl TryFrom<String> for Kind {
             "list" => Form::List,
             choice if choice.contains('|') => Form::OneOf(choice.split('|').map(str::to_owned).collect()),
             _ => {
-                return Err(format!("`{text}` is not text, number, whole, truth, list or a|b, with ? or not"));
+                return Err(format!(
+                    "`{text}` is not text, number, whole, truth, list or a|b, with ? or not"
+                ));
             }
         };
         Ok(Self { form, optional: text.ends_with('?'), written })
