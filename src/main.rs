@@ -5,6 +5,7 @@ mod build;
 mod calc;
 mod check;
 mod config;
+mod external;
 mod new;
 mod serve;
 
