@@ -128,7 +128,7 @@ fn next_tag(text: &str, from: usize) -> Option<(usize, &'static str)> {
 fn raw(text: &str, from: usize) -> (&str, usize) {
     let mut at = from;
     while let Some(start) = text[at..].find("{%").map(|found| at + found) {
-        let Some(end) = text[start..].find("%}").map(|found| start + found + 2) else { break };
+        let Some(end) = text[start + 2..].find("%}").map(|found| start + found + 4) else { break };
         if text[start + 2..end - 2].trim_matches('-').trim() == "endraw" {
             return (&text[from..start], end);
         }

@@ -222,3 +222,25 @@ impl Reader<'_> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn no_text_breaks_a_conversion(text in "(\\{\\{<?|%?\\}\\}|>\\}\\}|\\{%|%\\}| |raw|endraw|ref|\"|é|@/|a\\.md|---\n|\\+\\+\\+\n|[-:\n=\\[{]){0,24}") {
+            let source = Source::new("a.md", text.as_str());
+            let pages = pages::Pages([("a.md".to_owned(), "a.md".to_owned())].into());
+            let mut notes = Diagnostics::default();
+            hugo::body(&source, 0, "b.md", &pages, &mut notes);
+            jekyll::body(&source, 0, &pages, &mut notes);
+            zola::body(&text, "blog");
+            if let Ok(matter) = front_matter::split(&source) {
+                prop_assert!(text.is_char_boundary(matter.body));
+            }
+        }
+    }
+}
