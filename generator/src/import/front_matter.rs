@@ -5,7 +5,7 @@ use std::ops::Range;
 
 use toml::{Table, Value};
 
-use crate::diagnostics::{Diagnostic, Source, toml_fault};
+use crate::diagnostics::{Diagnostic, Source};
 
 /// How front matter is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -71,7 +71,10 @@ pub(super) fn split(source: &Source) -> Result<Matter, Diagnostic> {
     let span = start..end;
     let given = &text[span.clone()];
     let table = if form == Form::Toml {
-        toml::from_str(given).map_err(|error| toml_fault(source, start, &error))?
+        toml::from_str(given).map_err(|error: toml::de::Error| {
+            let place = error.span().unwrap_or_default();
+            unreadable(source, start + place.start..start + place.end, error.message())
+        })?
     } else {
         yaml(given).map_err(|(line, reason)| {
             let before: usize = given.split_inclusive('\n').take(line.saturating_sub(1)).map(str::len).sum();
@@ -212,6 +215,8 @@ mod tests {
     fn a_fault_is_told_on_its_line() {
         let fault = split(&Source::new("a.md", "---\ntitle: a\nb: [\n---\n")).unwrap_err();
         assert_eq!((fault.code, fault.line > 1), ("import-front-matter", true));
+        let fault = split(&Source::new("a.md", "+++\ntitle = \"a\"\nb = [\n+++\n")).unwrap_err();
+        assert_eq!((fault.code, fault.line > 2), ("import-front-matter", true));
         assert!(split(&Source::new("a.md", "---\ntitle: a\n")).is_err());
         assert!(split(&Source::new("a.md", "---\n- a\n---\n")).is_err());
         assert!(split(&Source::new("a.md", "---\n---\n")).unwrap().table.is_empty());

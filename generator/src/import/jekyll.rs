@@ -19,7 +19,7 @@ pub(super) fn target(relative: &str, is_text: bool) -> Option<(String, Role, Sai
         let slug =
             slug.strip_suffix(".markdown").map_or_else(|| slug.to_owned(), |stem| format!("{stem}.md"));
         let role = if is_text { Role::Text } else { Role::Beside };
-        return Some((format!("{ARTICLES}/{slug}"), role, Said { date, draft: is_draft }));
+        return Some((format!("{ARTICLES}/{slug}"), role, Said { date, slug: None, draft: is_draft }));
     }
     let first = parts.next();
     if is_text {

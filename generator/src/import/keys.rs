@@ -79,8 +79,13 @@ pub(super) fn convert(from: ImportFrom, given: &Table, is_section: bool, said: &
     for (key, value) in ours.into_iter().chain(others) {
         converted.take(from, key, value, is_section);
     }
-    if let Some(date) = said.date.filter(|_| !converted.table.contains_key("date")) {
-        converted.set("date", date.to_string().parse().map_or(Value::Boolean(false), Value::Datetime));
+    if let Some(date) = said.date.and_then(|date| datetime(&date.to_string()))
+        && !converted.table.contains_key("date")
+    {
+        converted.set("date", Value::Datetime(date));
+    }
+    if let Some(slug) = said.slug.as_ref().filter(|_| !converted.table.contains_key("slug")) {
+        converted.set("slug", Value::String(slug.clone()));
     }
     if said.draft {
         converted.set("draft", Value::Boolean(true));

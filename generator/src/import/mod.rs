@@ -5,6 +5,7 @@ mod front_matter;
 mod hugo;
 mod jekyll;
 mod keys;
+mod links;
 mod origin;
 mod pages;
 mod write;
@@ -140,7 +141,13 @@ fn places(
         let place = pages::place(from, language, &content, &path);
         let Some(mut place) = place else {
             if !jekyll::is_machinery(from, &shown) {
-                notes.push(Diagnostic::warning("import-left", &[("path", &shown)]).in_file(&shown));
+                let is_translation = from != ImportFrom::Jekyll && pages::is_text(&shown);
+                let note = if is_translation {
+                    Diagnostic::warning("import-language", &[("path", &shown)])
+                } else {
+                    Diagnostic::warning("import-left", &[("path", &shown)])
+                };
+                notes.push(note.in_file(&shown));
             }
             continue;
         };
@@ -216,8 +223,14 @@ impl Reader<'_> {
 
     fn body(&mut self, place: &Place, source: &Source, body: usize) -> String {
         match self.from {
-            ImportFrom::Hugo => hugo::body(source, body, &place.relative, self.pages, self.notes),
-            ImportFrom::Jekyll => jekyll::body(source, body, self.pages, self.notes),
+            ImportFrom::Hugo => {
+                let text = hugo::body(source, body, &place.relative, self.pages, self.notes);
+                links::converted(&text, &place.relative, self.pages)
+            }
+            ImportFrom::Jekyll => {
+                let text = jekyll::body(source, body, self.pages, self.notes);
+                links::converted(&text, &place.relative, self.pages)
+            }
             ImportFrom::Zola => zola::body(&source.text[body..], self.folder),
         }
     }
@@ -238,6 +251,7 @@ mod tests {
             hugo::body(&source, 0, "b.md", &pages, &mut notes);
             jekyll::body(&source, 0, &pages, &mut notes);
             zola::body(&text, "blog");
+            links::converted(&text, "b.md", &pages);
             if let Ok(matter) = front_matter::split(&source) {
                 prop_assert!(text.is_char_boundary(matter.body));
             }

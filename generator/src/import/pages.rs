@@ -34,23 +34,27 @@ pub(super) struct Place {
 }
 
 /// What the place of a file says of it.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Default)]
 pub(super) struct Said {
     pub(super) date: Option<Date>,
+    pub(super) slug: Option<String>,
     pub(super) draft: bool,
 }
 
 /// The place of a file below the folder of content; none when it is left out.
 pub(super) fn place(from: ImportFrom, language: Language, content: &Path, path: &Path) -> Option<Place> {
     let relative = files::relative(content, path);
-    let (stem, extension) = relative.rsplit_once('.').unwrap_or((&relative, ""));
-    let is_text = matches!(extension, "md" | "markdown");
+    let stem = relative.rsplit_once('.').map_or(relative.as_str(), |(stem, _)| stem);
+    let is_text = is_text(&relative);
     let place = |relative: String, target: String, role, said| {
         Some(Place { path: path.to_owned(), relative, target, role, said })
     };
     if from == ImportFrom::Jekyll {
         let (target, role, said) = jekyll::target(&relative, is_text)?;
         return place(relative, target, role, said);
+    }
+    if from == ImportFrom::Hugo && relative.ends_with(".html") {
+        return None;
     }
     if !is_text {
         return place(relative.clone(), relative, Role::Beside, Said::default());
@@ -61,7 +65,24 @@ pub(super) fn place(from: ImportFrom, language: Language, content: &Path, path: 
         _ => stem,
     };
     let name = format!("{stem}.md");
-    place(name.clone(), name, Role::Text, Said::default())
+    let said = if from == ImportFrom::Zola { said_by_zola(stem) } else { Said::default() };
+    place(name.clone(), name, Role::Text, said)
+}
+
+/// Whether a file holds Markdown, by its name.
+pub(super) fn is_text(relative: &str) -> bool {
+    matches!(relative.rsplit_once('.'), Some((_, "md" | "markdown")))
+}
+
+/// Zola takes the date of `2024-01-05-retraite` or `2024-01-05_retraite` for the page's, and leaves it out of the
+/// address.
+fn said_by_zola(stem: &str) -> Said {
+    let name = stem.strip_suffix("/index").unwrap_or(stem).rsplit('/').next().unwrap_or(stem);
+    jekyll::dated(&name.replacen('_', "-", 1)).map_or_else(Said::default, |(date, slug)| Said {
+        date: Some(date),
+        slug: Some(slug.to_owned()),
+        draft: false,
+    })
 }
 
 /// A title from a name: `mon-article.md` → `Mon article`; that of its folder for an index.
