@@ -4,10 +4,16 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use anyhow::Result;
+use aops_generator::{Diagnostic, Diagnostics, ExternalFault, ExternalLink, Severity};
 use clap::Args;
+use jiff::Timestamp;
 use serde_json::json;
 
 use crate::build::{prepare, refused};
+use crate::external::{self, Answer, Verdict};
+
+/// Where answers of other sites are kept, in the root folder.
+const EXTERNAL_CACHE: &str = ".cache/external.json";
 
 /// Arguments of `aops check`.
 #[derive(Debug, Args)]
@@ -31,20 +37,46 @@ pub(crate) fn run(root: &Path, json: bool, args: &CheckArgs) -> Result<ExitCode>
         Err(faults) => return Ok(refused(&faults, json)),
     };
     options.drafts = args.drafts;
-    let report = aops_generator::check(&config, &options, args.external);
+    let report = aops_generator::check(&config, &options, false);
+    let external = if args.external {
+        let links = aops_generator::external_links(root);
+        let asking =
+            external::Options { base_url: config.base_url, now: Timestamp::now(), allow_private: false };
+        ask(root, links, &asking)
+    } else {
+        Diagnostics::default()
+    };
+    let faults: Vec<&Diagnostic> = report.faults.iter().chain(&external).collect();
     if json {
         println!(
             "{}",
-            json!({ "pages": report.pages, "seconds": report.elapsed.as_secs_f64(), "faults": report.faults })
+            json!({ "pages": report.pages, "seconds": report.elapsed.as_secs_f64(), "faults": faults })
         );
     } else {
-        eprint!("{}", report.faults);
-        println!(
-            "{} pages, {} fault(s) or warning(s) in {:.0?}",
-            report.pages,
-            report.faults.len(),
-            report.elapsed
-        );
+        for fault in &faults {
+            eprintln!("{fault}");
+        }
+        println!("{} pages, {} fault(s) or warning(s) in {:.0?}", report.pages, faults.len(), report.elapsed);
     }
-    Ok(if report.faults.has_errors() { ExitCode::FAILURE } else { ExitCode::SUCCESS })
+    let fails = faults.iter().any(|fault| fault.severity == Severity::Error);
+    Ok(if fails { ExitCode::FAILURE } else { ExitCode::SUCCESS })
+}
+
+/// Asks other sites about links, and tells those that are not good.
+fn ask(root: &Path, links: Vec<ExternalLink>, options: &external::Options) -> Diagnostics {
+    let urls: Vec<String> = links.iter().map(|link| link.url.clone()).collect();
+    let answers = external::ask(&urls, &root.join(EXTERNAL_CACHE), options);
+    let found: Vec<_> =
+        links.into_iter().zip(answers).filter_map(|(link, answer)| Some((link, fault(answer)?))).collect();
+    aops_generator::external_faults(root, &found)
+}
+
+fn fault(answer: Answer) -> Option<ExternalFault> {
+    Some(match answer.verdict {
+        Verdict::Good => return None,
+        Verdict::Moved { to } => ExternalFault::Moved { to },
+        Verdict::Gone { status } => ExternalFault::Gone { status },
+        Verdict::Unreachable { reason } => ExternalFault::Unreachable { reason },
+        Verdict::Refused => ExternalFault::Refused,
+    })
 }

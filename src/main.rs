@@ -5,7 +5,9 @@ mod build;
 mod calc;
 mod check;
 mod config;
+mod external;
 mod follow;
+mod import;
 mod new;
 mod serve;
 
@@ -38,6 +40,8 @@ enum Command {
     Check(check::CheckArgs),
     /// Begin a new piece of content
     New(new::NewArgs),
+    /// Bring content written for Zola, Hugo or Jekyll into content/
+    Import(import::ImportArgs),
     /// Build the site and serve it
     Serve(serve::ServeArgs),
     /// Run one calculation without a gateway
@@ -52,6 +56,7 @@ fn main() -> ExitCode {
         Command::Build(args) => build::run(&cli.root, cli.json, &args),
         Command::Check(args) => check::run(&cli.root, cli.json, &args),
         Command::New(args) => new::run(&cli.root, cli.json, &args),
+        Command::Import(args) => import::run(&cli.root, cli.json, &args),
         Command::Serve(args) => serve::run(&cli.root, &args),
         Command::Calc(args) => calc::run(cli.json, &args),
         Command::Admin(args) => admin::run(&cli.root, cli.json, args),

@@ -104,6 +104,43 @@ fn a_new_article_is_written_in_built_as_a_draft_and_never_overwritten() {
     assert!(article.exists());
 }
 
+#[test]
+fn links_to_other_sites_are_asked_but_none_inside_the_network() {
+    let root = scratch_root();
+    fs::remove_file(root.path().join("content")).unwrap();
+    fs::create_dir_all(root.path().join("content/fr")).unwrap();
+    let page = "+++\ntitle = \"Accueil\"\n+++\n\nVoir [ceci](http://127.0.0.1:9/interne).\n";
+    fs::write(root.path().join("content/fr/_index.md"), page).unwrap();
+    let told = |arguments: &[&str]| {
+        let output = aops(root.path(), arguments);
+        let told: Value = serde_json::from_slice(&output.stdout).unwrap();
+        let faults = told["faults"].as_array().unwrap().clone();
+        let external = faults.into_iter().filter(|fault| fault["code"] == "external-unreachable");
+        external.map(|fault| (fault["line"].clone(), fault["column"].clone())).collect::<Vec<_>>()
+    };
+    assert_eq!(told(&["check", "--json", "--external"]), [(Value::from(5), Value::from(13))]);
+    assert_eq!(told(&["check", "--json"]), []);
+}
+
+#[test]
+fn content_of_another_generator_is_brought_over_once_and_never_over_ours() {
+    let root = scratch_root();
+    own_content(root.path());
+    let hugo = format!("{REPOSITORY}/generator/tests/fixtures/imports/hugo");
+    let arguments = ["import", &hugo, "--to", "fr", "--into", "reprise", "--json"];
+    let output = aops(root.path(), &arguments);
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let told: Value = serde_json::from_slice(&output.stdout).unwrap();
+    for file in told["files"].as_array().unwrap() {
+        assert!(root.path().join(file.as_str().unwrap()).is_file(), "{file}");
+    }
+    let shortcode = |note: &Value| note["code"] == "import-shortcode" && note["line"] == 22;
+    assert!(told["not_converted"].as_array().unwrap().iter().any(shortcode), "{told}");
+    let again = aops(root.path(), &arguments);
+    assert_eq!(again.status.code(), Some(1));
+    assert!(String::from_utf8_lossy(&again.stdout).contains("import-exists"));
+}
+
 fn aops(root: &Path, arguments: &[&str]) -> Output {
     let mut command = Command::new(AOPS);
     command.arg("--root").arg(root).args(arguments);

@@ -50,7 +50,7 @@ mod tests {
     #[test]
     fn the_last_commit_of_a_file_counts() {
         let days =
-            days("\02026-02-01\n\ncontent/fr/a.md\n\02026-01-01\n\ncontent/fr/a.md\ncontent/fr/é.md\n");
+            days("\x002026-02-01\n\ncontent/fr/a.md\n\x002026-01-01\n\ncontent/fr/a.md\ncontent/fr/é.md\n");
         assert_eq!(days["content/fr/a.md"], date(2026, 2, 1));
         assert_eq!(days["content/fr/é.md"], date(2026, 1, 1));
     }

@@ -146,12 +146,12 @@ impl Library {
         }
         // What is in a transparent section is in the one above as well.
         let own = self.pages.clone();
-        for section in 0..self.documents.len() {
+        for (section, pages) in own.iter().enumerate() {
             let mut at = section;
             while self.documents[at].front.transparent
                 && let Some(above) = self.parent[at]
             {
-                self.pages[above].extend(&own[section]);
+                self.pages[above].extend(pages);
                 at = above;
             }
         }

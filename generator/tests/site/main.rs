@@ -3,5 +3,6 @@
 #![allow(clippy::unwrap_used, reason = "a helper of a test fails as the test does")]
 
 mod builds;
+mod imports;
 mod invalid;
 mod support;
