@@ -7,10 +7,11 @@ use std::process::Command;
 use crate::support::REPOSITORY;
 
 /// By crate: the crates of ours that it may use.
-const ALLOWED: [(&str, &[&str]); 6] = [
+const ALLOWED: [(&str, &[&str]); 7] = [
     ("manifest", &[]),
     ("engine", &[]),
-    ("generator", &["manifest"]),
+    ("pictures", &[]),
+    ("generator", &["manifest", "pictures"]),
     ("report", &["engine"]),
     ("gateway", &["engine", "manifest", "report"]),
     ("xtask", &["engine"]),
