@@ -2,13 +2,14 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
 use aops_manifest::{Cache, Entry, FILE_NAME, Language, Manifest, Redirect, Shell, VERSION};
 use rayon::prelude::*;
 use sha2::{Digest, Sha256};
 
-use crate::assets::{self, content_type};
+use crate::assets::content_type;
 use crate::config::{BuildOptions, SiteConfig};
 use crate::content::{Kind, Library};
 use crate::diagnostics::{Diagnostic, Diagnostics};
@@ -16,6 +17,7 @@ use crate::digest::hex;
 use crate::extras::{self, Extra};
 use crate::output::{self, Compressor, Output, Staging, csp};
 use crate::pages::{self, Page};
+use crate::pictures::Picture;
 use crate::site::Site;
 use crate::templates::Touched;
 use crate::unchanged::Unchanged;
@@ -75,7 +77,7 @@ pub(crate) fn whole(mut site: Site) -> Result<(BuildReport, Built), Diagnostics>
     let staging = Staging::new(&site.options.output)?;
     let compressor = compressor(&site.options);
     let mut entries = BTreeMap::new();
-    let mut touched = HashMap::new();
+    let mut touched: HashMap<String, Touched> = HashMap::new();
     let written = pages::render(&site, &pages, |page, html, touched| {
         Ok((publish_page(staging.folder(), compressor.as_ref(), page, &html)?, touched))
     });
@@ -91,7 +93,8 @@ pub(crate) fn whole(mut site: Site) -> Result<(BuildReport, Built), Diagnostics>
         }
     }
     phases.end("pages");
-    for result in others(&site, &extras, staging.folder(), compressor.as_ref()) {
+    let shown = shown(&site, touched.values());
+    for result in others(&site, &extras, &shown, staging.folder(), compressor.as_ref()) {
         match result {
             Ok((path, entry)) => {
                 entries.insert(path, entry);
@@ -143,6 +146,7 @@ pub(crate) fn publish_page(
 fn others(
     site: &Site,
     extras: &[Extra<'_>],
+    shown: &BTreeMap<&str, &Arc<Picture>>,
     folder: &Path,
     compressor: Option<&Compressor>,
 ) -> Vec<Result<(String, Entry), Diagnostic>> {
@@ -161,9 +165,29 @@ fn others(
     entries.par_extend(
         site.copies
             .par_iter()
-            .map(|(path, file)| plain(path, &assets::read(&site.options.root, file)?, Cache::Revalidate)),
+            .map(|(path, file)| plain(path, &site.beside.served(file)?, Cache::Revalidate)),
     );
+    let forms: Vec<Vec<_>> = shown
+        .par_iter()
+        .map(|(_, picture)| match site.beside.forms(picture) {
+            Ok(forms) => {
+                forms.iter().map(|(path, form)| plain(path, &form.bytes, Cache::Immutable)).collect()
+            }
+            Err(fault) => vec![Err(fault)],
+        })
+        .collect();
+    entries.extend(forms.into_iter().flatten());
     entries
+}
+
+/// The pictures that pages show and that have forms, by path.
+pub(crate) fn shown<'a>(
+    site: &'a Site,
+    touched: impl Iterator<Item = &'a Touched>,
+) -> BTreeMap<&'a str, &'a Arc<Picture>> {
+    let in_texts = site.rendered.iter().flat_map(|one| &one.pictures);
+    let all = in_texts.chain(touched.flat_map(|touched| &touched.pictures));
+    all.filter(|picture| picture.form_paths().next().is_some()).map(|p| (p.path.as_str(), p)).collect()
 }
 
 /// Two things of one address, apart from two documents, which are told when they are read.

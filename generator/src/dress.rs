@@ -5,12 +5,10 @@ use std::path::Path;
 use std::sync::Arc;
 
 use crate::assets::{self, Asset};
-use crate::config::SiteConfig;
-use crate::content::Library;
 use crate::diagnostics::{Diagnostic, Diagnostics};
 use crate::i18n::{self, Strings};
 use crate::markdown::highlight::Highlighter;
-use crate::templates::{self, Shared, Signatures, SiteFacts, Templates, World};
+use crate::templates::{self, Shared, Signatures, Templates};
 use crate::theme::Theme;
 
 /// A theme, loaded.
@@ -34,27 +32,19 @@ impl Dress {
     /// Loads the theme of a site; without its folder nothing can be said of the site.
     pub(crate) fn load(
         root: &Path,
-        config: &SiteConfig,
+        theme: &str,
         data: &serde_json::Map<String, serde_json::Value>,
         with_code: bool,
         faults: &mut Diagnostics,
     ) -> Result<Self, Diagnostic> {
-        let theme = Theme::load(root, &config.theme)?;
+        let theme = Theme::load(root, theme)?;
         let before = faults.len();
         let folder = &theme.folder;
         let (assets, names) = assets::load(root, folder, with_code, faults);
         let (names, strings) = (Arc::new(names), Arc::new(i18n::load(root, folder, faults)));
         let for_gateway = templates::for_gateway(root, folder, faults);
         let signatures = Signatures::load(root, folder, faults);
-        let nothing = World::new(
-            root.to_owned(),
-            Arc::new(Library::default()),
-            Arc::new(SiteFacts::new(config, "", data)),
-            Arc::clone(&strings),
-            Arc::clone(&names),
-            BTreeMap::new(),
-        );
-        let shared = Arc::new(Shared::new(nothing));
+        let shared = Arc::new(Shared::default());
         let mut templates = Templates::load(root, folder, &shared, faults);
         for (name, value) in data {
             templates.tera.global_context().insert(name.clone(), value);

@@ -4,6 +4,7 @@
 use std::hash::{DefaultHasher, Hash, Hasher};
 
 use crate::assets;
+use crate::config::CardConfig;
 use crate::diagnostics::Diagnostic;
 use crate::output::feeds::{self, Channel};
 use crate::output::well_known;
@@ -25,6 +26,8 @@ enum What<'a> {
     Llms,
     Atom(Channel<'a>),
     JsonFeed(Channel<'a>),
+    /// The picture of a document for social networks.
+    Card(usize, &'a CardConfig),
 }
 
 /// Every file to make, in a fixed order.
@@ -43,6 +46,11 @@ pub(crate) fn plan(site: &Site) -> Vec<Extra<'_>> {
         extras.push(Extra { path: feeds::atom_path(&channel.path), what: What::Atom(channel.clone()) });
         extras.push(Extra { path: feeds::json_path(&channel.path), what: What::JsonFeed(channel) });
     }
+    if let Some(colours) = &site.config.card {
+        let mut cards: Vec<_> = site.cards.iter().collect();
+        cards.sort_unstable();
+        extras.extend(cards.into_iter().map(|(id, path)| extra(path, What::Card(*id, colours))));
+    }
     extras
 }
 
@@ -57,6 +65,11 @@ impl Extra<'_> {
             What::Llms => well_known::llms(site),
             What::Atom(channel) => feeds::atom(site, channel),
             What::JsonFeed(channel) => feeds::json(site, channel),
+            What::Card(id, colours) => {
+                let document = &site.library.documents[*id];
+                let words = (document.title.as_str(), eyebrow(site, *id), site.config.title.as_str());
+                return site.beside.card(&document.source.file, words, colours);
+            }
         };
         Ok(text.into_bytes())
     }
@@ -80,9 +93,15 @@ impl Extra<'_> {
             What::Atom(channel) | What::JsonFeed(channel) => {
                 channel.pages.iter().for_each(|id| site.stamps.text(*id, &mut key));
             }
+            What::Card(id, _) => (&site.library.documents[*id].title, eyebrow(site, *id)).hash(&mut key),
         }
         key.finish()
     }
+}
+
+/// What stands over the title on a card: the section of the page.
+fn eyebrow(site: &Site, id: usize) -> &str {
+    site.library.parent[id].map_or("", |section| &site.library.documents[section].title)
 }
 
 /// The `Content-Type` of a made file by its path.

@@ -25,6 +25,7 @@ mod new;
 mod output;
 mod pages;
 mod phases;
+mod pictures;
 mod session;
 mod site;
 mod stamps;

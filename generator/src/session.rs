@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use aops_manifest::{Cache, Entry, FILE_NAME, Language, Manifest};
 
-use crate::assets::{self, content_type};
+use crate::assets::content_type;
 use crate::build::{self, BuildReport, Built};
 use crate::config::{BuildOptions, SiteConfig};
 use crate::content::{self, Document, Loaded, documents};
@@ -164,12 +164,12 @@ impl Session {
         let dress_changed = self.pending.iter().any(|path| path.starts_with(&theme))
             || with_code != self.site.dress.with_code;
         let dress = if dress_changed {
-            Arc::new(Dress::load(root, config, &options.data, with_code, faults)?)
+            Arc::new(Dress::load(root, &config.theme, &options.data, with_code, faults)?)
         } else {
             Arc::clone(&self.site.dress)
         };
         phases.end("theme");
-        Ok(Site::assemble(config, options, dress, loaded, Some(&self.site), phases, faults))
+        Ok(Site::assemble(config, options, dress, loaded, Some((&self.site, &self.pending)), phases, faults))
     }
 
     /// The documents, those of changed files read again.
@@ -289,10 +289,27 @@ impl Session {
         for (path, source) in &site.copies {
             planned.insert(path.clone());
             if self.pending.contains(source) || !self.manifest.entries.contains_key(path) {
-                match assets::read(&site.options.root, source) {
+                match site.beside.served(source) {
                     Ok(bytes) => files.push(file(path, content_type(path), bytes, Cache::Revalidate)),
                     Err(fault) => faults.push(fault),
                 }
+            }
+        }
+        let asked = self.made.iter().map(|(_, (_, asked))| asked).chain(made.iter().map(|(_, (_, asked))| asked));
+        for (_, picture) in build::shown(site, asked) {
+            let paths: Vec<String> = picture.form_paths().collect();
+            let all_there = paths.iter().all(|path| self.manifest.entries.contains_key(path));
+            planned.extend(paths);
+            if all_there {
+                continue;
+            }
+            match site.beside.forms(picture) {
+                Ok(forms) => files.extend(
+                    forms
+                        .into_iter()
+                        .map(|(path, form)| file(&path, form.kind.media_type(), form.bytes, Cache::Immutable)),
+                ),
+                Err(fault) => faults.push(fault),
             }
         }
         let mut shell_faults = Vec::new();

@@ -1,6 +1,6 @@
 //! A whole site in memory: everything read, every text rendered, ready to be set into templates.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -14,10 +14,10 @@ use crate::content::{self, Document, Kind, Library, Loaded};
 use crate::copies;
 use crate::diagnostics::{Diagnostic, Diagnostics};
 use crate::dress::Dress;
-use crate::markdown::pictures::Beside;
 use crate::markdown::{self, Environment, Rendered, links};
 use crate::pages;
 use crate::phases::Phases;
+use crate::pictures::Beside;
 use crate::stamps::Stamps;
 use crate::templates::{SiteFacts, World, light, own_value, with_children};
 
@@ -32,6 +32,7 @@ pub struct Site {
     pub(crate) facts: Arc<SiteFacts>,
     /// Files of the content tree that are published as they are: URL path and file.
     pub(crate) copies: BTreeMap<String, PathBuf>,
+    pub(crate) beside: Arc<Beside>,
     /// Every file of the content tree that is not Markdown.
     pub(crate) others: Vec<PathBuf>,
     /// Documents that are not published now: drafts, and those whose day has not come or has gone.
@@ -85,7 +86,7 @@ impl Site {
         let loaded = content::load(options, config, faults);
         phases.end("content");
         let with_code = has_code(&loaded.documents);
-        let dress = Dress::load(&options.root, config, &options.data, with_code, faults)?;
+        let dress = Dress::load(&options.root, &config.theme, &options.data, with_code, faults)?;
         phases.end("theme");
         Ok(Self::assemble(config, options, Arc::new(dress), loaded, None, phases, faults))
     }
@@ -96,13 +97,13 @@ impl Site {
         options: &BuildOptions,
         dress: Arc<Dress>,
         loaded: Loaded,
-        before: Option<&Site>,
+        before: Option<(&Site, &BTreeSet<PathBuf>)>,
         mut phases: Phases,
         faults: &mut Diagnostics,
     ) -> Self {
         let Loaded { documents, withheld, unpublished, others } = loaded;
         let is_whole = withheld.is_empty() && dress.is_whole;
-        let library = match before.and_then(|before| before.library.with_texts(&documents, &withheld)) {
+        let library = match before.and_then(|(before, _)| before.library.with_texts(&documents, &withheld)) {
             Some(library) => library,
             None => Library::new(documents, withheld, config, faults),
         };
@@ -111,16 +112,22 @@ impl Site {
         let facts = Arc::new(SiteFacts::new(config, base_url, &options.data));
         let copies = copies::published(&library, &others);
         let search = build::search_paths(&library, options);
-        let world = |library: &Arc<Library>| {
-            let (strings, names) = (Arc::clone(&dress.strings), Arc::clone(&dress.names));
-            let root = options.root.clone();
-            World::new(root, Arc::clone(library), Arc::clone(&facts), strings, names, search.clone())
+        let widths = if options.plain { [].as_slice() } else { &config.picture_widths };
+        let beside = Arc::new(Beside::new(&options.root, &copies, widths));
+        let world = |library: &Arc<Library>| World {
+            root: options.root.clone(),
+            library: Arc::clone(library),
+            facts: Arc::clone(&facts),
+            strings: Arc::clone(&dress.strings),
+            assets: Arc::clone(&dress.names),
+            search: search.clone(),
+            beside: Some(Arc::clone(&beside)),
+            ..World::default()
         };
         let early = Arc::new(world(&library));
         dress.shared.set(early);
         phases.end("relations");
 
-        let beside = Beside::new(copies.iter().map(|(path, file)| (file.clone(), path.clone())).collect());
         let environment = Environment {
             library: &library,
             highlighter: &dress.highlighter,
@@ -129,7 +136,8 @@ impl Site {
             facts: &facts,
             beside: &beside,
         };
-        let reusable = before.map(|before| before.still_true(&library, &dress, &others));
+        let reusable =
+            before.map(|(before, changed)| before.still_true(&library, &dress, &others, changed));
         let rendered: Vec<Arc<Rendered>> = library
             .documents
             .par_iter()
@@ -147,7 +155,7 @@ impl Site {
 
         let late = world(&library);
         let values = match before {
-            Some(before) => before.values_again(&library, &facts, &rendered),
+            Some((before, _)) => before.values_again(&library, &facts, &rendered),
             None => light(&library, &facts, Some(&rendered)),
         };
         // The world was made just now: nobody else has set its values.
@@ -156,7 +164,7 @@ impl Site {
         dress.shared.set(Arc::clone(&world));
         let cards = build::card_paths(&library, config, options);
         let stamps = match before {
-            Some(before) => before.stamps.again(before, &library, &rendered, &world),
+            Some((before, _)) => before.stamps.again(before, &library, &rendered, &world),
             None => Stamps::new(&library),
         };
         phases.end("values");
@@ -169,6 +177,7 @@ impl Site {
             world,
             facts,
             copies,
+            beside,
             others,
             unpublished,
             cards,
@@ -191,6 +200,7 @@ impl Site {
         library: &Library,
         dress: &Arc<Dress>,
         others: &[PathBuf],
+        changed: &BTreeSet<PathBuf>,
     ) -> Vec<Option<Arc<Rendered>>> {
         let same_dress = Arc::ptr_eq(&self.dress, dress);
         let same_files = self.others == others;
@@ -214,8 +224,11 @@ impl Site {
             }
             let rendered = &self.rendered[id];
             let links_hold = moved.is_empty() || !rendered.links.iter().any(|l| moved.contains(&*l.target));
-            let plain = !rendered.has_calls && (same_files || rendered.used.is_empty());
-            (links_hold && rendered.faults.is_empty() && (plain || (same_dress && same_files && same_paths)))
+            // What shortcodes asked for may have changed; files beside may be others now.
+            let calls_hold = !rendered.has_calls || (same_dress && same_paths && !rendered.asked);
+            let files_hold = rendered.used.is_empty()
+                || (same_files && !rendered.used.iter().any(|file| changed.contains(file)));
+            (links_hold && calls_hold && files_hold && rendered.faults.is_empty())
                 .then(|| Arc::clone(rendered))
         };
         library.documents.iter().enumerate().map(kept).collect()

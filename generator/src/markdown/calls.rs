@@ -10,7 +10,7 @@ use super::shortcodes::{self, Call};
 use super::writer::without_tags;
 use crate::diagnostics::Diagnostic;
 use crate::messages::nearest;
-use crate::templates::{self, base_context, own_value};
+use crate::templates::{self, base_context, noting, own_value};
 
 /// Shortcodes in shortcodes, at most.
 const DEPTH: usize = 16;
@@ -119,7 +119,11 @@ impl Renderer<'_> {
             let html = std::mem::replace(&mut self.out, before);
             context.insert_value("body", Value::safe_string(&html));
         }
-        match self.environment.tera.render(&name, &context) {
+        let (html, touched) = noting(|| self.environment.tera.render(&name, &context));
+        self.done.asked |= touched.all || !touched.documents.is_empty();
+        self.done.used.extend(touched.pictures.iter().map(|picture| picture.file.clone()));
+        self.done.pictures.extend(touched.pictures);
+        match html {
             Ok(html) => html.trim().to_owned(),
             Err(error) => {
                 let (reason, place) = templates::reason(&error);

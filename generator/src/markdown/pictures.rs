@@ -1,77 +1,90 @@
 //! Files and pictures beside a page, as its Markdown and its shortcodes show them.
 //!
-//! It says which forms of a picture are wanted; they are made later, and only in a whole build.
+//! It looks at headers alone, and says which forms of a picture are wanted; `crate::pictures` makes them.
 
-use std::collections::HashMap;
 use std::ops::Range;
 use std::path::{Component, Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
 
 use super::render::Renderer;
 use super::writer::escape;
 use crate::diagnostics::Diagnostic;
 use crate::messages::nearest;
+use crate::pictures::Picture;
 
-/// What stands beside pages.
-#[derive(Debug, Default)]
-pub(crate) struct Beside {
-    /// By file: the URL path under which it is published.
-    pub(crate) published: HashMap<PathBuf, String>,
-    pictures: Mutex<HashMap<PathBuf, Result<Arc<Picture>, Diagnostic>>>,
+/// How wide a picture is shown: the column of text, or the screen.
+const SIZES: &str = "(min-width: 48rem) 46rem, 100vw";
+
+/// What a picture is shown with.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Shown<'a> {
+    pub(crate) alt: &'a str,
+    pub(crate) title: &'a str,
+    /// Whether it stands where the page opens, and is wanted at once.
+    pub(crate) eager: bool,
 }
 
-/// A picture that a page shows.
-#[derive(Debug, PartialEq, Eq)]
-pub(crate) struct Picture {
-    pub(crate) file: PathBuf,
-    /// The URL path of the picture as it is.
-    pub(crate) path: String,
+/// The HTML of a picture whose file is known: with its size, and its forms where it has any.
+pub(crate) fn html(picture: &Picture, shown: Shown<'_>, out: &mut String) {
+    let sources = picture.sources();
+    if !sources.is_empty() {
+        out.push_str("<picture>");
+        for (media_type, set) in &sources {
+            out.push_str(&format!("<source type=\"{media_type}\" srcset=\""));
+            escape(set, out);
+            out.push_str(&format!("\" sizes=\"{SIZES}\">"));
+        }
+    }
+    image(&picture.path, shown, Some((picture.facts.width, picture.facts.height)), out);
+    if !sources.is_empty() {
+        out.push_str("</picture>");
+    }
 }
 
-impl Beside {
-    pub(crate) fn new(published: HashMap<PathBuf, String>) -> Self {
-        Self { published, pictures: Mutex::default() }
+/// The HTML of a picture by its address.
+pub(crate) fn image(source: &str, shown: Shown<'_>, size: Option<(u32, u32)>, out: &mut String) {
+    out.push_str("<img src=\"");
+    escape(source, out);
+    out.push_str("\" alt=\"");
+    escape(shown.alt, out);
+    if !shown.title.is_empty() {
+        out.push_str("\" title=\"");
+        escape(shown.title, out);
     }
-
-    /// The picture of a file; it is looked at once.
-    fn picture(&self, file: &Path) -> Result<Arc<Picture>, Diagnostic> {
-        let mut seen = self.pictures.lock().unwrap_or_else(PoisonError::into_inner);
-        seen.entry(file.to_owned())
-            .or_insert_with(|| {
-                let path = self.published.get(file).cloned().unwrap_or_default();
-                Ok(Arc::new(Picture { file: file.to_owned(), path }))
-            })
-            .clone()
+    out.push('"');
+    if let Some((width, height)) = size {
+        out.push_str(&format!(" width=\"{width}\" height=\"{height}\""));
     }
+    out.push_str(if shown.eager { " fetchpriority=\"high\">" } else { " loading=\"lazy\" decoding=\"async\">" });
 }
 
 impl Renderer<'_> {
     /// The address of a file beside the page; any other destination is left as it is.
     pub(super) fn beside(&mut self, destination: &str) -> String {
-        match self.file_beside(destination) {
-            Some(file) => match self.environment.beside.published.get(&file) {
-                Some(path) => {
-                    self.done.used.push(file);
-                    path.clone()
-                }
-                None => destination.to_owned(),
-            },
+        let beside = self.environment.beside;
+        match self.file_beside(destination).filter(|file| beside.path(file).is_some()) {
+            Some(file) => {
+                let path = beside.path(&file).unwrap_or_default().to_owned();
+                let fragment = destination.find(['#', '?']).map_or("", |at| &destination[at..]);
+                self.done.used.push(file);
+                format!("{path}{fragment}")
+            }
             None => destination.to_owned(),
         }
     }
 
     /// A picture with its alternative text.
     pub(super) fn picture(&mut self, destination: &str, alt: &str, title: &str, span: &Range<usize>) {
+        let shown = Shown { alt, title, eager: false };
         let Some(file) = self.file_beside(destination) else {
-            return self.image(destination, alt, title);
+            return image(destination, shown, None, &mut self.out);
         };
-        if !self.environment.beside.published.contains_key(&file) {
+        if self.environment.beside.path(&file).is_none() {
             let fault = self.missing(destination);
             return self.fault(fault, span.clone());
         }
         match self.environment.beside.picture(&file) {
             Ok(picture) => {
-                self.image(&picture.path, alt, title);
+                html(&picture, shown, &mut self.out);
                 self.done.used.push(file);
                 self.done.pictures.push(picture);
             }
@@ -79,27 +92,15 @@ impl Renderer<'_> {
         }
     }
 
-    fn image(&mut self, source: &str, alt: &str, title: &str) {
-        self.out.push_str("<img src=\"");
-        escape(source, &mut self.out);
-        self.out.push_str("\" alt=\"");
-        escape(alt, &mut self.out);
-        if !title.is_empty() {
-            self.out.push_str("\" title=\"");
-            escape(title, &mut self.out);
-        }
-        self.out.push_str("\" loading=\"lazy\" decoding=\"async\">");
-    }
-
     /// The file that a relative destination names; `None` for what is no relative path.
     fn file_beside(&self, destination: &str) -> Option<PathBuf> {
         let is_elsewhere = destination.is_empty()
             || destination.starts_with(['/', '#', '?'])
             || destination.split(['/', '?', '#']).next().is_some_and(|first| first.contains(':'));
-        if is_elsewhere || destination.ends_with('/') {
+        let written = destination.split(['?', '#']).next().unwrap_or_default();
+        if is_elsewhere || written.ends_with('/') {
             return None;
         }
-        let written = destination.split(['?', '#']).next().unwrap_or_default();
         let decoded = percent_encoding::percent_decode_str(written).decode_utf8().ok()?;
         let mut file = self.document.folder.clone();
         for part in Path::new(decoded.as_ref()).components() {
@@ -116,11 +117,7 @@ impl Renderer<'_> {
     }
 
     fn missing(&self, destination: &str) -> Diagnostic {
-        let folder = &self.document.folder;
-        let known =
-            self.environment.beside.published.keys().filter_map(|file| file.strip_prefix(folder).ok());
-        let mut known: Vec<String> = known.map(|file| file.to_string_lossy().into_owned()).collect();
-        known.sort_unstable();
+        let known = self.environment.beside.names(&self.document.folder);
         match nearest(destination, known.iter().map(String::as_str)) {
             Some(near) => Diagnostic::error("picture-missing", &[("src", destination), ("nearest", near)]),
             None => Diagnostic::error("picture-missing-alone", &[("src", destination)]),

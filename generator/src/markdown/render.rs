@@ -15,7 +15,6 @@ use super::highlight::Highlighter;
 use super::links::InternalLink;
 use super::maths;
 use super::notes::Notes;
-use super::pictures::{Beside, Picture};
 use super::slug::UniqueIds;
 use super::spans::OpenImage;
 use super::toc::{self, Heading};
@@ -23,6 +22,7 @@ use super::typography::Typographer;
 use super::writer::{escape, running_text};
 use crate::content::{Document, Library};
 use crate::diagnostics::Diagnostic;
+use crate::pictures::{Beside, Picture};
 use crate::templates::{Signatures, SiteFacts};
 
 /// What rendering asks of the site.
@@ -54,6 +54,8 @@ pub(crate) struct Rendered {
     pub(crate) used: Vec<PathBuf>,
     /// Whether shortcodes were called: they may ask for other pages, for strings, for data.
     pub(crate) has_calls: bool,
+    /// Whether their templates asked for other pages.
+    pub(crate) asked: bool,
     pub(crate) faults: Vec<Diagnostic>,
 }
 

@@ -1,7 +1,5 @@
 //! What Markdown becomes, case by case.
 
-use std::collections::HashMap;
-
 use aops_manifest::Language;
 
 use super::*;
@@ -40,15 +38,13 @@ fn rendered(body: &str) -> Rendered {
         ("shortcodes/rows.html", "{% for row in data %}{{ row[0] }};{% endfor %}"),
     ])
     .unwrap();
-    let published: HashMap<_, _> =
-        copies::published(&library, &loaded.others).into_iter().map(|(path, file)| (file, path)).collect();
     let environment = Environment {
         library: &library,
         highlighter: &Highlighter::default(),
         tera: &tera,
         signatures: &Signatures::default(),
         facts: &SiteFacts::new(&config, "https://x.fr", &serde_json::Map::new()),
-        beside: &Beside::new(published),
+        beside: &Beside::new(root.path(), &copies::published(&library, &loaded.others), &[]),
     };
     let id = library.find(Language::Fr, "a.md").unwrap();
     render(environment, &library.documents[id])

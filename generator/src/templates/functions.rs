@@ -1,5 +1,5 @@
 //! The functions of templates: `t`, `asset`, `url`, `section`, `page`, `taxonomy`, `json_ld`,
-//! `load_data`, `search_index`.
+//! `load_data`, `picture`, `search_index`.
 
 use std::sync::Arc;
 
@@ -7,7 +7,8 @@ use aops_manifest::Language;
 use tera::{Error, Kwargs, State, Tera, TeraResult, Value};
 
 use super::structured::json_ld;
-use super::world::{Shared, World, touch, touch_all};
+use super::world::{Shared, World, show, touch, touch_all};
+use crate::markdown::pictures::{Shown, html, image};
 use crate::markdown::{data, links};
 use crate::messages::{self, nearest};
 
@@ -55,6 +56,10 @@ pub(super) fn register(tera: &mut Tera, shared: &Arc<Shared>) {
         let id = state.get::<u64>(DOCUMENT)?.and_then(|id| usize::try_from(id).ok());
         let data = id.map_or_else(String::new, |id| json_ld(&world.library, id, &world.facts));
         TeraResult::Ok(Value::safe_string(&data))
+    });
+    let own = Arc::clone(shared);
+    tera.register_function("picture", move |arguments: Kwargs, state: &State| {
+        picture(&own.world(), &arguments, state)
     });
     let own = Arc::clone(shared);
     tera.register_function("search_index", move |_: Kwargs, state: &State| {
@@ -137,6 +142,34 @@ fn object(
     }
     let near = nearest(relative, world.library.relatives(language)).unwrap_or("—");
     Err(Error::message(missing(("path", path), [("lang", language.tag()), ("nearest", near)])))
+}
+
+/// A picture beside the page, or of the theme, with its size and its forms.
+fn picture(world: &World, arguments: &Kwargs, state: &State) -> TeraResult<Value> {
+    let source = arguments.must_get::<&str>("src")?;
+    let alt = arguments.get::<&str>("alt")?.unwrap_or_default();
+    let eager = arguments.get::<bool>("eager")?.unwrap_or(false);
+    let shown = Shown { alt, title: "", eager };
+    let mut out = String::new();
+    if source.starts_with('/') && !world.beside.as_ref().is_some_and(|beside| beside.file(source).is_some()) {
+        image(source, shown, None, &mut out);
+        return Ok(Value::safe_string(&out));
+    }
+    let page = state.get::<String>("current_path")?.unwrap_or_default();
+    let above = page.trim_end_matches('/').rsplit_once('/').map_or("", |(above, _)| above);
+    let name = source.trim_start_matches("./");
+    let places = [source.to_owned(), format!("{page}{name}"), format!("{above}/{name}")];
+    let beside = world.beside.as_ref();
+    let found = beside.and_then(|beside| Some((beside, places.iter().find_map(|path| beside.file(path))?)));
+    let Some((beside, file)) = found else {
+        return Err(Error::message(messages::message("picture-missing-alone", &[("src", source)])));
+    };
+    let picture = beside.picture(file).map_err(|fault| {
+        Error::message(format!("{} : {}", fault.file, fault.message))
+    })?;
+    show(&picture);
+    html(&picture, shown, &mut out);
+    Ok(Value::safe_string(&out))
 }
 
 /// A taxonomy and its terms, without their pages; empty when no page is classified by it.

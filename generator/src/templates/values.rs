@@ -46,6 +46,13 @@ impl SiteFacts {
     }
 }
 
+impl Default for SiteFacts {
+    fn default() -> Self {
+        let nothing = serde_json::Value::Null;
+        Self { base_url: String::new(), organization: nothing, fr: Value::none(), en: Value::none() }
+    }
+}
+
 /// The context that every template begins with.
 pub(crate) fn base_context(facts: &SiteFacts, language: Language, path: &str) -> Context {
     let mut context = Context::new();

@@ -13,9 +13,10 @@ use tera::Value;
 use super::values::{SiteFacts, light};
 use crate::content::Library;
 use crate::i18n::Strings;
+use crate::pictures::{Beside, Picture};
 
 /// A site as templates may ask of it.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(crate) struct World {
     pub(crate) root: PathBuf,
     pub(crate) library: Arc<Library>,
@@ -25,24 +26,13 @@ pub(crate) struct World {
     pub(crate) assets: Arc<HashMap<String, String>>,
     /// By language: the path of the search index.
     pub(crate) search: BTreeMap<Language, String>,
+    pub(crate) beside: Option<Arc<Beside>>,
     /// By document: what stands in lists, before and after the Markdown is rendered.
-    early: OnceLock<Vec<Value>>,
+    pub(crate) early: OnceLock<Vec<Value>>,
     pub(crate) late: OnceLock<Vec<Value>>,
 }
 
 impl World {
-    pub(crate) fn new(
-        root: PathBuf,
-        library: Arc<Library>,
-        facts: Arc<SiteFacts>,
-        strings: Arc<Strings>,
-        assets: Arc<HashMap<String, String>>,
-        search: BTreeMap<Language, String>,
-    ) -> Self {
-        let (early, late) = (OnceLock::new(), OnceLock::new());
-        Self { root, library, facts, strings, assets, search, early, late }
-    }
-
     /// A document as it stands in lists.
     pub(crate) fn value(&self, id: usize) -> Value {
         let values = self
@@ -62,14 +52,10 @@ impl World {
 }
 
 /// The world of now: templates are parsed once, and answer from the one that was set last.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(crate) struct Shared(RwLock<Arc<World>>);
 
 impl Shared {
-    pub(crate) fn new(world: World) -> Self {
-        Self(RwLock::new(Arc::new(world)))
-    }
-
     pub(crate) fn world(&self) -> Arc<World> {
         Arc::clone(&self.0.read().unwrap_or_else(PoisonError::into_inner))
     }
@@ -79,13 +65,14 @@ impl Shared {
     }
 }
 
-/// The documents that functions were asked for.
+/// What functions were asked for.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Touched {
-    /// In the order of the library.
+    /// Documents, in the order of the library.
     pub(crate) documents: Vec<usize>,
-    /// Whether the answer came from all of them.
+    /// Whether an answer came from all of them.
     pub(crate) all: bool,
+    pub(crate) pictures: Vec<Arc<Picture>>,
 }
 
 thread_local! {
@@ -95,6 +82,11 @@ thread_local! {
 /// Notes that a document was asked for.
 pub(super) fn touch(id: usize) {
     TOUCHED.with_borrow_mut(|touched| touched.documents.push(id));
+}
+
+/// Notes that a picture is shown.
+pub(super) fn show(picture: &Arc<Picture>) {
+    TOUCHED.with_borrow_mut(|touched| touched.pictures.push(Arc::clone(picture)));
 }
 
 /// Notes that all documents were asked for.
