@@ -1,5 +1,7 @@
 //! Pictures made in each test, through the studio: what comes out, what is refused, what is kept.
 
+#![allow(clippy::unwrap_used, reason = "a helper of a test fails as the test does")]
+
 use std::fs;
 use std::io::Cursor;
 use std::path::Path;
