@@ -36,7 +36,10 @@ pub(crate) fn is_animated(bytes: &[u8], kind: Kind) -> Result<bool, PictureError
             Ok(frames.collect::<Result<Vec<_>, _>>().map_err(reading)?.len() > 1)
         }
         Kind::Webp => Ok(WebPDecoder::new(input).map_err(reading)?.has_animation()),
-        Kind::Png => PngDecoder::new(input).map_err(reading)?.is_apng().map_err(reading),
+        Kind::Png => {
+            let decoder = PngDecoder::with_limits(input, image::Limits::default()).map_err(reading)?;
+            decoder.is_apng().map_err(reading)
+        }
         Kind::Jpeg | Kind::Avif | Kind::Svg => Ok(false),
     }
 }
