@@ -36,7 +36,10 @@ pub(crate) fn is_animated(bytes: &[u8], kind: Kind) -> Result<bool, PictureError
             Ok(frames.collect::<Result<Vec<_>, _>>().map_err(reading)?.len() > 1)
         }
         Kind::Webp => Ok(WebPDecoder::new(input).map_err(reading)?.has_animation()),
-        Kind::Png => PngDecoder::new(input).map_err(reading)?.is_apng().map_err(reading),
+        Kind::Png => {
+            let decoder = PngDecoder::with_limits(input, image::Limits::default()).map_err(reading)?;
+            decoder.is_apng().map_err(reading)
+        }
         Kind::Jpeg | Kind::Avif | Kind::Svg => Ok(false),
     }
 }
@@ -99,5 +102,40 @@ fn format(kind: Kind) -> Option<ImageFormat> {
         Kind::Gif => Some(ImageFormat::Gif),
         Kind::Webp => Some(ImageFormat::WebP),
         Kind::Avif | Kind::Svg => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use image::codecs::png::PngEncoder;
+    use image::{ExtendedColorType, ImageEncoder};
+
+    use super::*;
+
+    fn png(profile: Vec<u8>) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        let mut encoder = PngEncoder::new(&mut bytes);
+        encoder.set_icc_profile(profile).unwrap();
+        encoder.write_image(&[200, 100, 100], 1, 1, ExtendedColorType::Rgb8).unwrap();
+        bytes
+    }
+
+    fn first(bytes: &[u8]) -> [u8; 3] {
+        pixels(bytes, Kind::Png, Limits::default()).unwrap().unwrap().into_rgb8().get_pixel(0, 0).0
+    }
+
+    #[test]
+    fn colours_of_a_wider_profile_are_brought_to_srgb() {
+        // Display P3 (200, 100, 100) is sRGB (215, 93, 97), by the matrices of CSS Color 4.
+        let [red, green, blue] = first(&png(ColorProfile::new_display_p3().encode().unwrap()));
+        assert!(
+            red.abs_diff(215) <= 2 && green.abs_diff(93) <= 2 && blue.abs_diff(97) <= 2,
+            "{red} {green} {blue}"
+        );
+    }
+
+    #[test]
+    fn a_profile_that_cannot_be_read_changes_nothing() {
+        assert_eq!(first(&png(b"not a profile".to_vec())), [200, 100, 100]);
     }
 }

@@ -9,10 +9,11 @@ use ravif::{Img, RGB8, RGBA8};
 use crate::{Facts, Kind, PictureError};
 
 /// Name of how forms are made: whatever changes their bytes changes it, so that older forms are made anew.
-pub(crate) const SETTINGS: &str = "1 lanczos3 avif60s7 webp80 srgb";
+pub(crate) const SETTINGS: &str = "1 lanczos3 avif60s9 webp80 srgb";
 
 const AVIF_QUALITY: f32 = 60.0;
-const AVIF_SPEED: u8 = 7;
+/// Half the time of 7 for 5 % more bytes (photograph of 9 million pixels, widths 480 to 1600, November 2026).
+const AVIF_SPEED: u8 = 9;
 const WEBP_QUALITY: f32 = 80.0;
 /// For a picture turned upright in its own format: nothing more should be seen to be lost.
 const UPRIGHT_QUALITY: u8 = 90;

@@ -2,6 +2,13 @@
 //!
 //! Bytes in, bytes out: this crate knows no site, no address, no HTML. Everything it answers is a pure function of
 //! what it is given; the cache folder only saves time.
+//!
+//! ```
+//! use aops_pictures::{Facts, Kind, Limits, inspect};
+//!
+//! let drawing = b"<svg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 24 12'/>";
+//! assert_eq!(inspect(drawing, Limits::default()), Ok(Facts { kind: Kind::Svg, width: 24, height: 12 }));
+//! ```
 
 mod cache;
 mod card;

@@ -34,21 +34,18 @@ pub(crate) fn stripped(bytes: &[u8], kind: Kind) -> Result<Option<Vec<u8>>, Pict
 /// Decoders paint what lacks in grey and say nothing; cameras put other pictures, with their own metadata, behind.
 pub(crate) fn jpeg_end(bytes: &[u8]) -> Option<usize> {
     let mut at = 2;
-    let mut in_scan = false;
     loop {
         at += bytes.get(at..)?.iter().position(|byte| *byte == 0xff)?;
         let marker = *bytes.get(at + 1)?;
         match marker {
             0xff => at += 1,
-            // Stuffed byte, restart, or a marker without length (ITU-T T.81, B.1.1.3).
-            0x00 | 0x01 | 0xd0..=0xd8 => at += 2,
+            // A stuffed byte, a restart, or another marker without length (ITU-T T.81, B.1.1.3).
+            0x00..=0xbf | 0xd0..=0xd8 => at += 2,
             markers::EOI => return Some(at + 2),
-            _ if in_scan || marker >= 0xc0 => {
+            _ => {
                 let length = bytes.get(at + 2..at + 4)?;
                 at += 2 + usize::from(u16::from_be_bytes([length[0], length[1]]));
-                in_scan = marker == markers::SOS;
             }
-            _ => at += 2,
         }
     }
 }

@@ -1,10 +1,12 @@
 //! Pictures made in each test, through the studio: what comes out, what is refused, what is kept.
 
+#![allow(clippy::unwrap_used, reason = "a helper of a test fails as the test does")]
+
 use std::fs;
 use std::io::Cursor;
 use std::path::Path;
 
-use aops_pictures::{Forms, Kind, Limits, PictureError, Studio, inspect};
+use aops_pictures::{Forms, Kind, Limits, PictureError, Studio, clean_svg, inspect};
 use image::codecs::gif::GifEncoder;
 use image::{DynamicImage, Frame, ImageFormat, Rgb, RgbImage, Rgba, RgbaImage};
 use tempfile::TempDir;
@@ -147,6 +149,27 @@ fn a_picture_cut_short_is_refused() {
     }
     let jpeg = file(slope(120, 80), ImageFormat::Jpeg);
     assert_eq!(made(&jpeg[..jpeg.len() - 2], &[32]), Err(PictureError::Truncated));
+}
+
+#[test]
+fn whatever_byte_is_wrong_the_answer_is_a_picture_or_an_error() {
+    let mut files: Vec<Vec<u8>> = [ImageFormat::Png, ImageFormat::Jpeg, ImageFormat::WebP, ImageFormat::Gif]
+        .map(|format| file(slope(9, 5), format))
+        .to_vec();
+    files.push(jpeg_with_exif(&files[1], 8));
+    files.push(made(&files[0], &[9]).unwrap().forms[0].bytes.clone());
+    files.push(b"<svg width='1in' viewBox='0 0 2 1'><g fill='url(#a)'/>&#233;</svg>".to_vec());
+    for whole in files {
+        for at in 0..whole.len() {
+            for wrong in [0, 0x7f, 0xff, whole[at] ^ 1] {
+                let mut bytes = whole.clone();
+                bytes[at] = wrong;
+                inspect(&bytes, Limits::default()).ok();
+                clean_svg(&bytes).ok();
+            }
+            inspect(&whole[..at], Limits::default()).ok();
+        }
+    }
 }
 
 #[test]
