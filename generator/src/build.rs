@@ -163,9 +163,7 @@ fn others(
         plain(&asset.path, &asset.bytes, cache)
     }));
     entries.par_extend(
-        site.copies
-            .par_iter()
-            .map(|(path, file)| plain(path, &site.beside.served(file)?, Cache::Revalidate)),
+        site.copies.par_iter().map(|(path, file)| plain(path, &site.beside.served(file)?, Cache::Revalidate)),
     );
     let forms: Vec<Vec<_>> = shown
         .par_iter()

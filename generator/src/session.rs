@@ -295,7 +295,8 @@ impl Session {
                 }
             }
         }
-        let asked = self.made.iter().map(|(_, (_, asked))| asked).chain(made.iter().map(|(_, (_, asked))| asked));
+        let asked =
+            self.made.iter().map(|(_, (_, asked))| asked).chain(made.iter().map(|(_, (_, asked))| asked));
         for (_, picture) in build::shown(site, asked) {
             let paths: Vec<String> = picture.form_paths().collect();
             let all_there = paths.iter().all(|path| self.manifest.entries.contains_key(path));
@@ -304,11 +305,11 @@ impl Session {
                 continue;
             }
             match site.beside.forms(picture) {
-                Ok(forms) => files.extend(
-                    forms
-                        .into_iter()
-                        .map(|(path, form)| file(&path, form.kind.media_type(), form.bytes, Cache::Immutable)),
-                ),
+                Ok(forms) => {
+                    files.extend(forms.into_iter().map(|(path, form)| {
+                        file(&path, form.kind.media_type(), form.bytes, Cache::Immutable)
+                    }))
+                }
                 Err(fault) => faults.push(fault),
             }
         }

@@ -136,8 +136,7 @@ impl Site {
             facts: &facts,
             beside: &beside,
         };
-        let reusable =
-            before.map(|(before, changed)| before.still_true(&library, &dress, &others, changed));
+        let reusable = before.map(|(before, changed)| before.still_true(&library, &dress, &others, changed));
         let rendered: Vec<Arc<Rendered>> = library
             .documents
             .par_iter()

@@ -54,7 +54,11 @@ pub(crate) fn image(source: &str, shown: Shown<'_>, size: Option<(u32, u32)>, ou
     if let Some((width, height)) = size {
         out.push_str(&format!(" width=\"{width}\" height=\"{height}\""));
     }
-    out.push_str(if shown.eager { " fetchpriority=\"high\">" } else { " loading=\"lazy\" decoding=\"async\">" });
+    out.push_str(if shown.eager {
+        " fetchpriority=\"high\">"
+    } else {
+        " loading=\"lazy\" decoding=\"async\">"
+    });
 }
 
 impl Renderer<'_> {

@@ -164,9 +164,9 @@ fn picture(world: &World, arguments: &Kwargs, state: &State) -> TeraResult<Value
     let Some((beside, file)) = found else {
         return Err(Error::message(messages::message("picture-missing-alone", &[("src", source)])));
     };
-    let picture = beside.picture(file).map_err(|fault| {
-        Error::message(format!("{} : {}", fault.file, fault.message))
-    })?;
+    let picture = beside
+        .picture(file)
+        .map_err(|fault| Error::message(format!("{} : {}", fault.file, fault.message)))?;
     show(&picture);
     html(&picture, shown, &mut out);
     Ok(Value::safe_string(&out))

@@ -5,4 +5,5 @@
 mod builds;
 mod imports;
 mod invalid;
+mod session;
 mod support;
