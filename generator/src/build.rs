@@ -5,13 +5,13 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use aops_manifest::{Cache, Entry, FILE_NAME, Language, Manifest, Redirect, Shell, VERSION};
+use aops_manifest::{Cache, Entry, FILE_NAME, Language, Manifest, Redirect, Search, Shell, VERSION};
 use rayon::prelude::*;
 use sha2::{Digest, Sha256};
 
 use crate::assets::content_type;
 use crate::config::{BuildOptions, SiteConfig};
-use crate::content::{Kind, Library};
+use crate::content::{Document, Kind, Library};
 use crate::diagnostics::{Diagnostic, Diagnostics};
 use crate::digest::hex;
 use crate::extras::{self, Extra};
@@ -230,6 +230,7 @@ pub(crate) fn manifest(
         redirects: redirects.collect(),
         not_found: site.languages().into_iter().map(|l| (l, format!("{}404.html", l.root()))).collect(),
         shells: shells.into_iter().collect(),
+        search: site.world.search.clone(),
         templates: site.dress.for_gateway.clone(),
         strings: (*site.dress.strings).clone(),
         entries,
@@ -246,7 +247,8 @@ pub(crate) fn build_digest(manifest: &Manifest) -> String {
         digest.update(&entry.etag);
         digest.update([u8::from(entry.variants.is_empty())]);
     }
-    let rest = (&manifest.redirects, &manifest.shells, &manifest.templates, &manifest.strings);
+    let rest =
+        (&manifest.redirects, &manifest.shells, &manifest.search, &manifest.templates, &manifest.strings);
     digest.update(serde_json::to_vec(&rest).unwrap_or_default());
     hex(&digest.finalize()[..16])
 }
@@ -258,12 +260,18 @@ pub(crate) fn write_manifest(folder: &Path, manifest: &Manifest) -> Result<(), D
     output::write(folder, FILE_NAME, &json)
 }
 
-/// By language that has a search page: the path of its index.
-pub(crate) fn search_paths(library: &Library, options: &BuildOptions) -> BTreeMap<Language, String> {
+/// By language that has a search page, made by the template `search.html`: the page and its index.
+pub(crate) fn search(library: &Library, options: &BuildOptions) -> BTreeMap<Language, Search> {
+    if options.plain {
+        return BTreeMap::new();
+    }
     let is_search = |template: &toml::Spanned<String>| template.get_ref() == "search.html";
     let pages = library.documents.iter().filter(|d| d.front.template.as_ref().is_some_and(is_search));
-    let paths = pages.map(|page| (page.language, format!("{}search.json", page.language.root())));
-    if options.plain { BTreeMap::new() } else { paths.collect() }
+    let search = |page: &Arc<Document>| Search {
+        page: page.path.clone(),
+        index: format!("{}search.json", page.language.root()),
+    };
+    pages.map(|page| (page.language, search(page))).collect()
 }
 
 /// By document whose section wants it: the path of its picture for social networks.

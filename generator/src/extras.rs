@@ -3,9 +3,14 @@
 
 use std::hash::{DefaultHasher, Hash, Hasher};
 
+use aops_manifest::Language;
+use aops_search::Entry;
+
 use crate::assets;
 use crate::config::CardConfig;
+use crate::content::Document;
 use crate::diagnostics::Diagnostic;
+use crate::markdown::{Heading, without_tags};
 use crate::output::feeds::{self, Channel};
 use crate::output::well_known;
 use crate::site::Site;
@@ -26,6 +31,7 @@ enum What<'a> {
     Llms,
     Atom(Channel<'a>),
     JsonFeed(Channel<'a>),
+    SearchIndex(Language),
     /// The picture of a document for social networks.
     Card(usize, &'a CardConfig),
 }
@@ -46,6 +52,9 @@ pub(crate) fn plan(site: &Site) -> Vec<Extra<'_>> {
         extras.push(Extra { path: feeds::atom_path(&channel.path), what: What::Atom(channel.clone()) });
         extras.push(Extra { path: feeds::json_path(&channel.path), what: What::JsonFeed(channel) });
     }
+    for (language, search) in &site.world.search {
+        extras.push(extra(&search.index, What::SearchIndex(*language)));
+    }
     if let Some(colours) = &site.config.card {
         let mut cards: Vec<_> = site.cards.iter().collect();
         cards.sort_unstable();
@@ -65,6 +74,7 @@ impl Extra<'_> {
             What::Llms => well_known::llms(site),
             What::Atom(channel) => feeds::atom(site, channel),
             What::JsonFeed(channel) => feeds::json(site, channel),
+            What::SearchIndex(language) => search_index(site, *language),
             What::Card(id, colours) => {
                 let document = &site.library.documents[*id];
                 let words = (document.title.as_str(), eyebrow(site, *id), site.config.title.as_str());
@@ -93,9 +103,54 @@ impl Extra<'_> {
             What::Atom(channel) | What::JsonFeed(channel) => {
                 channel.pages.iter().for_each(|id| site.stamps.text(*id, &mut key));
             }
+            What::SearchIndex(language) => {
+                for (id, _) in searched(site, *language) {
+                    site.stamps.text(id, &mut key);
+                }
+            }
             What::Card(id, _) => (&site.library.documents[*id].title, eyebrow(site, *id)).hash(&mut key),
         }
         key.finish()
+    }
+}
+
+/// The documents of a language that may be found.
+fn searched(site: &Site, language: Language) -> impl Iterator<Item = (usize, &Document)> {
+    let documents = site.library.documents.iter().enumerate().map(|(id, document)| (id, document.as_ref()));
+    documents.filter(move |(_, document)| {
+        document.language == language && document.is_listed() && document.front.in_search_index != Some(false)
+    })
+}
+
+fn search_index(site: &Site, language: Language) -> String {
+    let texts: Vec<(usize, &Document, String)> = searched(site, language)
+        .map(|(id, document)| (id, document, without_tags(&site.rendered[id].html)))
+        .collect();
+    let entry = |(id, document, text): &(usize, &Document, String)| {
+        let mut headings = Vec::new();
+        headings_of(&site.rendered[*id].toc, &mut headings);
+        let description = document.description.as_deref().unwrap_or_default();
+        let (path, title) = (document.path.as_str(), document.title.as_str());
+        (path.to_owned(), title.to_owned(), headings, description.to_owned(), text.clone())
+    };
+    let owned: Vec<_> = texts.iter().map(entry).collect();
+    let entries: Vec<Entry<'_>> = owned
+        .iter()
+        .map(|(path, title, headings, description, text)| Entry {
+            path,
+            title,
+            headings: headings.clone(),
+            description,
+            text,
+        })
+        .collect();
+    aops_search::build(&entries, language.tag()).to_json()
+}
+
+fn headings_of<'a>(toc: &'a [Heading], all: &mut Vec<&'a str>) {
+    for heading in toc {
+        all.push(&heading.title);
+        headings_of(&heading.children, all);
     }
 }
 

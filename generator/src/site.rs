@@ -111,7 +111,7 @@ impl Site {
         let base_url = options.base_url.as_deref().unwrap_or(&config.base_url);
         let facts = Arc::new(SiteFacts::new(config, base_url, &options.data));
         let copies = copies::published(&library, &others);
-        let search = build::search_paths(&library, options);
+        let search = build::search(&library, options);
         let widths = if options.plain { [].as_slice() } else { &config.picture_widths };
         let beside = Arc::new(Beside::new(&options.root, &copies, widths));
         let world = |library: &Arc<Library>| World {

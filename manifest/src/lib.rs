@@ -29,6 +29,9 @@ pub struct Manifest {
     pub not_found: BTreeMap<Language, String>,
     /// By language: the page frame into which the gateway sets what it writes itself.
     pub shells: BTreeMap<Language, Shell>,
+    /// By language: the search page and its index.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub search: BTreeMap<Language, Search>,
     /// Tera sources by name (`gateway/connexion.html`, `forms/contact.html`, `mail/confirmation.txt`).
     pub templates: BTreeMap<String, String>,
     /// Interface strings by language, then by dotted key (`form.email.label`).
@@ -115,6 +118,16 @@ pub struct Redirect {
     pub to: String,
     /// 301 or 308.
     pub status: u16,
+}
+
+/// Where a language is searched.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Search {
+    /// The URL path of the search page, asked with `?q=`.
+    pub page: String,
+    /// The URL path of the index (a key of `entries`).
+    pub index: String,
 }
 
 /// A page frame: a whole HTML page of the theme in which three marks stand once each.

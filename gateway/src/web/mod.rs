@@ -10,6 +10,7 @@ pub mod posted;
 pub mod problem;
 pub mod range;
 pub mod router;
+mod search;
 pub mod site;
 
 use std::net::IpAddr;

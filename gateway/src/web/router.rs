@@ -7,7 +7,7 @@ use http::{HeaderValue, Method, Request, StatusCode, header};
 use tower::ServiceExt;
 
 use crate::app::SharedApp;
-use crate::web::{live_reload, negotiation, pages};
+use crate::web::{live_reload, negotiation, pages, search};
 
 /// The features' routes, ready to answer.
 #[derive(Debug, Clone)]
@@ -33,6 +33,9 @@ impl Routes {
 pub async fn answer(app: &SharedApp, routes: &Routes, path: &str, request: Request<Body>) -> Response {
     let reads = matches!(*request.method(), Method::GET | Method::HEAD);
     let site = app.site.load_full();
+    if reads && search::is_asked(&site, path, request.uri()) {
+        return search::answer(app, &site, request.uri(), request.headers());
+    }
     if let (true, Some(resource)) = (reads, site.resource(path)) {
         return pages::answer(resource, request.method(), request.headers());
     }

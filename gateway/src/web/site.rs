@@ -2,9 +2,10 @@
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use aops_manifest::{Cache, Coding, Entry, FILE_NAME, Language, Manifest, Shell, VERSION};
+use aops_search::Index;
 use bytes::Bytes;
 use http::HeaderValue;
 use serde_json::{Value, json};
@@ -21,6 +22,8 @@ pub struct Site {
     pub texts: Arc<Texts>,
     files: HashMap<Arc<str>, Arc<Resource>>,
     shell_csp: HashMap<Language, HeaderValue>,
+    /// By language: its search index, read when it is first asked.
+    searches: HashMap<Language, OnceLock<Option<Index>>>,
     live_reload: bool,
 }
 
@@ -102,7 +105,8 @@ impl Site {
             files.insert(Arc::from(url), Arc::new(resource));
         }
         let texts = texts(&manifest)?;
-        Ok(Self { shell_csp: shell_csp(&manifest), manifest, texts, files, live_reload })
+        let (shell_csp, searches) = (shell_csp(&manifest), searches(&manifest));
+        Ok(Self { shell_csp, searches, manifest, texts, files, live_reload })
     }
 
     /// The same site with some files changed, others gone, and what else the generator tells now.
@@ -131,7 +135,8 @@ impl Site {
         let same_texts =
             manifest.templates == self.manifest.templates && manifest.strings == self.manifest.strings;
         let texts = if same_texts { Arc::clone(&self.texts) } else { texts(&manifest)? };
-        Ok(Self { shell_csp: shell_csp(&manifest), manifest, texts, files, live_reload: self.live_reload })
+        let (shell_csp, searches) = (shell_csp(&manifest), searches(&manifest));
+        Ok(Self { shell_csp, searches, manifest, texts, files, live_reload: self.live_reload })
     }
 
     /// A site of no pages, for work that shows none.
@@ -141,13 +146,22 @@ impl Site {
     pub fn empty() -> Result<Self, SiteError> {
         let manifest = Manifest::default();
         let texts = texts(&manifest)?;
-        let (files, shell_csp) = (HashMap::new(), HashMap::new());
-        Ok(Self { manifest, texts, files, shell_csp, live_reload: false })
+        let (files, shell_csp, searches) = (HashMap::new(), HashMap::new(), HashMap::new());
+        Ok(Self { manifest, texts, files, shell_csp, searches, live_reload: false })
     }
 
     /// What stands at a decoded path.
     pub fn resource(&self, path: &str) -> Option<&Resource> {
         self.files.get(path).map(Arc::as_ref)
+    }
+
+    /// The search index of a language, if the site has one.
+    pub fn search(&self, language: Language) -> Option<&Index> {
+        let read = || {
+            let index = self.resource(&self.manifest.search.get(&language)?.index)?;
+            Index::from_json(&index.identity.body).ok()
+        };
+        self.searches.get(&language)?.get_or_init(read).as_ref()
     }
 
     /// The page for what does not exist, in a language.
@@ -203,6 +217,10 @@ impl Resource {
 
 fn texts(manifest: &Manifest) -> Result<Arc<Texts>, SiteError> {
     Texts::new(manifest).map(Arc::new).map_err(|error| SiteError::Templates(error.to_string()))
+}
+
+fn searches(manifest: &Manifest) -> HashMap<Language, OnceLock<Option<Index>>> {
+    manifest.search.keys().map(|language| (*language, OnceLock::new())).collect()
 }
 
 fn shell_csp(manifest: &Manifest) -> HashMap<Language, HeaderValue> {

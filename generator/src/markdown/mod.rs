@@ -23,7 +23,8 @@ use pulldown_cmark::Options;
 pub(crate) use inline::inline;
 pub(crate) use render::{Environment, Rendered, render};
 
-pub(crate) use writer::escape;
+pub(crate) use toc::Heading;
+pub(crate) use writer::{escape, without_tags};
 
 /// The Markdown that authors write.
 fn options() -> Options {

@@ -42,8 +42,8 @@ pub(super) fn running_text(text: &str, language: Language, out: &mut String) {
 }
 
 /// The text of a piece of HTML, without its tags.
-pub(super) fn without_tags(html: &str) -> String {
-    let mut text = String::new();
+pub(crate) fn without_tags(html: &str) -> String {
+    let mut text = String::with_capacity(html.len() / 2);
     let mut inside = false;
     for character in html.chars() {
         match character {

@@ -64,7 +64,8 @@ pub(super) fn register(tera: &mut Tera, shared: &Arc<Shared>) {
     let own = Arc::clone(shared);
     tera.register_function("search_index", move |_: Kwargs, state: &State| {
         let world = own.world();
-        TeraResult::Ok(world.search.get(&language(state)?).cloned().unwrap_or_default())
+        let search = world.search.get(&language(state)?);
+        TeraResult::Ok(search.map(|search| search.index.clone()).unwrap_or_default())
     });
 }
 

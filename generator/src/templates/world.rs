@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::path::PathBuf;
 use std::sync::{Arc, OnceLock, PoisonError, RwLock};
 
-use aops_manifest::Language;
+use aops_manifest::{Language, Search};
 use tera::Value;
 
 use super::values::{SiteFacts, light};
@@ -24,8 +24,8 @@ pub(crate) struct World {
     pub(crate) strings: Arc<Strings>,
     /// By name in the theme: the fingerprinted path.
     pub(crate) assets: Arc<HashMap<String, String>>,
-    /// By language: the path of the search index.
-    pub(crate) search: BTreeMap<Language, String>,
+    /// By language: where it is searched.
+    pub(crate) search: BTreeMap<Language, Search>,
     pub(crate) beside: Option<Arc<Beside>>,
     /// By document: what stands in lists, before and after the Markdown is rendered.
     pub(crate) early: OnceLock<Vec<Value>>,
