@@ -139,7 +139,7 @@ pub(crate) fn plan(site: &Site) -> Vec<Page<'_>> {
             _ => pages.push(own(None, document.path.clone())),
         }
     }
-    for classification in &site.library.classifications {
+    for classification in site.library.classifications.iter() {
         let language = classification.language;
         let path = classification.path.clone();
         pages.push(Page { language, path, subject: Subject::Taxonomy(classification) });

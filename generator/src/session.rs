@@ -9,6 +9,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use aops_manifest::{Cache, Entry, FILE_NAME, Language, Manifest};
+use rayon::prelude::*;
 
 use crate::assets::content_type;
 use crate::build::{self, BuildReport, Built};
@@ -216,7 +217,11 @@ impl Session {
         documents.sort_by(|a, b| (a.language, &a.relative).cmp(&(b.language, &b.relative)));
         let (documents, unpublished): (Vec<_>, Vec<_>) =
             documents.into_iter().partition(|d| d.is_published(options.today, options.drafts));
-        faults.extend(content::shared_addresses(&documents));
+        let paths_changed = documents.len() != library.documents.len()
+            || documents.iter().zip(&library.documents).any(|(now, then)| now.path != then.path);
+        if paths_changed {
+            faults.extend(content::shared_addresses(&documents));
+        }
         Ok(Loaded { documents, withheld: HashSet::new(), unpublished, others: others.clone() })
     }
 
@@ -233,7 +238,7 @@ impl Session {
         let same_dress = Arc::ptr_eq(&site.dress, &self.site.dress);
         let mut planned: HashSet<String> = plan.iter().map(|page| page.path.clone()).collect();
         let stale: Vec<pages::Page<'_>> = plan
-            .into_iter()
+            .into_par_iter()
             .filter(|page| {
                 !same_dress
                     || self.made.get(&page.path).is_none_or(|(key, asked)| page.key(site, asked) != *key)

@@ -258,7 +258,7 @@ impl Site {
 
 /// Whether any text holds a block of code.
 pub(crate) fn has_code(documents: &[Arc<Document>]) -> bool {
-    documents.iter().any(|document| document.source.text.contains("```"))
+    documents.iter().any(|document| document.has_code)
 }
 
 fn broken_anchors(library: &Library, rendered: &[Arc<Rendered>]) -> Vec<Diagnostic> {

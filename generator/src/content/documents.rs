@@ -41,6 +41,8 @@ pub(crate) struct Document {
     /// Title and description after typography.
     pub(crate) title: String,
     pub(crate) description: Option<String>,
+    /// Whether the text holds a fenced block of code.
+    pub(crate) has_code: bool,
     /// The title as it is ordered: without accents or case.
     pub(crate) letters: String,
     pub(crate) front: FrontMatter,
@@ -182,6 +184,7 @@ pub(crate) fn from_source(file: &File, source: Source) -> Result<Document, Vec<D
         kind,
         body,
         folder: path.parent().unwrap_or(folder).to_owned(),
+        has_code: source.text[body..].contains("```"),
         letters: fold(&title),
         title,
         description: front.description.as_deref().map(|text| typeset(text, *language).into_owned()),

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use aops_manifest::Language;
 use rayon::prelude::*;
@@ -12,6 +13,7 @@ use super::git;
 use crate::config::{BuildOptions, SiteConfig};
 use crate::diagnostics::{Diagnostic, Diagnostics, Source};
 use crate::files;
+use crate::markdown::highlight;
 
 /// What the content tree holds.
 #[derive(Debug, Default)]
@@ -45,7 +47,15 @@ pub(crate) fn load(options: &BuildOptions, config: &SiteConfig, faults: &mut Dia
             }
         }
     }
-    let read: Vec<_> = markdown.par_iter().map(|file| documents::read(&options.root, file)).collect();
+    let first_code = AtomicBool::new(true);
+    let read = |file: &File| {
+        let document = documents::read(&options.root, file)?;
+        if document.has_code && first_code.swap(false, Ordering::Relaxed) {
+            highlight::warm_up();
+        }
+        Ok(document)
+    };
+    let read: Vec<Result<Document, Vec<Diagnostic>>> = markdown.par_iter().map(read).collect();
     let mut all = Vec::with_capacity(read.len());
     for (result, file) in read.into_iter().zip(&markdown) {
         match result {

@@ -17,21 +17,21 @@ use crate::diagnostics::{Diagnostic, Diagnostics};
 pub(crate) struct Library {
     pub(crate) documents: Vec<Arc<Document>>,
     /// By section: its pages, in its order, those of transparent sections below among them.
-    pub(crate) pages: Vec<Vec<usize>>,
+    pub(crate) pages: Arc<Vec<Vec<usize>>>,
     /// By section: the sections right below.
-    pub(crate) subsections: Vec<Vec<usize>>,
+    pub(crate) subsections: Arc<Vec<Vec<usize>>>,
     /// By document: the section it belongs to.
     pub(crate) parent: Vec<Option<usize>>,
     pub(crate) previous: Vec<Option<usize>>,
     pub(crate) next: Vec<Option<usize>>,
     /// By document: itself and its translations, in the order of languages.
-    pub(crate) translations: Vec<Vec<usize>>,
+    pub(crate) translations: Arc<Vec<Vec<usize>>>,
     /// By document: pages that share its terms, the nearest first.
-    pub(crate) related: Vec<Vec<usize>>,
-    pub(crate) series: Vec<Series>,
+    pub(crate) related: Arc<Vec<Vec<usize>>>,
+    pub(crate) series: Arc<Vec<Series>>,
     /// By document: its series, and its place there from 0.
     pub(crate) series_of: Vec<Option<(usize, usize)>>,
-    pub(crate) classifications: Vec<Classification>,
+    pub(crate) classifications: Arc<Vec<Classification>>,
     /// From an old path to a document.
     pub(crate) aliases: BTreeMap<String, usize>,
     /// From a section that only leads elsewhere to a document.
@@ -54,8 +54,6 @@ impl Library {
             by_relative.entry(document.language).or_default().insert(document.relative.clone(), id);
         }
         let mut library = Self {
-            pages: vec![Vec::new(); count],
-            subsections: vec![Vec::new(); count],
             parent: vec![None; count],
             previous: vec![None; count],
             next: vec![None; count],
@@ -65,11 +63,11 @@ impl Library {
             ..Self::default()
         };
         library.join_sections();
-        library.order_pages();
         library.pair_translations(faults);
-        library.classifications = classify::terms(&library.documents, config, faults);
-        library.related = related::pages(count, &library.classifications);
-        (library.series, library.series_of) = series::find(&library.documents);
+        library.classifications = Arc::new(classify::terms(&library.documents, config, faults));
+        library.related = Arc::new(related::pages(count, &library.classifications));
+        let (series, series_of) = series::find(&library.documents);
+        (library.series, library.series_of) = (Arc::new(series), series_of);
         library.take_aliases(faults);
         library.take_redirects(faults);
         library
@@ -122,6 +120,8 @@ impl Library {
     }
 
     fn join_sections(&mut self) {
+        let count = self.documents.len();
+        let (mut pages, mut subsections) = (vec![Vec::new(); count], vec![Vec::new(); count]);
         for id in 0..self.documents.len() {
             let document = &self.documents[id];
             let Some(mut place) = document.parent_place() else { continue };
@@ -139,29 +139,31 @@ impl Library {
             self.parent[id] = parent.filter(|section| *section != id);
             let Some(section) = self.parent[id] else { continue };
             if document.kind == Kind::Section {
-                self.subsections[section].push(id);
+                subsections[section].push(id);
             } else if document.is_rendered() {
-                self.pages[section].push(id);
+                pages[section].push(id);
             }
         }
         // What is in a transparent section is in the one above as well.
-        let own = self.pages.clone();
-        for (section, pages) in own.iter().enumerate() {
+        for section in 0..count {
             let mut at = section;
             while self.documents[at].front.transparent
                 && let Some(above) = self.parent[at]
             {
-                self.pages[above].extend(pages);
+                let own = pages[section].clone();
+                pages[above].extend(own);
                 at = above;
             }
         }
+        self.order_pages(&mut pages, &mut subsections);
+        (self.pages, self.subsections) = (Arc::new(pages), Arc::new(subsections));
     }
 
-    fn order_pages(&mut self) {
+    fn order_pages(&mut self, pages: &mut [Vec<usize>], subsections: &mut [Vec<usize>]) {
         let documents = &self.documents;
         for section in 0..documents.len() {
-            order::sections(documents, &mut self.subsections[section]);
-            let pages = &mut self.pages[section];
+            order::sections(documents, &mut subsections[section]);
+            let pages = &mut pages[section];
             let in_time = order::pages(documents, &documents[section].front, pages);
             for pair in pages.windows(2) {
                 // In time, the previous page is the older one.
@@ -176,7 +178,7 @@ impl Library {
     }
 
     fn pair_translations(&mut self, faults: &mut Diagnostics) {
-        self.translations = vec![Vec::new(); self.documents.len()];
+        let mut translations = vec![Vec::new(); self.documents.len()];
         let mut groups: HashMap<&str, BTreeMap<Language, usize>> = HashMap::new();
         for (id, document) in self.documents.iter().enumerate() {
             let key = document.front.translation_key.as_ref();
@@ -193,9 +195,10 @@ impl Library {
         for group in groups.into_values().filter(|group| group.len() > 1) {
             let members: Vec<usize> = group.into_values().collect();
             for id in &members {
-                self.translations[*id].clone_from(&members);
+                translations[*id].clone_from(&members);
             }
         }
+        self.translations = Arc::new(translations);
     }
 
     fn take_aliases(&mut self, faults: &mut Diagnostics) {

@@ -62,15 +62,16 @@ fn highlight(language: &str, code: &str) -> Option<String> {
     Some(renderer.render(&highlighted, &RenderOptions::default()))
 }
 
+/// Loads the grammars while something else is done.
+pub(crate) fn warm_up() {
+    rayon::spawn(|| {
+        registry();
+    });
+}
+
 fn registry() -> Option<&'static Registry> {
     static REGISTRY: OnceLock<Option<Registry>> = OnceLock::new();
-    REGISTRY
-        .get_or_init(|| {
-            let mut registry = Registry::builtin().ok()?;
-            registry.link_grammars();
-            Some(registry)
-        })
-        .as_ref()
+    REGISTRY.get_or_init(|| Registry::builtin().ok()).as_ref()
 }
 
 #[cfg(test)]

@@ -50,7 +50,7 @@ pub(crate) fn sitemap(library: &Library, base_url: &str) -> String {
         }
         xml.push_str("</url>\n");
     }
-    for classification in &library.classifications {
+    for classification in library.classifications.iter() {
         for path in
             std::iter::once(&classification.path).chain(classification.terms.iter().map(|term| &term.path))
         {

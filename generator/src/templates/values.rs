@@ -119,7 +119,6 @@ pub(crate) fn own_value(document: &Document, facts: &SiteFacts, rendered: Option
     set("taxonomies", taxonomies(document));
     if let Some(rendered) = rendered {
         set("summary", text(&rendered.summary));
-        set("word_count", Value::from(rendered.words));
         set("reading_minutes", Value::from(rendered.words.div_ceil(200).max(1)));
     }
     Value::from(fields)
@@ -161,6 +160,7 @@ impl Values<'_> {
         };
         let neighbour = |id: Option<usize>| id.map_or_else(Value::none, |id| self.light[id].clone());
         set("content", Value::from(rendered.html.as_str()));
+        set("word_count", Value::from(rendered.words));
         set("toc", Value::from_serializable(&rendered.toc));
         set("alternates", self.alternates(id));
         let ancestors: Vec<Value> = library
