@@ -11,10 +11,6 @@ mod import;
 mod new;
 mod serve;
 
-/// Many small texts are made and dropped on several threads: mimalloc halves what that costs.
-#[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
-
 use std::path::PathBuf;
 use std::process::ExitCode;
 

@@ -26,7 +26,7 @@ fn main() -> ExitCode {
         }
     };
     if std::env::args().any(|argument| argument == "--check") {
-        let report = check(&config, &options, false);
+        let report = check(&config, &options);
         eprint!("{}", report.faults);
         println!("{} pages, {} faults, {:.1?}", report.pages, report.faults.len(), report.elapsed);
         return if report.faults.has_errors() { ExitCode::FAILURE } else { ExitCode::SUCCESS };

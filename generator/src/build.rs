@@ -1,6 +1,8 @@
 //! `build`: content and theme to a folder of files and its manifest.
 
 use std::collections::{BTreeMap, HashMap};
+use std::fs::File;
+use std::io::{BufWriter, Write};
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -255,9 +257,12 @@ pub(crate) fn build_digest(manifest: &Manifest) -> String {
 
 /// Writes the manifest into an output folder.
 pub(crate) fn write_manifest(folder: &Path, manifest: &Manifest) -> Result<(), Diagnostic> {
-    let json = serde_json::to_vec(manifest)
-        .map_err(|error| output::failed(&folder.join(FILE_NAME), &error.into()))?;
-    output::write(folder, FILE_NAME, &json)
+    // Streamed: as one text, that of a large site would be the most that a build holds.
+    let path = folder.join(FILE_NAME);
+    let failed = |error: &std::io::Error| output::failed(&path, error);
+    let mut file = BufWriter::with_capacity(1 << 16, File::create(&path).map_err(|error| failed(&error))?);
+    serde_json::to_writer(&mut file, manifest).map_err(|error| failed(&error.into()))?;
+    file.flush().map_err(|error| failed(&error))
 }
 
 /// By language that has a search page, made by the template `search.html`: the page and its index.

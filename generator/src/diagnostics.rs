@@ -19,6 +19,8 @@ pub enum Severity {
     Error,
     /// The site is built, but somebody should look.
     Warning,
+    /// Good to know; nothing is wrong.
+    Note,
 }
 
 /// One fault.
@@ -71,6 +73,10 @@ impl Diagnostic {
 
     pub(crate) fn warning(code: &'static str, values: &[(&str, &str)]) -> Self {
         Self::new(Severity::Warning, code, values)
+    }
+
+    pub(crate) fn note(code: &'static str, values: &[(&str, &str)]) -> Self {
+        Self::new(Severity::Note, code, values)
     }
 
     fn new(severity: Severity, code: &'static str, values: &[(&str, &str)]) -> Self {
@@ -129,6 +135,7 @@ impl fmt::Display for Diagnostic {
         let mut report = match self.severity {
             Severity::Error => Report::error(),
             Severity::Warning => Report::warning(),
+            Severity::Note => Report::note(),
         }
         .with_code(self.code)
         .with_message(&self.message);
@@ -146,7 +153,11 @@ impl fmt::Display for Diagnostic {
                 Err(_) => write!(f, "{}:{}:{}: {}", self.file, self.line, self.column, self.message),
             };
         }
-        let severity = if self.severity == Severity::Error { "error" } else { "warning" };
+        let severity = match self.severity {
+            Severity::Error => "error",
+            Severity::Warning => "warning",
+            Severity::Note => return writeln!(f, "note[{}]: {} ({})", self.code, self.message, self.file),
+        };
         writeln!(f, "{severity}[{}]: {}", self.code, self.message)?;
         if !self.file.is_empty() {
             writeln!(f, "  ┌─ {}", self.file)?;

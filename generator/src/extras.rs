@@ -91,13 +91,20 @@ impl Extra<'_> {
             What::Robots => {}
             What::Security(email) => (email, site.options.today).hash(&mut key),
             What::Sitemap => {
-                for document in site.library.documents.iter().filter(|document| document.is_listed()) {
-                    (&document.path, document.days).hash(&mut key);
+                let library = &site.library;
+                for (id, document) in library.documents.iter().enumerate() {
+                    (&document.path, document.days, document.is_listed()).hash(&mut key);
+                    library.translations[id].iter().for_each(|id| library.documents[*id].path.hash(&mut key));
+                }
+                for classification in library.classifications.iter() {
+                    classification.path.hash(&mut key);
+                    classification.terms.iter().for_each(|term| term.path.hash(&mut key));
                 }
             }
             What::Llms => {
-                for document in &site.library.documents {
-                    (&document.path, &document.title, &document.description).hash(&mut key);
+                for (id, document) in site.library.documents.iter().enumerate() {
+                    (&document.path, &document.title, &document.description, document.is_listed()).hash(&mut key);
+                    site.library.pages[id].hash(&mut key);
                 }
             }
             What::Atom(channel) | What::JsonFeed(channel) => {

@@ -20,6 +20,7 @@ struct Locales {
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Locale {
+    name: String,
     months: Vec<String>,
     date: String,
     first_day: String,
@@ -27,6 +28,11 @@ struct Locale {
     group: String,
     money: String,
     alerts: BTreeMap<String, String>,
+}
+
+/// The name of a language, in French, as editors read it.
+pub(crate) fn name(language: Language) -> &'static str {
+    &of(language).name
 }
 
 /// The title of an alert: `note`, `tip`, `important`, `warning`, `caution`.

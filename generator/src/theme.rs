@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 
+use crate::check::Pair;
 use crate::diagnostics::{Diagnostic, toml_fault};
 use crate::files;
 
@@ -13,6 +14,8 @@ pub(crate) struct Theme {
     pub(crate) folder: PathBuf,
     /// Path prefixes that the gateway answers itself.
     pub(crate) dynamic_routes: Vec<String>,
+    /// Colours that stand on each other.
+    pub(crate) contrast: Vec<Pair>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -22,6 +25,8 @@ struct ThemeFile {
     _name: Option<String>,
     #[serde(default)]
     dynamic_routes: Vec<String>,
+    #[serde(default)]
+    contrast: Vec<Pair>,
 }
 
 impl Theme {
@@ -35,6 +40,6 @@ impl Theme {
         let source = files::text(root, &path)?;
         let file: ThemeFile =
             toml::from_str(&source.text).map_err(|error| toml_fault(&source, |span| span, &error))?;
-        Ok(Self { folder, dynamic_routes: file.dynamic_routes })
+        Ok(Self { folder, dynamic_routes: file.dynamic_routes, contrast: file.contrast })
     }
 }

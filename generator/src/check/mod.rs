@@ -1,6 +1,10 @@
 //! `check`: all that `build` checks, and what only the finished pages show: links, anchors, pictures, ids, files.
 
+mod contrast;
+mod nesting;
 mod scan;
+
+pub(crate) use contrast::Pair;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::time::Duration;
@@ -9,6 +13,7 @@ use crate::config::{BuildOptions, SiteConfig};
 use crate::diagnostics::{Diagnostic, Diagnostics};
 use crate::extras::{self, Extra};
 use crate::files;
+use crate::locale;
 use crate::markdown::links::broken_anchor;
 use crate::messages::nearest;
 use crate::pages::{self, Page};
@@ -27,8 +32,8 @@ pub struct CheckReport {
     pub elapsed: Duration,
 }
 
-/// Checks the site and writes nothing. `external` links are not asked by this version, which says so.
-pub fn check(config: &SiteConfig, options: &BuildOptions, external: bool) -> CheckReport {
+/// Checks the site and writes nothing; links to other sites are only told (see [`crate::external_links`]).
+pub fn check(config: &SiteConfig, options: &BuildOptions) -> CheckReport {
     let phases = Phases::begin();
     let mut faults = Diagnostics::default();
     let site = match Site::gather(config, options, &mut faults) {
@@ -51,10 +56,8 @@ pub fn check(config: &SiteConfig, options: &BuildOptions, external: bool) -> Che
         pages::shells(&site, &mut shell_faults);
         faults.extend(shell_faults);
     }
-    faults.extend(descriptions_and_translations(&site));
-    if external {
-        faults.push(Diagnostic::warning("external-later", &[]));
-    }
+    faults.extend(lacks(&site));
+    faults.extend(contrast::faults(&options.root, &site.dress.theme.folder, &site.dress.theme.contrast));
     let (_, elapsed) = phases.finish();
     CheckReport { pages: pages.len(), faults: faults.ordered(), elapsed }
 }
@@ -78,21 +81,14 @@ fn page_faults(site: &Site, pages: &[Page<'_>], scanned: &[Scanned]) -> Vec<Diag
             },
             None => fault.in_file(&page.path),
         };
-        let mut seen = HashSet::new();
-        for id in scanned.ids.iter().filter(|id| !seen.insert(id.as_str())) {
-            faults.push(told(Diagnostic::error("id-twice", &[("id", id), ("path", &page.path)]), id));
-        }
-        for source in &scanned.without_alt {
-            faults.push(told(Diagnostic::error("image-alt", &[("src", source)]), source));
-        }
-        if scanned.has_style_attribute {
-            faults.push(told(Diagnostic::warning("style-attribute", &[("path", &page.path)]), "style="));
-        }
+        own_faults(page, scanned, told, &mut faults);
         for link in &scanned.links {
             let Some((path, anchor)) = scan::resolve(&page.path, link, &site.facts.base_url) else {
                 continue;
             };
-            linked.insert(path.clone());
+            if path != page.path {
+                linked.insert(path.clone());
+            }
             if site.dress.theme.dynamic_routes.iter().any(|prefix| path.starts_with(prefix.as_str()))
                 && !known.contains(path.as_str())
             {
@@ -116,7 +112,62 @@ fn page_faults(site: &Site, pages: &[Page<'_>], scanned: &[Scanned]) -> Vec<Diag
         }
     }
     faults.extend(unused(site, &linked));
+    faults.extend(orphans(site, pages, &linked));
     faults
+}
+
+/// What a page shows by itself.
+fn own_faults(
+    page: &Page<'_>,
+    scanned: &Scanned,
+    told: impl Fn(Diagnostic, &str) -> Diagnostic,
+    faults: &mut Vec<Diagnostic>,
+) {
+    let path = ("path", page.path.as_str());
+    let mut seen = HashSet::new();
+    for id in scanned.ids.iter().filter(|id| !seen.insert(id.as_str())) {
+        faults.push(told(Diagnostic::error("id-twice", &[("id", id), path]), id));
+    }
+    for source in &scanned.without_alt {
+        faults.push(told(Diagnostic::error("image-alt", &[("src", source)]), source));
+    }
+    if scanned.has_style_attribute {
+        faults.push(told(Diagnostic::warning("style-attribute", &[path]), "style="));
+    }
+    for code in &scanned.inline_code {
+        faults.push(told(Diagnostic::error("inline-code", &[("code", code), path]), code));
+    }
+    for address in &scanned.foreign {
+        faults.push(told(Diagnostic::error("foreign-source", &[("src", address), path]), address));
+    }
+    for (code, element) in &scanned.nesting {
+        let text = format!("<{element}");
+        let values = [("element", element.as_str()), path];
+        faults.push(told(Diagnostic::warning(code, &values), &text));
+    }
+    let mut above = 0;
+    for (level, id) in &scanned.headings {
+        if *level > above + 1 && above > 0 {
+            let values = [("level", level.to_string()), ("above", above.to_string())];
+            let values = [(values[0].0, values[0].1.as_str()), (values[1].0, &values[1].1), ("id", id), path];
+            faults.push(told(Diagnostic::warning("heading-order", &values), ""));
+        }
+        above = *level;
+    }
+    if scanned.headings.iter().filter(|(level, _)| *level == 1).count() > 1 {
+        faults.push(told(Diagnostic::warning("heading-first-twice", &[path]), "\n# "));
+    }
+}
+
+/// Pages that no other page leads to.
+fn orphans(site: &Site, pages: &[Page<'_>], linked: &BTreeSet<String>) -> Vec<Diagnostic> {
+    let is_home = |path: &str| aops_manifest::Language::ALL.iter().any(|language| language.root() == path);
+    let alone = pages.iter().filter(|page| !linked.contains(&page.path) && !is_home(&page.path));
+    let told = |page: &Page<'_>| {
+        let file = &page.source(site)?.file;
+        Some(Diagnostic::warning("page-orphan", &[("path", &page.path)]).in_file(file))
+    };
+    alone.filter_map(told).collect()
 }
 
 /// Every path that the site answers from files.
@@ -146,19 +197,27 @@ fn unused(site: &Site, linked: &BTreeSet<String>) -> Vec<Diagnostic> {
     faults
 }
 
-fn descriptions_and_translations(site: &Site) -> Vec<Diagnostic> {
+/// What documents lack: descriptions, titles of their own, translations.
+fn lacks(site: &Site) -> Vec<Diagnostic> {
     let mut faults = Vec::new();
+    let mut titles: HashMap<(aops_manifest::Language, &str), &str> = HashMap::new();
+    let speaks_both = aops_manifest::Language::ALL.iter().all(|language| site.library.speaks(*language));
     for (id, document) in site.library.documents.iter().enumerate() {
+        let file = &document.source.file;
         if document.description.is_none() && document.is_listed() {
-            faults.push(Diagnostic::warning("description-missing", &[]).in_file(&document.source.file));
+            faults.push(Diagnostic::warning("description-missing", &[]).in_file(file));
         }
-        for other in &site.library.translations[id] {
-            if !site.library.translations[*other].contains(&id) {
-                let other = &site.library.documents[*other].path;
-                let values = [("path", document.path.as_str()), ("other", other.as_str())];
-                faults
-                    .push(Diagnostic::error("alternate-asymmetric", &values).in_file(&document.source.file));
-            }
+        if document.is_listed()
+            && let Some(other) = titles.insert((document.language, &document.title), file)
+        {
+            let values = [("title", document.title.as_str()), ("other", other)];
+            faults.push(Diagnostic::warning("title-twice", &values).in_file(file));
+        }
+        if speaks_both && document.is_listed() && site.library.translations[id].len() < 2 {
+            let other = aops_manifest::Language::ALL.into_iter().find(|other| *other != document.language);
+            let wanted = other.map_or("", locale::name);
+            let fault = Diagnostic::note("translation-missing", &[("lang", wanted)]);
+            faults.push(fault.in_file(file));
         }
     }
     faults

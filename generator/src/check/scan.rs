@@ -1,5 +1,7 @@
 //! Looks through a finished page for ids, links and pictures. It judges nothing.
 
+use super::nesting::Nesting;
+
 /// What a page holds.
 #[derive(Debug, Default)]
 pub(super) struct Scanned {
@@ -9,16 +11,31 @@ pub(super) struct Scanned {
     /// `src` of pictures without an `alt`.
     pub(super) without_alt: Vec<String>,
     pub(super) has_style_attribute: bool,
+    /// Attributes that the policy of the pages never runs: `onclick` and the like, `javascript:` links.
+    pub(super) inline_code: Vec<String>,
+    /// Levels of headings, in order, with their ids.
+    pub(super) headings: Vec<(u8, String)>,
+    /// Addresses of other sites from which the page would load something.
+    pub(super) foreign: Vec<String>,
+    /// Faults of nesting: a code and the element.
+    pub(super) nesting: Vec<(&'static str, String)>,
 }
 
 /// Goes through the tags of a page that our own templates wrote.
 pub(super) fn scan(html: &str) -> Scanned {
     let mut found = Scanned::default();
+    let mut nesting = Nesting::default();
     let mut rest = html;
     while let Some(at) = rest.find('<') {
         rest = &rest[at + 1..];
         if let Some(after) = rest.strip_prefix("!--") {
             rest = after.find("-->").map_or("", |end| &after[end + 3..]);
+            continue;
+        }
+        if let Some(closing) = rest.strip_prefix('/') {
+            let end = closing.find(|c: char| !c.is_ascii_alphanumeric() && c != '-').unwrap_or(closing.len());
+            nesting.end(&closing[..end].to_ascii_lowercase());
+            rest = &closing[end..];
             continue;
         }
         if !rest.starts_with(|c: char| c.is_ascii_alphabetic()) {
@@ -29,6 +46,8 @@ pub(super) fn scan(html: &str) -> Scanned {
         rest = &rest[name_end..];
         let mut source = None;
         let mut has_alt = false;
+        let mut id = String::new();
+        let mut closes_itself = false;
         loop {
             rest = rest.trim_start();
             if rest.is_empty() || rest.starts_with('>') {
@@ -37,17 +56,37 @@ pub(super) fn scan(html: &str) -> Scanned {
             let (attribute, value, after) = attribute(rest);
             rest = after;
             match attribute {
-                "id" => found.ids.push(unescape(value)),
+                "id" => {
+                    id = unescape(value);
+                    found.ids.push(id.clone());
+                }
+                "href" if value.trim_start().to_ascii_lowercase().starts_with("javascript:") => {
+                    found.inline_code.push(value.to_owned());
+                }
                 "href" if name != "base" => found.links.push(unescape(value)),
                 "src" => {
+                    if value.starts_with("//") || value.starts_with("http:") || value.starts_with("https:") {
+                        found.foreign.push(unescape(value));
+                    }
                     found.links.push(unescape(value));
                     source = Some(unescape(value));
                 }
+                "srcset" => found.links.extend(
+                    unescape(value)
+                        .split(',')
+                        .filter_map(|one| one.split_whitespace().next().map(str::to_owned)),
+                ),
+                "/" => closes_itself = true,
+                on if on.len() > 2 && on.starts_with("on") => found.inline_code.push(on.to_owned()),
                 "alt" => has_alt = true,
                 "style" => found.has_style_attribute = true,
                 _ => {}
             }
         }
+        if let [b'h', level @ b'1'..=b'6'] = name.as_bytes() {
+            found.headings.push((level - b'0', id));
+        }
+        nesting.begin(&name, closes_itself);
         if name == "img" && !has_alt {
             found.without_alt.push(source.unwrap_or_default());
         }
@@ -55,6 +94,8 @@ pub(super) fn scan(html: &str) -> Scanned {
             rest = rest.find(&format!("</{name}")).map_or("", |end| &rest[end..]);
         }
     }
+    nesting.finish();
+    found.nesting = nesting.faults;
     found
 }
 
