@@ -25,9 +25,13 @@ pub(crate) struct BuildArgs {
     #[arg(long)]
     drafts: bool,
 
-    /// Leave out compressed forms
+    /// Leave out compressed forms, the search index and made pictures
     #[arg(long)]
     plain: bool,
+
+    /// Tell how long each part took
+    #[arg(long)]
+    timings: bool,
 }
 
 /// Builds, and tells pages, time and faults.
@@ -57,6 +61,7 @@ pub(crate) fn run(root: &Path, json: bool, args: &BuildArgs) -> Result<ExitCode>
                 json!({
                     "pages": report.pages,
                     "files": report.files,
+                    "unchanged": report.unchanged,
                     "seconds": report.elapsed.as_secs_f64(),
                     "phases": phases,
                     "faults": report.warnings,
@@ -66,6 +71,11 @@ pub(crate) fn run(root: &Path, json: bool, args: &BuildArgs) -> Result<ExitCode>
         }
         Ok(report) => {
             tell(&report);
+            if args.timings {
+                for (name, time) in &report.phases {
+                    println!("  {name:<10}{:>9.1} ms", time.as_secs_f64() * 1000.0);
+                }
+            }
             Ok(ExitCode::SUCCESS)
         }
         Err(faults) => Ok(refused(&faults, json)),
@@ -163,5 +173,6 @@ pub(crate) fn refused(faults: &Diagnostics, json: bool) -> ExitCode {
 
 fn tell(report: &BuildReport) {
     eprint!("{}", report.warnings);
-    println!("{} pages, {} files in {:.0?}", report.pages, report.files, report.elapsed);
+    let unchanged = if report.unchanged { ", unchanged" } else { "" };
+    println!("{} pages, {} files{unchanged} in {:.0?}", report.pages, report.files, report.elapsed);
 }

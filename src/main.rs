@@ -5,9 +5,11 @@ mod build;
 mod calc;
 mod check;
 mod config;
+mod describe;
 mod external;
 mod follow;
 mod import;
+mod list;
 mod new;
 mod serve;
 
@@ -42,10 +44,16 @@ enum Command {
     New(new::NewArgs),
     /// Bring content written for Zola, Hugo or Jekyll into content/
     Import(import::ImportArgs),
+    /// List documents: drafts, scheduled, untranslated, oldest
+    List(list::ListArgs),
     /// Build the site and serve it
     Serve(serve::ServeArgs),
     /// Run one calculation without a gateway
     Calc(calc::CalcArgs),
+    /// Print the completions of a shell
+    Completions(describe::CompletionsArgs),
+    /// Print the manual page
+    Manual,
     /// Look after accounts, subscribers, messages, orders and bans
     Admin(admin::AdminArgs),
 }
@@ -57,6 +65,9 @@ fn main() -> ExitCode {
         Command::Check(args) => check::run(&cli.root, cli.json, &args),
         Command::New(args) => new::run(&cli.root, cli.json, &args),
         Command::Import(args) => import::run(&cli.root, cli.json, &args),
+        Command::List(args) => list::run(&cli.root, cli.json, &args),
+        Command::Completions(args) => Ok(describe::completions::<Cli>(&args)),
+        Command::Manual => describe::manual::<Cli>(),
         Command::Serve(args) => serve::run(&cli.root, &args),
         Command::Calc(args) => calc::run(cli.json, &args),
         Command::Admin(args) => admin::run(&cli.root, cli.json, args),

@@ -103,7 +103,8 @@ impl Extra<'_> {
             }
             What::Llms => {
                 for (id, document) in site.library.documents.iter().enumerate() {
-                    (&document.path, &document.title, &document.description, document.is_listed()).hash(&mut key);
+                    (&document.path, &document.title, &document.description, document.is_listed())
+                        .hash(&mut key);
                     site.library.pages[id].hash(&mut key);
                 }
             }

@@ -2,7 +2,7 @@
 //!
 //! It reads `content/` and `themes/`, and writes a folder of files with one manifest that tells how to serve
 //! them. It knows nothing of HTTP, of the gateway, or of the time of day. See [`build`], [`check`],
-//! [`new_article`] and [`Watcher`].
+//! [`new_content`], [`Session`] and [`Watcher`].
 
 mod assets;
 mod build;
@@ -18,6 +18,7 @@ mod extras;
 mod files;
 mod i18n;
 mod import;
+mod list;
 mod locale;
 mod markdown;
 mod messages;
@@ -41,7 +42,8 @@ pub use config::{BuildOptions, CardConfig, Colour, Localized, SiteConfig, Taxono
 pub use diagnostics::{Diagnostic, Diagnostics, Severity};
 pub use external::{ExternalFault, ExternalLink, external_faults, external_links};
 pub use import::{ImportFrom, ImportOptions, ImportPlan, ImportedContents, ImportedFile, import};
-pub use new::new_article;
+pub use list::{Listed, list};
+pub use new::{NewContent, NewKind, new_content};
 pub use session::{Change, Session};
 pub use site::Site;
 pub use watch::Watcher;

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 
-use aops_generator::{Watcher, build, check, new_article};
+use aops_generator::{Language as Written, NewContent, NewKind, Watcher, build, check, new_content};
 use aops_manifest::{Cache, FILE_NAME, Language, Manifest, Shell};
 
 use crate::support::{built, config, options, site};
@@ -85,7 +85,9 @@ fn files_no_longer_made_are_gone_and_a_fault_leaves_the_old_site() {
 fn drafts_are_published_only_when_asked() {
     let root = site(None);
     let day = jiff::civil::date(2026, 11, 23);
-    new_article(root.path(), "Un nouvel été", day).unwrap();
+    let (kind, title, language) = (NewKind::Article, "Un nouvel été", Written::Fr);
+    let content = NewContent { kind, title, description: "", folder: None, language, date: day };
+    new_content(root.path(), &content).unwrap();
     built(root.path()).unwrap();
     assert!(!root.path().join("public/articles/un-nouvel-ete").exists());
     let mut wanted = options(root.path());

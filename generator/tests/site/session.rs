@@ -110,7 +110,9 @@ impl Desk {
         let names = |files: &BTreeMap<String, Vec<u8>>| files.keys().cloned().collect::<Vec<_>>();
         assert_eq!(names(&here), names(&fresh));
         // The manifest names all the others: it comes last.
-        for (name, bytes) in here.iter().filter(|(name, _)| *name != FILE_NAME).chain(here.get_key_value(FILE_NAME)) {
+        for (name, bytes) in
+            here.iter().filter(|(name, _)| *name != FILE_NAME).chain(here.get_key_value(FILE_NAME))
+        {
             assert_eq!(
                 String::from_utf8_lossy(bytes),
                 String::from_utf8_lossy(&fresh[name]),
