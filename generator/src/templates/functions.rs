@@ -152,7 +152,7 @@ fn picture(world: &World, arguments: &Kwargs, state: &State) -> TeraResult<Value
     let eager = arguments.get::<bool>("eager")?.unwrap_or(false);
     let shown = Shown { alt, title: "", eager };
     let mut out = String::new();
-    if source.starts_with('/') && !world.beside.as_ref().is_some_and(|beside| beside.file(source).is_some()) {
+    if source.starts_with('/') && world.beside.as_ref().is_none_or(|beside| beside.file(source).is_none()) {
         image(source, shown, None, &mut out);
         return Ok(Value::safe_string(&out));
     }

@@ -1,8 +1,11 @@
 //! Each broken site of `fixtures/sites_invalid` is told as its snapshot says.
 
 use std::fs;
+use std::path::Path;
 
-use crate::support::{built, fixtures, site};
+use aops_generator::{Diagnostics, build};
+
+use crate::support::{built, config, fixtures, options, site};
 
 #[test]
 fn every_broken_site_is_told_as_expected() {
@@ -11,13 +14,20 @@ fn every_broken_site_is_told_as_expected() {
         .map(|entry| entry.unwrap().file_name().into_string().unwrap())
         .collect();
     names.sort();
-    assert!(names.len() > 25);
+    assert!(names.len() > 40);
     for name in names {
         let root = site(Some(&fixtures().join("sites_invalid").join(&name)));
-        let faults = built(root.path()).expect_err(&name);
+        let faults = wholly_built(root.path()).expect_err(&name);
         insta::assert_snapshot!(name.as_str(), faults);
         assert!(!root.path().join("public").exists(), "{name} left an output");
     }
+}
+
+/// A build that makes pictures too.
+fn wholly_built(root: &Path) -> Result<(), Diagnostics> {
+    let mut options = options(root);
+    (options.plain, options.uncompressed) = (false, true);
+    build(&config(root)?, &options).map(drop)
 }
 
 #[test]

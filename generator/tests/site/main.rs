@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a helper of a test fails as the test does")]
 
 mod builds;
+mod hardships;
 mod imports;
 mod invalid;
 mod session;
