@@ -140,7 +140,8 @@ pub(crate) fn prepare_to_watch(
 
 fn prepare_to_serve(root: &Path, drafts: bool) -> Result<Result<(SiteConfig, BuildOptions), Diagnostics>> {
     let base_url = Configuration::read(root).ok().and_then(|c| c.settings(root).ok()).map(|s| s.base_url);
-    Ok(prepare(root)?.map(|(config, options)| (config, BuildOptions { drafts, base_url, ..options })))
+    Ok(prepare(root)?
+        .map(|(config, options)| (config, BuildOptions { drafts, base_url, plain: false, ..options })))
 }
 
 /// What `site.toml` says to the generator, or its faults.

@@ -1,5 +1,5 @@
-//! Makes the same synthetic site each time: `cargo run --example corpus -- DIR PAGES`. Ten sections, ten tags,
-//! paginated lists, tables, code, footnotes; no clock and no chance.
+//! Makes the same synthetic site each time: `cargo run --example corpus -- DIR PAGES [zola|hugo]`. Ten sections, ten
+//! tags, paginated lists, tables, code, footnotes; no clock and no chance.
 
 use std::error::Error;
 use std::fs;
@@ -42,7 +42,62 @@ const THEME: &[(&str, &str)] = &[
     ),
 ];
 
-const SITE: &str = "[site]\ntheme = \"bench\"\ntitle = \"Corpus\"\nbase_url = \"https://corpus.example\"\ntaxonomies = [\"tags\"]\n\n[site.description]\nfr = \"Un corpus\"\nen = \"A corpus\"\n";
+/// The same lists, pages and terms for Zola 0.22 and Hugo 0.168, to be measured side by side.
+const ZOLA: &[(&str, &str)] = &[
+    (
+        "config.toml",
+        "base_url = \"https://corpus.example\"\ntitle = \"Corpus\"\ngenerate_feeds = true\ntaxonomies = [{ name = \"tags\", feed = true }]\n\n[markdown]\nhighlight_code = true\n",
+    ),
+    (
+        "templates/base.html",
+        "<!doctype html>\n<html lang=\"fr\"><head><meta charset=\"utf-8\"><title>{% block title %}{{ config.title }}{% endblock title %}</title></head><body><main>{% block main %}{% endblock main %}</main></body></html>\n",
+    ),
+    (
+        "templates/index.html",
+        "{% extends \"base.html\" %}{% block main %}<h1>{{ section.title }}</h1>{% for path in section.subsections %}{% set child = get_section(path=path, metadata_only=true) %}<p><a href=\"{{ child.permalink }}\">{{ child.title }}</a></p>{% endfor %}{% endblock main %}",
+    ),
+    (
+        "templates/section.html",
+        "{% extends \"base.html\" %}{% block main %}<h1>{{ section.title }}</h1>{% for page in paginator.pages %}<p><a href=\"{{ page.permalink }}\">{{ page.title }}</a> {{ page.summary | safe }}</p>{% endfor %}{% if paginator.next %}<a href=\"{{ paginator.next }}\">+</a>{% endif %}{% endblock main %}",
+    ),
+    (
+        "templates/page.html",
+        "{% extends \"base.html\" %}{% block main %}<h1>{{ page.title }}</h1><p>{{ page.date }}</p><nav>{% for entry in page.toc %}<a href=\"{{ entry.permalink }}\">{{ entry.title }}</a>{% endfor %}</nav>{{ page.content | safe }}{% for tag in page.taxonomies.tags %}<a href=\"{{ get_taxonomy_url(kind='tags', name=tag) }}\">{{ tag }}</a>{% endfor %}{% if page.lower %}<a href=\"{{ page.lower.permalink }}\">{{ page.lower.title }}</a>{% endif %}{% endblock main %}",
+    ),
+    (
+        "templates/taxonomy_list.html",
+        "{% extends \"base.html\" %}{% block main %}{% for term in terms %}<a href=\"{{ term.permalink }}\">{{ term.name }}</a>{% endfor %}{% endblock main %}",
+    ),
+    (
+        "templates/taxonomy_single.html",
+        "{% extends \"base.html\" %}{% block main %}<h1>{{ term.name }}</h1>{% for page in term.pages %}<p><a href=\"{{ page.permalink }}\">{{ page.title }}</a></p>{% endfor %}{% endblock main %}",
+    ),
+];
+
+const HUGO: &[(&str, &str)] = &[
+    (
+        "hugo.toml",
+        "baseURL = \"https://corpus.example/\"\ntitle = \"Corpus\"\n[taxonomies]\ntag = \"tags\"\n[pagination]\npagerSize = 10\n",
+    ),
+    (
+        "layouts/_default/baseof.html",
+        "<!doctype html>\n<html lang=\"fr\"><head><meta charset=\"utf-8\"><title>{{ .Title }}</title></head><body><main>{{ block \"main\" . }}{{ end }}</main></body></html>\n",
+    ),
+    (
+        "layouts/index.html",
+        "{{ define \"main\" }}<h1>{{ .Title }}</h1>{{ range .Sections }}<p><a href=\"{{ .RelPermalink }}\">{{ .Title }}</a></p>{{ end }}{{ end }}",
+    ),
+    (
+        "layouts/_default/list.html",
+        "{{ define \"main\" }}<h1>{{ .Title }}</h1>{{ range .Paginator.Pages }}<p><a href=\"{{ .RelPermalink }}\">{{ .Title }}</a> {{ .Summary }}</p>{{ end }}{{ with .Paginator.Next }}<a href=\"{{ .URL }}\">+</a>{{ end }}{{ end }}",
+    ),
+    (
+        "layouts/_default/single.html",
+        "{{ define \"main\" }}<h1>{{ .Title }}</h1><p>{{ .Date }}</p>{{ .TableOfContents }}{{ .Content }}{{ range .GetTerms \"tags\" }}<a href=\"{{ .RelPermalink }}\">{{ .Title }}</a>{{ end }}{{ with .PrevInSection }}<a href=\"{{ .RelPermalink }}\">{{ .Title }}</a>{{ end }}{{ end }}",
+    ),
+];
+
+const SITE: &str = "[site]\ntheme = \"bench\"\ntitle = \"Corpus\"\nbase_url = \"https://localhost:8443\"\ntaxonomies = [\"tags\"]\n\n[site.description]\nfr = \"Un corpus\"\nen = \"A corpus\"\n\n[gateway]\nhttps = \"127.0.0.1:8443\"\nhttp = \"127.0.0.1:8080\"\noperations = \"127.0.0.1:9090\"\nhosts = [\"localhost\"]\n\n[mail]\nfrom = \"a@corpus.example\"\nfrom_name = \"Corpus\"\nstaff = \"b@corpus.example\"\n";
 
 fn main() -> Result<(), Box<dyn Error>> {
     let mut arguments = std::env::args().skip(1);
@@ -53,18 +108,29 @@ fn main() -> Result<(), Box<dyn Error>> {
         path.parent().map_or(Ok(()), fs::create_dir_all)?;
         fs::write(path, text)
     };
-    write("site.toml".into(), SITE)?;
-    for (name, text) in THEME {
-        write(format!("themes/bench/{name}"), text)?;
-    }
-    write("content/fr/_index.md".into(), "+++\ntitle = \"Accueil\"\n+++\n")?;
+    let content = match arguments.next().as_deref() {
+        Some("zola") => {
+            ZOLA.iter().try_for_each(|(name, text)| write((*name).to_owned(), text))?;
+            "content"
+        }
+        Some("hugo") => {
+            HUGO.iter().try_for_each(|(name, text)| write((*name).to_owned(), text))?;
+            "content"
+        }
+        _ => {
+            write("site.toml".into(), SITE)?;
+            THEME.iter().try_for_each(|(name, text)| write(format!("themes/bench/{name}"), text))?;
+            "content/fr"
+        }
+    };
+    write(format!("{content}/_index.md"), "+++\ntitle = \"Accueil\"\n+++\n")?;
     for section in 0..10 {
         let front =
             format!("+++\ntitle = \"Section {section}\"\nsort_by = \"date\"\npaginate_by = 10\n+++\n");
-        write(format!("content/fr/s{section}/_index.md"), &front)?;
+        write(format!("{content}/s{section}/_index.md"), &front)?;
     }
     for number in 0..pages {
-        write(format!("content/fr/s{}/p{number}.md", number % 10), &page(number, pages))?;
+        write(format!("{content}/s{}/p{number}.md", number % 10), &page(number, pages))?;
     }
     Ok(())
 }

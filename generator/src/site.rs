@@ -146,8 +146,10 @@ impl Site {
                 kept.unwrap_or_else(|| Arc::new(markdown::render(environment, document)))
             })
             .collect();
+        // Shortcodes of a theme that could not be loaded are not unknown as well.
+        let follows = |fault: &&Diagnostic| !dress.is_whole && fault.code.starts_with("shortcode-");
         for one in &rendered {
-            faults.extend(one.faults.iter().cloned());
+            faults.extend(one.faults.iter().filter(|fault| !follows(fault)).cloned());
         }
         faults.extend(broken_anchors(&library, &rendered));
         phases.end("markdown");

@@ -26,7 +26,11 @@ enum Task {
         slow: bool,
     },
     /// Measure, on a release build, and print the figures
-    Bench,
+    Bench {
+        /// Record a flame graph of the cold build of 10,000 pages instead
+        #[arg(long)]
+        flame: bool,
+    },
     /// Compute the worked figures of the articles again and write them beside their pages
     Figures {
         /// Only compare; fail where a page states another figure than the engine
@@ -38,7 +42,7 @@ enum Task {
 fn main() -> Result<()> {
     match Cli::parse().task {
         Task::Test { slow } => test::run(slow),
-        Task::Bench => bench::run(),
+        Task::Bench { flame } => bench::run(flame),
         Task::Figures { check } => figures::run(check),
     }
 }

@@ -33,8 +33,9 @@ impl Routes {
 pub async fn answer(app: &SharedApp, routes: &Routes, path: &str, request: Request<Body>) -> Response {
     let reads = matches!(*request.method(), Method::GET | Method::HEAD);
     let site = app.site.load_full();
-    if reads && search::is_asked(&site, path, request.uri()) {
-        return search::answer(app, &site, request.uri(), request.headers());
+    let head = (request.method(), request.uri(), request.headers());
+    if let (true, Some(results)) = (reads, search::answer(app, &site, path, head)) {
+        return results;
     }
     if let (true, Some(resource)) = (reads, site.resource(path)) {
         return pages::answer(resource, request.method(), request.headers());

@@ -92,6 +92,8 @@ impl Renderer<'_> {
                 self.done.used.push(file);
                 self.done.pictures.push(picture);
             }
+            // What is wrong inside a drawing is told where it stands there.
+            Err(fault) if fault.line > 0 => self.done.faults.push(fault),
             Err(fault) => self.fault(fault, span.clone()),
         }
     }

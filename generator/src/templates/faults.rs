@@ -54,6 +54,11 @@ pub(crate) fn reason(error: &Error) -> (String, String) {
     }
 }
 
+/// Whether templates extend or include each other in a circle.
+pub(super) fn is_cycle(error: &Error) -> bool {
+    matches!(error.kind(), ErrorKind::CircularExtend { .. } | ErrorKind::CircularInclude { .. })
+}
+
 /// The template at fault.
 pub(super) fn culprit(error: &Error) -> Option<&str> {
     match error.kind() {

@@ -53,6 +53,10 @@ impl Templates {
                 tera.add_raw_templates(left.iter().map(|(name, source)| (name, source.text.as_ref())));
             let Err(error) = added else { return Self { tera, sources } };
             faults.push(faults::fault(&error, &sources, ""));
+            // Who takes part in a cycle would be missed by all others.
+            if faults::is_cycle(&error) {
+                return Self { tera: Tera::new(), sources };
+            }
             match faults::culprit(&error).filter(|name| left.remove(*name).is_some()) {
                 Some(_) => {}
                 None => return Self { tera: Tera::new(), sources },
