@@ -59,7 +59,9 @@ pub fn build(config: &SiteConfig, options: &BuildOptions) -> Result<BuildReport,
     if let Some(report) = unchanged.as_ref().and_then(Unchanged::report) {
         return Ok(report);
     }
-    let report = Site::load(config, options)?.build()?;
+    let (report, built) = whole(Site::load(config, options)?)?;
+    // Freeing a large site takes as long as reading it; nobody need wait for that.
+    std::thread::spawn(move || drop(built));
     if let Some(unchanged) = unchanged {
         unchanged.remember(&report);
     }

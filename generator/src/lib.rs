@@ -16,6 +16,8 @@ mod dress;
 mod external;
 mod extras;
 mod files;
+#[cfg(any(test, feature = "fuzzing"))]
+pub mod fuzzing;
 mod i18n;
 mod import;
 mod list;

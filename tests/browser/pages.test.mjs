@@ -12,8 +12,8 @@ const axe = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.mi
 const PAGES = [
   '/', '/expertises/', '/offres/', '/offres/ifc/', '/articles/', '/articles/rente-viagere-a-65-ans/',
   '/articles/chain-ladder-et-mack/', '/calculateurs/rente/', '/contact/', '/newsletter/', '/confidentialite/',
-  '/cookies/', '/cgv/', '/glossaire/', '/compte/connexion', '/newsletter/merci', '/nulle-part/',
-  '/en/', '/en/offers/', '/en/contact/', '/en/privacy/', '/en/nowhere/',
+  '/cookies/', '/cgv/', '/glossaire/', '/recherche/', '/recherche/?q=rente', '/compte/connexion', '/newsletter/merci', '/nulle-part/',
+  '/en/', '/en/search/', '/en/offers/', '/en/contact/', '/en/privacy/', '/en/nowhere/',
 ];
 
 /** The most a first load may weigh, in bytes on the wire, and the most requests. */

@@ -12,10 +12,14 @@ const repository = join(dirname(fileURLToPath(import.meta.url)), '../..');
 const aops = process.env.AOPS ?? join(repository, 'target/debug/aops');
 
 export class Gateway {
-  static async start() {
+  /** `watched`: on copies that a test may change. */
+  static async start({ watched = false } = {}) {
     const gateway = new Gateway();
     gateway.root = mkdtempSync(join(tmpdir(), 'aops-browser-'));
-    for (const name of ['content', 'themes', 'deploy']) symlinkSync(join(repository, name), join(gateway.root, name));
+    for (const name of ['content', 'themes', 'deploy']) {
+      if (watched) cpSync(join(repository, name), join(gateway.root, name), { recursive: true });
+      else symlinkSync(join(repository, name), join(gateway.root, name));
+    }
     cpSync(join(repository, 'site.toml'), join(gateway.root, 'site.toml'));
     const [https, http, operations] = await Promise.all([freePort(), freePort(), freePort()]);
     gateway.origin = `https://localhost:${https}`;
@@ -24,7 +28,7 @@ export class Gateway {
       AOPS_HTTP: `127.0.0.1:${http}`, AOPS_OPERATIONS: `127.0.0.1:${operations}`,
     };
     const log = openSync(join(gateway.root, 'serve.log'), 'a');
-    gateway.process = spawn(aops, ['--root', gateway.root, 'serve'], { env: gateway.env, stdio: ['ignore', log, log] });
+    gateway.process = spawn(aops, ['--root', gateway.root, 'serve', ...(watched ? ['--watch'] : [])], { env: gateway.env, stdio: ['ignore', log, log] });
     for (let tries = 0; ; tries++) {
       const ready = await fetch(`http://127.0.0.1:${operations}/readyz`).catch(() => null);
       if (ready?.ok) return gateway;

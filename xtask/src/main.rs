@@ -2,6 +2,7 @@
 
 mod bench;
 mod figures;
+mod fuzz;
 mod sh;
 mod test;
 mod tools;

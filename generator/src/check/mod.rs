@@ -21,6 +21,13 @@ use crate::phases::Phases;
 use crate::site::Site;
 use scan::Scanned;
 
+/// The paths of this site that a page leads to.
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) fn links_of(page: &str, html: &str, base_url: &str) -> Vec<String> {
+    let links = scan::scan(html).links;
+    links.iter().filter_map(|link| Some(scan::resolve(page, link, base_url)?.0)).collect()
+}
+
 /// What a check found.
 #[derive(Debug)]
 pub struct CheckReport {

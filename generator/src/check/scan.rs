@@ -117,17 +117,19 @@ pub(super) fn resolve(page: &str, link: &str, base_url: &str) -> Option<(String,
     }
     let folder = &page[..=page.rfind('/').unwrap_or(0)];
     let joined = if target.starts_with('/') { target.to_owned() } else { format!("{folder}{target}") };
-    let mut parts: Vec<&str> = Vec::new();
+    let mut parts: Vec<String> = Vec::new();
     for part in joined.split('/').skip(1) {
-        match part {
+        // Browsers take `%2e%2e` for `..`; a decoded `/` would part what is one name.
+        let name = Some(decoded(part)).filter(|name| !name.contains('/')).unwrap_or_else(|| part.to_owned());
+        match name.as_str() {
             "." => {}
             ".." => {
                 parts.pop();
             }
-            part => parts.push(part),
+            _ => parts.push(name),
         }
     }
-    Some((decoded(&format!("/{}", parts.join("/"))), anchor))
+    Some((format!("/{}", parts.join("/")), anchor))
 }
 
 fn attribute(text: &str) -> (&str, &str, &str) {

@@ -64,9 +64,8 @@ fn highlight(language: &str, code: &str) -> Option<String> {
 
 /// Loads the grammars while something else is done.
 pub(crate) fn warm_up() {
-    rayon::spawn(|| {
-        registry();
-    });
+    // A thread of its own: one of the pool would keep whatever it shares work with waiting.
+    std::thread::spawn(registry);
 }
 
 fn registry() -> Option<&'static Registry> {

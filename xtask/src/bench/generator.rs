@@ -31,7 +31,9 @@ pub(super) fn run() -> Result<()> {
     };
     let aops = sh::binary("release")?;
     let mut cold = Vec::new();
-    println!("\n| build of a synthetic site, --plain, output in memory | median of {ROUNDS} | memory |\n| --- | --- | --- |");
+    println!(
+        "\n| build of a synthetic site, --plain, output in memory | median of {ROUNDS} | memory |\n| --- | --- | --- |"
+    );
     for pages in [SMALL, LARGE] {
         let root = corpus(scratch.path(), pages, "")?;
         let build = || command(&aops, &["build", "--plain", "--root"], &root);
@@ -58,7 +60,9 @@ fn other(binary: &str, name: &str, scratch: &Path, pages: usize, ours: Duration)
     let root = corpus(scratch, pages, name)?;
     let build = || {
         let mut build = sh::command("/usr/bin/time", &["-f", "%M", binary]);
-        build.args(if name == "zola" { ["build", "--force"].as_slice() } else { &["--quiet"] }).current_dir(&root);
+        build
+            .args(if name == "zola" { ["build", "--force"].as_slice() } else { &["--quiet"] })
+            .current_dir(&root);
         build
     };
     let (time, memory) = rounds(&build, || {
@@ -90,13 +94,18 @@ async fn edits(aops: &Path, root: &Path) -> Result<()> {
         tokio::time::sleep(Duration::from_millis(200)).await;
     }
     times.sort_unstable();
-    println!("\n| {LARGE} pages, from a save to the page served | median | slowest of {EDITS} |\n| --- | --- | --- |");
+    println!(
+        "\n| {LARGE} pages, from a save to the page served | median | slowest of {EDITS} |\n| --- | --- | --- |"
+    );
     println!("| one page | {:.1?} | {:.1?} |", times[EDITS / 2], times[EDITS - 1]);
     let template = root.join("themes/bench/templates/page.html");
     let text = fs::read_to_string(&template)?;
     let saved = Instant::now();
     fs::write(&template, text.replace("<h1>", "<h1 class=\"marque\">"))?;
-    println!("| the template of all | {:.1?} | |", until(&client, "/s1/p1/", "class=\"marque\"", saved).await?);
+    println!(
+        "| the template of all | {:.1?} | |",
+        until(&client, "/s1/p1/", "class=\"marque\"", saved).await?
+    );
     Ok(())
 }
 
@@ -151,7 +160,8 @@ fn rounds(build: &dyn Fn() -> std::process::Command, before: impl Fn()) -> Resul
 /// # Errors
 /// `perf` or `inferno-flamegraph` is missing.
 pub(super) fn flame() -> Result<()> {
-    for (program, from) in [("perf", "Debian's linux-perf"), ("inferno-flamegraph", "cargo install inferno")] {
+    for (program, from) in [("perf", "Debian's linux-perf"), ("inferno-flamegraph", "cargo install inferno")]
+    {
         if !sh::has(program) {
             bail!("{program} is missing: {from}");
         }
@@ -159,7 +169,8 @@ pub(super) fn flame() -> Result<()> {
     let scratch = tempfile::tempdir()?;
     let root = corpus(scratch.path(), LARGE, "")?;
     let data = scratch.path().join("perf.data");
-    let mut record = sh::command("perf", &["record", "--quiet", "--call-graph", "dwarf,16384", "-F", "499", "-o"]);
+    let mut record =
+        sh::command("perf", &["record", "--quiet", "--call-graph", "dwarf,16384", "-F", "499", "-o"]);
     record.arg(&data).arg(sh::binary("release")?).args(["build", "--plain", "--root"]).arg(&root);
     sh::run(record)?;
     let graph = sh::repository().join("target/build.svg");
