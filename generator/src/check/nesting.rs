@@ -34,6 +34,9 @@ const BLOCKS: [&str; 22] = [
 /// Elements in which another of the same kind, or of the others, is forbidden.
 const INTERACTIVE: [&str; 4] = ["a", "button", "label", "form"];
 
+/// Open elements that a tag is compared with, at most.
+const LOOKED_AT: usize = 256;
+
 /// The tags of a page, in order.
 #[derive(Debug, Default)]
 pub(super) struct Nesting {
@@ -58,12 +61,17 @@ impl Nesting {
         {
             self.open.pop();
         }
-        if INTERACTIVE.contains(&name) && self.open.iter().any(|open| open == name) {
+        if INTERACTIVE.contains(&name) && self.is_open(name) {
             self.faults.push(("html-within-itself", name.to_owned()));
         }
         if !VOID.contains(&name) && !closes_itself {
             self.open.push(name.to_owned());
         }
+    }
+
+    /// Whether an element is open, among the innermost: pages of a hundred thousand levels cost their length.
+    fn is_open(&self, name: &str) -> bool {
+        self.open.iter().rev().take(LOOKED_AT).any(|open| open == name)
     }
 
     /// A closing tag.
@@ -73,13 +81,13 @@ impl Nesting {
                 self.open.pop();
                 return;
             }
-            if OPTIONAL.contains(&last.as_str()) && self.open.iter().any(|open| open == name) {
+            if OPTIONAL.contains(&last.as_str()) && self.is_open(name) {
                 self.open.pop();
                 continue;
             }
             break;
         }
-        if self.open.iter().any(|open| open == name) {
+        if self.is_open(name) {
             let unclosed = self.open.pop().unwrap_or_default();
             self.faults.push(("html-unclosed", unclosed));
             return self.end(name);

@@ -42,7 +42,7 @@ impl Compressor {
             return Ok(variants);
         }
         for (coding, extension) in [(Coding::Br, "br"), (Coding::Zstd, "zst"), (Coding::Gzip, "gz")] {
-            let Some(compressed) = self.form(coding, bytes, digest) else { continue };
+            let Some(compressed) = self.form(coding, effort(content_type), bytes, digest) else { continue };
             if compressed.len() >= bytes.len() {
                 continue;
             }
@@ -54,13 +54,14 @@ impl Compressor {
         Ok(variants)
     }
 
-    fn form(&self, coding: Coding, bytes: &[u8], digest: &[u8; 32]) -> Option<Vec<u8>> {
+    fn form(&self, coding: Coding, effort: Effort, bytes: &[u8], digest: &[u8; 32]) -> Option<Vec<u8>> {
         let name = hex(&digest[..20]);
-        let path = self.cache.join(&name[..2]).join(format!("{}.{}", &name[2..], coding.token()));
+        let level = effort as u8;
+        let path = self.cache.join(&name[..2]).join(format!("{}.{level}.{}", &name[2..], coding.token()));
         if let Ok(known) = fs::read(&path) {
             return Some(known);
         }
-        let compressed = compress(coding, bytes).ok()?;
+        let compressed = compress(coding, effort, bytes).ok()?;
         // Beside first, then renamed: a build that is killed leaves no half of a form behind.
         let beside = path.with_extension(format!("{}.{}", coding.token(), std::process::id()));
         let kept =
@@ -72,15 +73,30 @@ impl Compressor {
     }
 }
 
-fn compress(coding: Coding, bytes: &[u8]) -> io::Result<Vec<u8>> {
+/// How hard to try.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Effort {
+    /// Feeds, maps, indexes: programs fetch them, at their own pace.
+    Fair = 0,
+    /// What a reader waits for.
+    Most = 1,
+}
+
+fn effort(content_type: &str) -> Effort {
+    let awaited = ["text/html", "text/css", "text/javascript", "image/svg+xml"];
+    if awaited.iter().any(|awaited| content_type.starts_with(awaited)) { Effort::Most } else { Effort::Fair }
+}
+
+fn compress(coding: Coding, effort: Effort, bytes: &[u8]) -> io::Result<Vec<u8>> {
     match coding {
         Coding::Br => {
             let mut out = Vec::new();
-            let parameters = brotli::enc::BrotliEncoderParams { quality: 11, ..Default::default() };
+            let quality = if effort == Effort::Most { 11 } else { 9 };
+            let parameters = brotli::enc::BrotliEncoderParams { quality, ..Default::default() };
             brotli::BrotliCompress(&mut &bytes[..], &mut out, &parameters)?;
             Ok(out)
         }
-        Coding::Zstd => zstd::bulk::compress(bytes, 19),
+        Coding::Zstd => zstd::bulk::compress(bytes, if effort == Effort::Most { 19 } else { 12 }),
         Coding::Gzip => {
             let mut encoder = GzEncoder::new(Vec::new(), Compression::best());
             encoder.write_all(bytes)?;

@@ -20,10 +20,12 @@ impl Staging {
     pub(crate) fn new(output: &Path) -> Result<Self, Diagnostic> {
         let output = std::path::absolute(output).map_err(|error| failed(output, &error))?;
         let name = output.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
-        let folder = output.with_file_name(format!(".{name}.{}", std::process::id()));
+        let prefix = format!(".{name}.");
+        let folder = output.with_file_name(format!("{prefix}{}", std::process::id()));
         if folder.exists() {
             fs::remove_dir_all(&folder).map_err(|error| failed(&folder, &error))?;
         }
+        remove_abandoned(&output, &prefix);
         fs::create_dir_all(&folder).map_err(|error| failed(&output, &error))?;
         Ok(Self { output, folder })
     }
@@ -49,6 +51,19 @@ impl Staging {
     }
 }
 
+/// Removes what builds that were killed left beside an output: folders named after processes that are no more.
+fn remove_abandoned(output: &Path, prefix: &str) {
+    let beside = output.parent().and_then(|parent| fs::read_dir(parent).ok());
+    for entry in beside.into_iter().flatten().flatten() {
+        let name = entry.file_name();
+        let process = name.to_str().and_then(|name| name.strip_prefix(prefix)?.parse::<u32>().ok());
+        if process.is_some_and(|process| !Path::new("/proc").join(process.to_string()).exists()) {
+            // Another build may remove it at the same time.
+            let _ = fs::remove_dir_all(entry.path());
+        }
+    }
+}
+
 impl Drop for Staging {
     fn drop(&mut self) {
         let _ = fs::remove_dir_all(&self.folder);
@@ -71,6 +86,18 @@ mod tests {
         let left: Vec<_> = fs::read_dir(&output).unwrap().map(|e| e.unwrap().file_name()).collect();
         assert_eq!(left, ["b"]);
         assert_eq!(fs::read_dir(root.path()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn what_a_killed_build_left_is_removed() {
+        let root = tempfile::tempdir().unwrap();
+        // No process has this number: it is past the kernel's largest.
+        fs::create_dir(root.path().join(".public.4294967290")).unwrap();
+        fs::create_dir(root.path().join(".public.notes")).unwrap();
+        Staging::new(&root.path().join("public")).unwrap().put_in_place().unwrap();
+        let mut left: Vec<_> = fs::read_dir(root.path()).unwrap().map(|e| e.unwrap().file_name()).collect();
+        left.sort();
+        assert_eq!(left, [".public.notes", "public"]);
     }
 
     #[test]

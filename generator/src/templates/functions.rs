@@ -46,6 +46,10 @@ pub(super) fn register(tera: &mut Tera, shared: &Arc<Shared>) {
     tera.register_function("load_data", move |arguments: Kwargs, _: &State| {
         let path = arguments.must_get::<&str>("path")?;
         touch_all();
+        // The root also holds what the gateway stores: only what editors write may be read.
+        if !["content/", "themes/"].iter().any(|folder| path.starts_with(folder)) {
+            return Err(Error::message(messages::message("data-outside", &[("path", path)])));
+        }
         let (value, _) =
             data::load(&own.world().root, path).map_err(|fault| Error::message(fault.message))?;
         Ok(Value::from_serializable(&value))
