@@ -1,5 +1,6 @@
 //! The theme's styles, scripts and static files: bundled, minified, named after their bytes. It writes nothing.
 
+mod scripts;
 mod styles;
 
 use std::collections::HashMap;
@@ -38,10 +39,12 @@ pub(crate) fn load(
     if let Some(css) = styles::bundle(root, &theme.join("styles"), with_code, faults) {
         assets.push(fingerprint("site.css", css.into_bytes()));
     }
-    let scripts = theme.join("scripts");
-    for path in files::walk(root, &scripts, faults) {
-        match read(root, &path) {
-            Ok(bytes) => assets.push(fingerprint(&files::relative(&scripts, &path), bytes)),
+    let own_scripts = theme.join("scripts");
+    for path in files::walk(root, &own_scripts, faults) {
+        match files::text(root, &path).and_then(|source| scripts::minified(&source)) {
+            Ok(script) => {
+                assets.push(fingerprint(&files::relative(&own_scripts, &path), script.into_bytes()))
+            }
             Err(fault) => faults.push(fault),
         }
     }
