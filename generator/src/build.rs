@@ -60,11 +60,11 @@ pub fn build(config: &SiteConfig, options: &BuildOptions) -> Result<BuildReport,
         return Ok(report);
     }
     let (report, built) = whole(Site::load(config, options)?)?;
+    if let Some(unchanged) = unchanged {
+        unchanged.remember(&built.manifest.build, &report);
+    }
     // Freeing a large site takes as long as reading it; nobody need wait for that.
     std::thread::spawn(move || drop(built));
-    if let Some(unchanged) = unchanged {
-        unchanged.remember(&report);
-    }
     Ok(report)
 }
 

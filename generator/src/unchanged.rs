@@ -93,16 +93,12 @@ impl Unchanged {
     }
 
     /// Remembers a build for the next time; when that cannot be written, the next build only costs its time.
-    pub(crate) fn remember(&self, report: &BuildReport) {
+    pub(crate) fn remember(&self, build: &str, report: &BuildReport) {
         if !report.warnings.is_empty() {
             let _ = fs::remove_file(&self.remembered);
             return;
         }
-        let written = fs::read(self.output.join(FILE_NAME)).ok();
-        let Some(manifest) = written.and_then(|json| serde_json::from_slice::<Manifest>(&json).ok()) else {
-            return;
-        };
-        let memory = Memory { inputs: self.digest.clone(), build: manifest.build, pages: report.pages };
+        let memory = Memory { inputs: self.digest.clone(), build: build.to_owned(), pages: report.pages };
         let folder = self.remembered.parent().unwrap_or(Path::new("."));
         if let Ok(json) = serde_json::to_vec(&memory) {
             let _ = fs::create_dir_all(folder).and_then(|()| fs::write(&self.remembered, json));

@@ -64,8 +64,9 @@ fn highlight(language: &str, code: &str) -> Option<String> {
 
 /// Loads the grammars while something else is done.
 pub(crate) fn warm_up() {
-    // A thread of its own: one of the pool would keep whatever it shares work with waiting.
-    std::thread::spawn(registry);
+    rayon::spawn(|| {
+        registry();
+    });
 }
 
 fn registry() -> Option<&'static Registry> {
