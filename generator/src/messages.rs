@@ -67,8 +67,13 @@ mod tests {
         for file in walkdir::WalkDir::new(root).into_iter().flatten().filter(|e| e.file_type().is_file()) {
             let text = std::fs::read_to_string(file.path()).unwrap();
             let text: String = text.split("mod tests").next().unwrap_or_default().replace(['\n', ' '], "");
-            for call in ["Diagnostic::error(\"", "Diagnostic::warning(\"", "messages::message(\"", "fault(\""]
-            {
+            for call in [
+                "Diagnostic::error(\"",
+                "Diagnostic::warning(\"",
+                "Diagnostic::note(\"",
+                "messages::message(\"",
+                "fault(\"",
+            ] {
                 for rest in text.split(call).skip(1) {
                     let code = rest.split('"').next().unwrap_or_default();
                     assert!(catalogue().contains_key(code), "{code} of {}", file.path().display());

@@ -12,7 +12,7 @@ use sha2::{Digest, Sha256};
 
 use crate::build::BuildReport;
 use crate::config::{BuildOptions, SiteConfig};
-use crate::diagnostics::Diagnostics;
+use crate::diagnostics::{Diagnostics, Severity};
 use crate::digest::hex;
 use crate::files;
 
@@ -94,7 +94,7 @@ impl Unchanged {
 
     /// Remembers a build for the next time; when that cannot be written, the next build only costs its time.
     pub(crate) fn remember(&self, build: &str, report: &BuildReport) {
-        if !report.warnings.is_empty() {
+        if report.warnings.iter().any(|fault| fault.severity != Severity::Note) {
             let _ = fs::remove_file(&self.remembered);
             return;
         }

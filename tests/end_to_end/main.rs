@@ -18,6 +18,7 @@ mod checkout;
 mod contact;
 mod content;
 mod edge;
+mod editor;
 mod faults;
 mod house;
 mod newsletter;

@@ -111,7 +111,7 @@ fn implicit_home(
         }
         return None;
     }
-    faults.push(Diagnostic::warning("home-implicit", &[("path", &file)]).in_file(&file));
+    faults.push(Diagnostic::note("home-implicit", &[("path", &file)]).in_file(&file));
     let title = toml::Value::String(config.title.clone());
     let source = Source::new(file, format!("+++\ntitle = {title}\n+++\n"));
     let path = folder.join(name);

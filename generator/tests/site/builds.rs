@@ -154,3 +154,30 @@ fn a_saved_page_is_told_to_who_watches() {
     fs::write(root.path().join("content/fr/page.md"), "+++\ntitle = \"P\"\n+++\n").unwrap();
     assert!(watcher.next().unwrap().iter().any(|path| path.ends_with("content/fr/page.md")));
 }
+
+#[test]
+fn a_build_with_nothing_to_do_does_nothing_and_any_change_is_seen() {
+    let root = site(None);
+    fs::write(root.path().join("content/fr/page.md"), "+++\ntitle = \"P\"\n+++\n\n## Fin\n").unwrap();
+    let again = || built(root.path()).unwrap().unchanged;
+    assert!(!again());
+    assert!(again());
+    fs::write(root.path().join("content/fr/page.md"), "+++\ntitle = \"Q\"\n+++\n\n## Fin\n").unwrap();
+    assert!(!again());
+    assert!(again());
+    fs::remove_file(root.path().join("public/page/index.html")).unwrap();
+    assert!(!again(), "a file of the output is missing");
+    assert!(root.path().join("public/page/index.html").exists());
+    fs::rename(root.path().join("content/fr/page.md"), root.path().join("content/fr/autre.md")).unwrap();
+    fs::write(root.path().join("content/fr/_index.md"), "+++\ntitle = \"A\"\n+++\n").unwrap();
+    assert!(!again());
+    let mut other = options(root.path());
+    other.base_url = Some("https://ailleurs.example".into());
+    assert!(
+        !build(&config(root.path()).unwrap(), &other).unwrap().unchanged,
+        "another address is another site"
+    );
+    let mut tomorrow = options(root.path());
+    tomorrow.today = jiff::civil::date(2026, 11, 24);
+    assert!(!build(&config(root.path()).unwrap(), &tomorrow).unwrap().unchanged, "a page may be due");
+}
