@@ -107,4 +107,21 @@ mod tests {
             watcher.next().unwrap().into_iter().filter_map(|p| p.file_name().map(|n| n.to_owned())).collect();
         assert_eq!(changed, ["a.md"]);
     }
+
+    #[test]
+    fn a_file_put_in_place_by_renaming_is_a_change_and_so_is_one_that_goes() {
+        let root = tempfile::tempdir().unwrap();
+        let content = root.path().join("content");
+        fs::create_dir_all(&content).unwrap();
+        fs::write(content.join("a.md"), "x").unwrap();
+        let mut watcher = Watcher::new(root.path()).unwrap();
+        fs::write(content.join(".a.md.tmp"), "y").unwrap();
+        fs::rename(content.join(".a.md.tmp"), content.join("a.md")).unwrap();
+        let names = |changed: BTreeSet<PathBuf>| -> Vec<_> {
+            changed.into_iter().filter_map(|path| path.file_name().map(ToOwned::to_owned)).collect()
+        };
+        assert_eq!(names(watcher.next().unwrap()), ["a.md"]);
+        fs::remove_file(content.join("a.md")).unwrap();
+        assert_eq!(names(watcher.next().unwrap()), ["a.md"]);
+    }
 }
