@@ -4,8 +4,9 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::Result;
-use aops_generator::{BuildOptions, BuildReport, Diagnostics, Session, SiteConfig};
+use aops_generator::{BuildOptions, BuildReport, Diagnostics, Progress, Session, SiteConfig};
 use clap::Args;
+use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::json;
 
 use crate::config::{Configuration, ConfigurationError};
@@ -49,7 +50,19 @@ pub(crate) fn run(root: &Path, json: bool, args: &BuildArgs) -> Result<ExitCode>
     options.base_url.clone_from(&args.base_url);
     options.drafts = args.drafts;
     options.plain = args.plain;
-    match aops_generator::build(&config, &options) {
+    let bar = ProgressBar::no_length();
+    if !json {
+        // It draws on a terminal alone.
+        let shown = bar.clone().with_style(ProgressStyle::with_template("{msg} {pos}/{len} {bar:40}")?);
+        options.progress = Progress::new(move |part, done, total| {
+            shown.set_message(part);
+            shown.set_length(total as u64);
+            shown.set_position(done as u64);
+        });
+    }
+    let built = aops_generator::build(&config, &options);
+    bar.finish_and_clear();
+    match built {
         Ok(report) if json => {
             let phases: serde_json::Map<_, _> = report
                 .phases

@@ -82,7 +82,9 @@ pub(crate) fn whole(mut site: Site) -> Result<(BuildReport, Built), Diagnostics>
     let compressor = compressor(&site.options);
     let mut entries = BTreeMap::new();
     let mut touched: HashMap<String, Touched> = HashMap::new();
+    let steps = site.options.progress.of("pages", pages.len());
     let written = pages::render(&site, &pages, |page, html, touched| {
+        steps.step();
         Ok((publish_page(staging.folder(), compressor.as_ref(), page, &html)?, touched))
     });
     for result in written {
@@ -154,7 +156,11 @@ fn others(
     folder: &Path,
     compressor: Option<&Compressor>,
 ) -> Vec<Result<(String, Entry), Diagnostic>> {
+    let forms: usize = shown.values().map(|picture| picture.form_paths().count()).sum();
+    let count = extras.len() + site.dress.assets.len() + site.copies.len() + forms;
+    let steps = site.options.progress.of("files", count);
     let plain = |path: &str, bytes: &[u8], cache: Cache| {
+        steps.step();
         let content_type = extras::content_type_of(path);
         output::publish(folder, compressor, Output { path, content_type, bytes, cache, page: None })
     };

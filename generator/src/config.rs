@@ -5,6 +5,8 @@ use std::path::PathBuf;
 use aops_manifest::Language;
 use serde::Deserialize;
 
+use crate::progress::Progress;
+
 /// The `[site]` table of `site.toml`.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -155,6 +157,8 @@ pub struct BuildOptions {
     pub today: jiff::civil::Date,
     /// Tables that templates may read (`company`, `offers`).
     pub data: serde_json::Map<String, serde_json::Value>,
+    /// Who is told how far the build is.
+    pub progress: Progress,
 }
 
 impl BuildOptions {
@@ -170,6 +174,7 @@ impl BuildOptions {
             uncompressed: false,
             today,
             data: serde_json::Map::new(),
+            progress: Progress::default(),
         }
     }
 }

@@ -29,6 +29,7 @@ mod output;
 mod pages;
 mod phases;
 mod pictures;
+mod progress;
 mod session;
 mod site;
 mod stamps;
@@ -46,6 +47,7 @@ pub use external::{ExternalFault, ExternalLink, external_faults, external_links}
 pub use import::{ImportFrom, ImportOptions, ImportPlan, ImportedContents, ImportedFile, import};
 pub use list::{Listed, list};
 pub use new::{NewContent, NewKind, new_content};
+pub use progress::Progress;
 pub use session::{Change, Session};
 pub use site::Site;
 pub use watch::Watcher;
