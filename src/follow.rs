@@ -16,18 +16,18 @@ use crate::config::FILE_NAME;
 /// Paths told to open pages, at most: past that, all are told to look.
 const TOLD: usize = 1000;
 
-/// Follows the files of a site in a thread of its own.
+/// Follows the files of a site in a thread of its own. They are watched since before `session` was begun, so that
+/// no save is missed.
 ///
 /// # Errors
-/// The files cannot be watched.
+/// The thread cannot be started.
 pub(crate) fn start(
     root: &Path,
     drafts: bool,
-    session: Session,
+    (watcher, session): (Watcher, Session),
     app: SharedApp,
     live_reload: LiveReload,
 ) -> Result<()> {
-    let watcher = Watcher::new(root)?;
     let mut follower = Follower { root: root.to_owned(), drafts, session, app, live_reload };
     std::thread::Builder::new().name("watch".into()).spawn(move || {
         for changed in watcher {

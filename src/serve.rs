@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use anyhow::Result;
 use aops_gateway::web::live_reload::News;
 use aops_gateway::{Server, Settings};
-use aops_generator::Session;
+use aops_generator::{Session, Watcher};
 use clap::Args;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
@@ -27,6 +27,9 @@ pub(crate) struct ServeArgs {
     drafts: bool,
 }
 
+/// A site that is being written, and what tells its changes.
+type Watched = (Watcher, Session);
+
 /// Builds and serves.
 ///
 /// # Errors
@@ -43,7 +46,7 @@ pub(crate) fn run(root: &Path, args: &ServeArgs) -> Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-async fn serve(root: &Path, settings: Settings, args: &ServeArgs, session: Option<Session>) -> Result<()> {
+async fn serve(root: &Path, settings: Settings, args: &ServeArgs, session: Option<Watched>) -> Result<()> {
     let live_reload = session.is_some().then(|| watch::channel(News::default()).0);
     let addresses = (settings.base_url.clone(), settings.gateway.operations, settings.data.clone());
     let server = Server::start(settings, live_reload.clone()).await?;
@@ -62,9 +65,10 @@ async fn serve(root: &Path, settings: Settings, args: &ServeArgs, session: Optio
 }
 
 /// Builds the site; with `--watch` what it was made from is kept. `None` when something is at fault, which is told.
-fn build(root: &Path, args: &ServeArgs) -> Result<Option<Option<Session>>> {
+fn build(root: &Path, args: &ServeArgs) -> Result<Option<Option<Watched>>> {
     if args.watch {
-        return Ok(crate::build::session(root, args.drafts)?.map(Some));
+        let watcher = Watcher::new(root)?;
+        return Ok(crate::build::session(root, args.drafts)?.map(|session| Some((watcher, session))));
     }
     Ok(crate::build::for_serving(root, args.drafts)?.then_some(None))
 }
