@@ -46,6 +46,9 @@ enum Subject {
     /// Orders.
     #[command(subcommand)]
     Orders(ListAct),
+    /// Proofs of choices of cookies.
+    #[command(subcommand)]
+    Consents(ListAct),
     /// Addresses refused before the handshake.
     #[command(subcommand)]
     Ban(BanAct),
@@ -149,6 +152,7 @@ fn command(subject: Subject) -> io::Result<Command> {
         Subject::Subscribers(ListAct::List) => Command::SubscribersList,
         Subject::Messages(ListAct::List) => Command::MessagesList,
         Subject::Orders(ListAct::List) => Command::OrdersList,
+        Subject::Consents(ListAct::List) => Command::ConsentsList,
         Subject::Ban(BanAct::Add { block, duration }) => Command::BanAdd { block, seconds: duration },
         Subject::Ban(BanAct::List) => Command::BanList,
         Subject::Ban(BanAct::Remove { block }) => Command::BanRemove { block },

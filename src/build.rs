@@ -165,7 +165,8 @@ pub(crate) fn prepare(root: &Path) -> Result<Result<(SiteConfig, BuildOptions), 
         Err(error) => return Err(error.into()),
     };
     let mut options = BuildOptions::new(root, today());
-    options.data = configuration.template_data()?;
+    options.data = configuration.template_data(root)?;
+    options.page_sources = configuration.registry(root)?.page_sources();
     Ok(Ok((configuration.site, options)))
 }
 

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::env;
 use std::fs;
+use std::io;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
@@ -10,6 +11,7 @@ use std::str::FromStr;
 use anyhow::{Context, Result, bail};
 use aops_gateway::clock::Clock;
 use aops_gateway::config::{Environment, GatewayConfig, MailConfig, Offer, Secrets, Settings};
+use aops_gateway::consent::{ConsentConfig, Registry, Services};
 use aops_generator::{Diagnostics, SiteConfig};
 use jiff::SignedDuration;
 use serde::Deserialize;
@@ -17,6 +19,8 @@ use serde_json::{Map, Value};
 
 /// The file's name in the root folder.
 pub(crate) const FILE_NAME: &str = "site.toml";
+/// The services that a theme may call, in its folder.
+const SERVICES: &str = "services.toml";
 
 /// What `site.toml` says.
 #[derive(Debug, Clone, Deserialize)]
@@ -33,6 +37,8 @@ pub(crate) struct Configuration {
     mail: Option<MailConfig>,
     #[serde(default)]
     offers: Vec<Offer>,
+    /// A site without it has no services but its own.
+    consent: Option<ConsentConfig>,
 }
 
 /// `site.toml` cannot be taken.
@@ -65,11 +71,32 @@ impl Configuration {
     }
 
     /// The tables that templates may read.
-    pub(crate) fn template_data(&self) -> Result<Map<String, Value>> {
+    pub(crate) fn template_data(&self, root: &Path) -> Result<Map<String, Value>> {
         let mut data = Map::new();
         data.insert("company".into(), serde_json::to_value(&self.company)?);
         data.insert("offers".into(), serde_json::to_value(&self.offers)?);
+        data.insert("consent".into(), serde_json::to_value(self.registry(root)?)?);
         Ok(data)
+    }
+
+    /// The services of the theme that `[consent]` switches on.
+    ///
+    /// # Errors
+    /// [`ConfigurationError::Content`] with the place in `services.toml`, or what is wrong with `[consent]`.
+    pub(crate) fn registry(&self, root: &Path) -> Result<Registry> {
+        let Some(consent) = self.consent.clone() else {
+            return Ok(Registry::default());
+        };
+        let name = format!("themes/{}/{SERVICES}", self.site.theme);
+        let path = root.join(&name);
+        let source = match fs::read_to_string(&path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => String::new(),
+            read => read.map_err(|source| ConfigurationError::File { path, source })?,
+        };
+        let services: Services = toml::from_str(&source).map_err(|error| {
+            ConfigurationError::Content(aops_generator::diagnostics::from_toml(&name, &source, &error))
+        })?;
+        Ok(Registry::new(services, consent)?)
     }
 
     /// What the gateway is told, the environment included.
@@ -107,6 +134,7 @@ impl Configuration {
             mail,
             company: self.company.clone(),
             offers: self.offers.clone(),
+            consent: self.registry(root)?,
             secrets: secrets()?,
             clock: Clock::shifted(SignedDuration::from_secs(offset.unwrap_or_default())),
             limits_factor: limits_factor.unwrap_or(1).max(1),

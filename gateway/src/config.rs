@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use serde::Deserialize;
 
 use crate::clock::Clock;
+use crate::consent::Registry;
 
 /// Everything the gateway needs to start; the binary puts it together from `site.toml` and the environment.
 #[derive(Debug, Clone)]
@@ -27,6 +28,8 @@ pub struct Settings {
     pub company: BTreeMap<String, String>,
     /// The `[[offers]]`.
     pub offers: Vec<Offer>,
+    /// The services that the theme may call and what may be kept in a browser.
+    pub consent: Registry,
     /// What must never stand in a file of the repository.
     pub secrets: Secrets,
     /// Where time comes from.

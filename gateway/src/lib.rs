@@ -9,6 +9,7 @@ pub mod calculations;
 pub mod checkout;
 pub mod clock;
 pub mod config;
+pub mod consent;
 pub mod contact;
 pub mod edge;
 pub mod email;

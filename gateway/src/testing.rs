@@ -16,6 +16,7 @@ use crate::accounts::{self, Account, NewAccount, Role, sessions};
 use crate::app::{App, SharedApp};
 use crate::clock::Clock;
 use crate::config::{Environment, MailConfig, Offer, Period, Secrets, Settings};
+use crate::consent::{ConsentConfig, Registry};
 use crate::email::Email;
 use crate::server;
 use crate::web::Peer;
@@ -36,6 +37,7 @@ pub(crate) fn settings(folder: &Path, ahead: SignedDuration) -> Settings {
             staff: "b@example.com".into(),
         },
         company: BTreeMap::new(),
+        consent: consent(),
         offers: vec![offer("rente", 49_000), offer("ifc", 129_000)],
         secrets: Secrets { stripe_webhook_secrets: vec!["whsec_test".into()], ..Secrets::default() },
         clock: Clock::shifted(ahead),
@@ -105,6 +107,19 @@ pub(crate) async fn text(response: Response) -> String {
 /// As [`app`], ready for the router.
 pub(crate) async fn shared(folder: &Path) -> SharedApp {
     Arc::new(app(folder, SignedDuration::ZERO).await)
+}
+
+/// The theme's own services, all of them on.
+fn consent() -> Registry {
+    let theme = concat!(env!("CARGO_MANIFEST_DIR"), "/../themes/aops/services.toml");
+    let config = ConsentConfig {
+        banner: "b1".into(),
+        policy: "p1".into(),
+        google_analytics: Some("G-TEST".into()),
+        linkedin_insight: Some("1".into()),
+        ..ConsentConfig::default()
+    };
+    Registry::new(toml::from_str(&std::fs::read_to_string(theme).unwrap()).unwrap(), config).unwrap()
 }
 
 fn offer(id: &str, price_cents: u32) -> Offer {

@@ -12,7 +12,7 @@ use rayon::prelude::*;
 use sha2::{Digest, Sha256};
 
 use crate::assets::content_type;
-use crate::config::{BuildOptions, SiteConfig};
+use crate::config::{BuildOptions, SiteConfig, Sources};
 use crate::content::{Document, Kind, Library};
 use crate::diagnostics::{Diagnostic, Diagnostics};
 use crate::digest::hex;
@@ -85,7 +85,10 @@ pub(crate) fn whole(mut site: Site) -> Result<(BuildReport, Built), Diagnostics>
     let steps = site.options.progress.of("pages", pages.len());
     let written = pages::render(&site, &pages, |page, html, touched| {
         steps.step();
-        Ok((publish_page(staging.folder(), compressor.as_ref(), page, &html)?, touched))
+        Ok((
+            publish_page(staging.folder(), compressor.as_ref(), &site.options.page_sources, page, &html)?,
+            touched,
+        ))
     });
     for result in written {
         match result {
@@ -135,10 +138,11 @@ fn compressor(options: &BuildOptions) -> Option<Compressor> {
 pub(crate) fn publish_page(
     folder: &Path,
     compressor: Option<&Compressor>,
+    sources: &Sources,
     page: &Page<'_>,
     html: &str,
 ) -> Result<(String, Entry), Diagnostic> {
-    let facts = Some((page.language, csp::policy(html)));
+    let facts = Some((page.language, csp::policy(html, sources)));
     let (path, content_type) = (page.path.as_str(), content_type("a.html"));
     let bytes = html.as_bytes();
     output::publish(

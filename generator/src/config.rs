@@ -1,5 +1,6 @@
 //! What the generator is told: the `[site]` table of `site.toml`, and how this build is wanted.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use aops_manifest::Language;
@@ -137,6 +138,9 @@ impl Localized {
     }
 }
 
+/// Sources by directive of a Content-Security-Policy.
+pub type Sources = BTreeMap<String, Vec<String>>;
+
 /// How a build is wanted.
 #[derive(Debug, Clone)]
 pub struct BuildOptions {
@@ -155,7 +159,9 @@ pub struct BuildOptions {
     /// The day of the build, the only thing that is not a file: `security.txt` shows it (by month), and
     /// `publish_at` and `expires_at` are compared with it.
     pub today: jiff::civil::Date,
-    /// Tables that templates may read (`company`, `offers`).
+    /// What pages may load beside the site's own files, by directive of the Content-Security-Policy.
+    pub page_sources: Sources,
+    /// Tables that templates may read (`company`, `offers`, `consent`).
     pub data: serde_json::Map<String, serde_json::Value>,
     /// Who is told how far the build is.
     pub progress: Progress,
@@ -173,6 +179,7 @@ impl BuildOptions {
             plain: true,
             uncompressed: false,
             today,
+            page_sources: Sources::new(),
             data: serde_json::Map::new(),
             progress: Progress::default(),
         }

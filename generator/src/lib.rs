@@ -41,7 +41,9 @@ mod watch;
 pub use aops_manifest::Language;
 pub use build::{BuildReport, build};
 pub use check::{CheckReport, check};
-pub use config::{BuildOptions, CardConfig, Colour, Localized, SiteConfig, Taxonomy, TaxonomySettings};
+pub use config::{
+    BuildOptions, CardConfig, Colour, Localized, SiteConfig, Sources, Taxonomy, TaxonomySettings,
+};
 pub use diagnostics::{Diagnostic, Diagnostics, Severity};
 pub use external::{ExternalFault, ExternalLink, external_faults, external_links};
 pub use import::{ImportFrom, ImportOptions, ImportPlan, ImportedContents, ImportedFile, import};

@@ -198,7 +198,7 @@ pub(crate) fn shells(site: &Site, faults: &mut Vec<Diagnostic>) -> Vec<(Language
         .map(|language| Page { language, path: String::new(), subject: Subject::Shell })
         .collect();
     let shells = render(site, &pages, |page, html, _| {
-        let csp = csp::policy(&html);
+        let csp = csp::policy(&html, &site.options.page_sources);
         Ok((page.language, Shell { html, csp }))
     });
     shells.into_iter().filter_map(|shell| shell.map_err(|fault| faults.push(fault)).ok()).collect()

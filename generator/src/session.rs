@@ -247,7 +247,7 @@ impl Session {
         let mut files: Vec<(String, Entry, Vec<u8>)> = Vec::new();
         let mut made = Vec::new();
         let rendered = pages::render(site, &stale, |page, html, asked| {
-            let facts = Some((page.language, csp::policy(&html)));
+            let facts = Some((page.language, csp::policy(&html, &site.options.page_sources)));
             let bytes = html.into_bytes();
             let content_type = content_type("a.html");
             let output = Output {

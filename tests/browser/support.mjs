@@ -1,7 +1,7 @@
 // Starts the built binary on a scratch folder, and Chromium on it.
 
 import { spawn, spawnSync } from 'node:child_process';
-import { cpSync, mkdtempSync, openSync, readFileSync, readdirSync, rmSync, symlinkSync } from 'node:fs';
+import { cpSync, mkdtempSync, openSync, readFileSync, readdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
@@ -12,15 +12,15 @@ const repository = join(dirname(fileURLToPath(import.meta.url)), '../..');
 const aops = process.env.AOPS ?? join(repository, 'target/debug/aops');
 
 export class Gateway {
-  /** `watched`: on copies that a test may change. */
-  static async start({ watched = false } = {}) {
+  /** `watched`: on copies that a test may change. `configured`: what a test makes of site.toml. */
+  static async start({ watched = false, configured = (text) => text } = {}) {
     const gateway = new Gateway();
     gateway.root = mkdtempSync(join(tmpdir(), 'aops-browser-'));
     for (const name of ['content', 'themes', 'deploy']) {
       if (watched) cpSync(join(repository, name), join(gateway.root, name), { recursive: true });
       else symlinkSync(join(repository, name), join(gateway.root, name));
     }
-    cpSync(join(repository, 'site.toml'), join(gateway.root, 'site.toml'));
+    writeFileSync(join(gateway.root, 'site.toml'), configured(readFileSync(join(repository, 'site.toml'), 'utf8')));
     const [https, http, operations] = await Promise.all([freePort(), freePort(), freePort()]);
     gateway.origin = `https://localhost:${https}`;
     gateway.env = {

@@ -15,6 +15,7 @@ mod api;
 mod calc;
 
 mod checkout;
+mod consent;
 mod contact;
 mod content;
 mod edge;

@@ -4,7 +4,7 @@
 //! The cookie holds 256 random bits; the store knows only their SHA-256, so a stolen store opens no session.
 
 use axum::response::{IntoResponse, Redirect, Response};
-use http::{HeaderMap, HeaderValue, header};
+use http::{HeaderMap, HeaderValue};
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
@@ -13,7 +13,7 @@ use crate::accounts::{Account, LocalPath, random};
 use crate::app::App;
 use crate::records;
 use crate::store::{Address, Batch, Expect, StoreError};
-use crate::web::WebError;
+use crate::web::{WebError, cookies};
 
 /// The cookie; the prefix binds it to this very host, over TLS (RFC 6265bis § 4.1.3.2).
 pub const COOKIE: &str = "__Host-session";
@@ -152,17 +152,11 @@ fn cookie(token: &str, max_age_seconds: i64) -> Result<HeaderValue, WebError> {
     HeaderValue::from_str(&text).map_err(|error| WebError::Internal(error.to_string()))
 }
 
-/// The document that a request's cookie names. Two cookies of the name are none: one of them was planted.
+/// The document that a request's cookie names.
 fn named(headers: &HeaderMap) -> Option<Address> {
-    let fields = headers.get_all(header::COOKIE).iter().filter_map(|field| field.to_str().ok());
-    let mut tokens = fields
-        .flat_map(|field| field.split(';'))
-        .filter_map(|pair| pair.trim().split_once('='))
-        .filter(|(name, _)| *name == COOKIE)
-        .map(|(_, token)| token);
-    let token = tokens.next()?;
+    let token = cookies::sole(headers, COOKIE)?;
     let known = |b: u8| b.is_ascii_alphanumeric() || b == b'-' || b == b'_';
-    let whole = token.len() == TOKEN_LENGTH && token.bytes().all(known) && tokens.next().is_none();
+    let whole = token.len() == TOKEN_LENGTH && token.bytes().all(known);
     whole.then(|| address(token))
 }
 
@@ -174,6 +168,8 @@ fn address(token: &str) -> Address {
 
 #[cfg(test)]
 mod tests {
+    use http::header;
+
     use super::*;
 
     fn with_cookie(text: &str) -> HeaderMap {

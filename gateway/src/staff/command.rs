@@ -13,7 +13,7 @@ use crate::records::RecordError;
 use crate::staff::bans;
 use crate::store::StoreError;
 use crate::web::WebError;
-use crate::{contact, newsletter};
+use crate::{consent, contact, newsletter};
 
 /// One command, as it goes over the socket.
 #[derive(Clone, Serialize, Deserialize)]
@@ -45,6 +45,8 @@ pub enum Command {
     MessagesList,
     /// `orders list`.
     OrdersList,
+    /// `consents list`.
+    ConsentsList,
     /// `ban add`.
     BanAdd {
         /// An address or a CIDR block.
@@ -145,6 +147,7 @@ pub async fn execute(app: &App, command: Command) -> Result<Value, StaffError> {
         Command::SubscribersList => Ok(serde_json::to_value(newsletter::list(app).await?)?),
         Command::MessagesList => Ok(serde_json::to_value(contact::list(app).await?)?),
         Command::OrdersList => Ok(serde_json::to_value(checkout::lines(app).await?)?),
+        Command::ConsentsList => Ok(serde_json::to_value(consent::list(app).await?)?),
         Command::BanAdd { block, seconds } => {
             let until = seconds.map(|seconds| end(app.clock.now(), seconds));
             let ban = bans::add(app, &block, until).await?.ok_or(StaffError::Block(block))?;

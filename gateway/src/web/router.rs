@@ -21,7 +21,8 @@ impl Routes {
             .merge(crate::checkout::routes())
             .merge(crate::calculations::routes())
             .merge(crate::newsletter::routes())
-            .merge(crate::contact::routes());
+            .merge(crate::contact::routes())
+            .merge(crate::consent::routes());
         if app.live_reload.is_some() {
             features = features.merge(live_reload::routes());
         }
@@ -49,7 +50,7 @@ pub async fn answer(app: &SharedApp, routes: &Routes, path: &str, request: Reque
     let page = site.resource(path).is_some();
     // axum's own error is impossible: a router is infallible.
     let response = match routes.0.clone().oneshot(request).await {
-        Ok(response) => response,
+        Ok(response) => crate::consent::registered(&app.settings.consent, response),
         Err(never) => match never {},
     };
     if response.status() != StatusCode::NOT_FOUND || !is_bare(&response) {

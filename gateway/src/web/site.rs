@@ -174,7 +174,20 @@ impl Site {
         self.shell_csp.get(&language)
     }
 
-    /// A page written now, as HTML.
+    /// The address of a file of the theme, by its name there (`site.css`); empty when the site has no such file.
+    pub fn asset(&self, name: &str) -> &str {
+        let Some((stem, extension)) = name.rsplit_once('.') else { return "" };
+        let is_it = |path: &&str| {
+            let digest =
+                path.strip_prefix("/assets/").and_then(|file| file.strip_prefix(stem)?.strip_prefix('.'));
+            digest
+                .and_then(|rest| rest.strip_suffix(extension)?.strip_suffix('.'))
+                .is_some_and(|d| !d.contains('.'))
+        };
+        self.files.keys().map(AsRef::as_ref).find(is_it).unwrap_or_default()
+    }
+
+    /// A page written now, as HTML, in the theme's frame.
     ///
     /// # Errors
     /// What the template engine says.
@@ -189,13 +202,22 @@ impl Site {
         let Some(shell) = self.manifest.shells.get(&language) else {
             return Err(SiteError::Templates(format!("no frame for {}", language.tag())));
         };
-        let mut all = json!({ "lang": language.tag(), "title": title, "company": settings.company, "offers": settings.offers });
+        let mut all = json!({ "title": title, "company": settings.company, "offers": settings.offers, "consent": settings.consent });
         if let (Some(all), Value::Object(own)) = (all.as_object_mut(), context) {
             all.extend(own);
         }
-        let main =
-            self.texts.render(template, &all).map_err(|error| SiteError::Templates(error.to_string()))?;
-        Ok(super::frame(shell, title, &main))
+        Ok(super::frame(shell, title, &self.alone(language, template, all)?))
+    }
+
+    /// A template by itself.
+    ///
+    /// # Errors
+    /// What the template engine says.
+    pub fn alone(&self, language: Language, template: &str, mut context: Value) -> Result<String, SiteError> {
+        if let Some(context) = context.as_object_mut() {
+            context.insert("lang".into(), json!(language.tag()));
+        }
+        self.texts.render(template, &context).map_err(|error| SiteError::Templates(error.to_string()))
     }
 }
 

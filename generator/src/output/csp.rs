@@ -3,16 +3,24 @@
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 
+use crate::config::Sources;
 use crate::digest::sha256;
 
-/// The policy of a page: nothing but this site's own files, and the inline pieces it really holds.
-pub(crate) fn policy(html: &str) -> String {
-    let scripts = hashes(html, "script");
-    let styles = hashes(html, "style");
+/// The policy of a page: nothing but this site's own files and frames, the inline pieces it really holds, and
+/// what the site's configuration adds.
+pub(crate) fn policy(html: &str, more: &Sources) -> String {
+    let added = |directive: &str| {
+        let sources = more.get(directive).map(Vec::as_slice).unwrap_or_default();
+        sources.iter().map(|source| format!(" {source}")).collect::<String>()
+    };
+    let scripts = hashes(html, "script") + &added("script-src");
+    let styles = hashes(html, "style") + &added("style-src");
+    let (images, calls, frames) = (added("img-src"), added("connect-src"), added("frame-src"));
     format!(
-        "default-src 'none'; style-src 'self'{styles}; img-src 'self' data:; script-src 'self'{scripts}; \
-         connect-src 'self'; form-action 'self' https://checkout.stripe.com; base-uri 'none'; \
-         frame-ancestors 'none'; font-src 'self'; manifest-src 'self'"
+        "default-src 'none'; style-src 'self'{styles}; img-src 'self' data:{images}; \
+         script-src 'self'{scripts}; connect-src 'self'{calls}; frame-src 'self'{frames}; \
+         form-action 'self' https://checkout.stripe.com; base-uri 'none'; frame-ancestors 'none'; \
+         font-src 'self'; manifest-src 'self'"
     )
 }
 
@@ -57,10 +65,19 @@ mod tests {
     fn inline_pieces_are_allowed_by_their_hash_and_data_needs_none() {
         let html = "<style>p{}</style><script src=\"/a.js\"></script><script type=\"application/ld+json\">{}</script>\
                     <script>let a=1</script><styled>x</styled>";
-        let policy = policy(html);
+        let policy = policy(html, &Sources::new());
         assert_eq!(policy.matches("sha256-").count(), 2, "{policy}");
         let script = STANDARD.encode(sha256(b"let a=1"));
         assert!(policy.contains(&format!("script-src 'self' 'sha256-{script}';")), "{policy}");
         assert!(!policy.contains("unsafe"));
+    }
+
+    #[test]
+    fn the_configuration_may_add_sources_to_a_directive() {
+        let more = Sources::from([("script-src".into(), vec!["https://a.example".into()])]);
+        let policy = policy("<p>", &more);
+        assert!(
+            policy.contains("script-src 'self' https://a.example; connect-src 'self'; frame-src 'self'; ")
+        );
     }
 }
