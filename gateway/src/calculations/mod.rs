@@ -1,11 +1,11 @@
-//! Calculations on request: the engine behind an API for clients' programs, and behind one public page. It
+//! Calculations on request: the engine behind an API for clients' programs, and behind three public pages. It
 //! knows no formula; it decides who may ask, how often, and how many run at once.
 
 mod account;
 mod allowance;
-mod annuity_page;
 mod compute;
 mod faults;
+mod public;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -61,7 +61,7 @@ impl Calculations {
     }
 }
 
-/// The routes: the API's calculations and account, the public annuity.
+/// The routes: the API's calculations and account, the public calculators.
 pub fn routes() -> axum::Router<SharedApp> {
-    compute::routes().merge(account::routes()).merge(annuity_page::routes())
+    compute::routes().merge(account::routes()).merge(public::routes())
 }

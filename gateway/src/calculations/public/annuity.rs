@@ -1,9 +1,7 @@
 //! `GET /calculateurs/rente/resultat`: the public annuity, without a key and without JavaScript. One life,
 //! one annuity; what is typed is not kept.
 
-use std::collections::BTreeMap;
-use std::ops::RangeInclusive;
-
+use aops_manifest::Language;
 use axum::Router;
 use axum::extract::State;
 use axum::response::Response;
@@ -11,6 +9,7 @@ use axum::routing::get;
 use http::{HeaderMap, StatusCode, Uri};
 use serde_json::{Map, Value, json};
 
+use super::typed::{Errors, Reading, Typed, fill, whole_if_whole};
 use crate::app::SharedApp;
 use crate::web::{WebError, negotiation, render};
 
@@ -18,10 +17,15 @@ const PATH: &str = "/calculateurs/rente/resultat";
 const TABLES: [&str; 6] = ["TGF05", "TGH05", "TF 00-02", "TH 00-02", "TV 88-90", "TD 88-90"];
 const FREQUENCIES: [&str; 4] = ["1", "2", "4", "12"];
 const TIMINGS: [&str; 2] = ["due", "immediate"];
-
-type Typed = BTreeMap<String, String>;
-/// By field, the code of the message.
-type Errors = BTreeMap<String, String>;
+/// What holds for a field that an address does not name.
+const ASSUMED: [(&str, &str); 6] = [
+    ("amount", "1"),
+    ("frequency", "1"),
+    ("timing", "due"),
+    ("birth_year", ""),
+    ("deferral", ""),
+    ("term", ""),
+];
 
 /// The routes of this file.
 pub(super) fn routes() -> Router<SharedApp> {
@@ -29,7 +33,8 @@ pub(super) fn routes() -> Router<SharedApp> {
 }
 
 async fn result(State(app): State<SharedApp>, uri: Uri, headers: HeaderMap) -> Result<Response, WebError> {
-    let typed: Typed = negotiation::query(&uri)?;
+    let mut typed: Typed = negotiation::query(&uri)?;
+    fill(&mut typed, &ASSUMED);
     let (status, result, errors) = match request(&typed) {
         Err(errors) => (StatusCode::UNPROCESSABLE_ENTITY, None, errors),
         Ok((input, amount)) => match app.calculations.run("rente", input).await? {
@@ -40,52 +45,46 @@ async fn result(State(app): State<SharedApp>, uri: Uri, headers: HeaderMap) -> R
             }
         },
     };
-    let context = json!({ "form": { "values": typed, "errors": errors, "action": PATH }, "result": result });
+    let context = json!({ "form": { "values": typed, "errors": errors, "action": PATH }, "result": result, "script": app.site.load().asset("calculators.js") });
     let title = if result.is_some() { "rente.result.title" } else { "form.rente.title" };
-    Ok(render(&app, status, negotiation::language(&uri, &headers), title, "gateway/rente.html", context))
+    let language: Language = negotiation::language(&uri, &headers);
+    Ok(render(&app, status, language, title, "gateway/rente.html", context))
 }
 
 /// The engine's request for what was typed, and the yearly amount.
 fn request(typed: &Typed) -> Result<(Value, f64), Errors> {
-    let mut errors = Errors::new();
-    let mut life = Map::new();
+    let mut reading = Reading::new(typed);
     let mut input = Map::from_iter([("benefit".to_owned(), json!("annuity"))]);
-    life.insert("table".into(), json!(one_of(typed, "table", &TABLES, None, &mut errors)));
-    let age = number(typed, "age", 0.0..=120.0, &mut errors);
-    if age.is_none() && typed_text(typed, "age").is_empty() {
-        fault(&mut errors, "age", "required");
-    }
-    life.insert("age".into(), json!(age));
-    if let Some(year) = number(typed, "birth_year", 1900.0..=2010.0, &mut errors) {
+    let mut life = Map::from_iter([
+        ("table".to_owned(), json!(reading.choice("table", &TABLES))),
+        ("age".to_owned(), json!(reading.number("age", 0.0..=120.0))),
+    ]);
+    if let Some(year) = reading.optional("birth_year", 1900.0..=2010.0) {
         if year.fract() != 0.0 {
-            fault(&mut errors, "birth_year", "integer");
+            reading.fault("birth_year", "integer");
         }
         life.insert("birth_year".into(), json!(year as i64));
     }
-    let rate = number(typed, "rate", -5.0..=20.0, &mut errors);
-    if rate.is_none() && typed_text(typed, "rate").is_empty() {
-        fault(&mut errors, "rate", "required");
-    }
-    input.insert("rate".into(), json!(rate.unwrap_or_default() / 100.0));
-    let amount = number(typed, "amount", 0.0..=10_000_000.0, &mut errors).unwrap_or(1.0);
+    input.insert("rate".into(), json!(reading.number("rate", -5.0..=20.0) / 100.0));
+    let amount = reading.number("amount", 0.0..=10_000_000.0);
     input.insert("amount".into(), json!(amount));
-    let frequency = one_of(typed, "frequency", &FREQUENCIES, Some("1"), &mut errors);
+    let frequency = reading.choice("frequency", &FREQUENCIES);
     input.insert("frequency".into(), json!(frequency.parse::<u8>().unwrap_or(1)));
-    input.insert("timing".into(), json!(one_of(typed, "timing", &TIMINGS, Some("due"), &mut errors)));
+    input.insert("timing".into(), json!(reading.choice("timing", &TIMINGS)));
     for (name, range) in [("deferral", 0.0..=80.0), ("term", 0.0..=120.0)] {
-        if let Some(years) = number(typed, name, range, &mut errors) {
+        if let Some(years) = reading.optional(name, range) {
             input.insert(name.into(), whole_if_whole(years));
         }
     }
     input.insert("lives".into(), json!([life]));
-    if errors.is_empty() { Ok((Value::Object(input), amount)) } else { Err(errors) }
+    if reading.errors.is_empty() { Ok((Value::Object(input), amount)) } else { Err(reading.errors) }
 }
 
 /// The value, and the value of one euro a year.
 fn present(answer: &Value, amount: f64) -> Option<Value> {
     let value = answer.get("present_value")?.as_f64()?;
     let factor = if amount > 0.0 { json!(value / amount) } else { Value::Null };
-    Some(json!({ "present_value": value, "factor": factor }))
+    Some(json!({ "present_value": value, "factor": factor, "amount": amount }))
 }
 
 /// The field of the form that an engine's fault is about, and the code of its message there.
@@ -99,61 +98,6 @@ fn field_of(pointer: &str, code: &str) -> (String, String) {
         _ => ("table", "calculation"),
     };
     (field.to_owned(), message.to_owned())
-}
-
-fn one_of<'a>(
-    typed: &'a Typed,
-    name: &str,
-    known: &[&'static str],
-    absent: Option<&'static str>,
-    errors: &mut Errors,
-) -> &'a str {
-    let text = typed_text(typed, name);
-    match (text, absent) {
-        ("", Some(absent)) => absent,
-        ("", None) => {
-            fault(errors, name, "required");
-            text
-        }
-        (text, _) if known.contains(&text) => text,
-        _ => {
-            fault(errors, name, "choice");
-            text
-        }
-    }
-}
-
-/// A number as French and English people type it: comma or point, spaces between thousands.
-fn number(typed: &Typed, name: &str, range: RangeInclusive<f64>, errors: &mut Errors) -> Option<f64> {
-    let spaces = [' ', '\u{a0}', '\u{202f}'];
-    let text: String = typed_text(typed, name).chars().filter(|c| !spaces.contains(c)).collect();
-    if text.is_empty() {
-        return None;
-    }
-    let plain = text.len() <= 32 && text.chars().all(|c| c.is_ascii_digit() || "+-,.".contains(c));
-    let Some(value) = text.replace(',', ".").parse::<f64>().ok().filter(|value| plain && value.is_finite())
-    else {
-        fault(errors, name, "number");
-        return None;
-    };
-    if !range.contains(&value) {
-        fault(errors, name, "range");
-        return None;
-    }
-    Some(value)
-}
-
-/// The engine reads years as integers where they are; `5.0` from a form is meant as `5`.
-fn whole_if_whole(years: f64) -> Value {
-    if years.fract() == 0.0 { json!(years as i64) } else { json!(years) }
-}
-
-fn typed_text<'a>(typed: &'a Typed, name: &str) -> &'a str {
-    typed.get(name).map_or("", |value| value.trim())
-}
-
-fn fault(errors: &mut Errors, name: &str, code: &str) {
-    errors.entry(name.to_owned()).or_insert_with(|| code.to_owned());
 }
 
 #[cfg(test)]
@@ -213,7 +157,9 @@ mod tests {
             ("timing", "choice"),
         ];
         assert_eq!(errors, typed(&expected));
-        let empty = request(&Typed::new()).unwrap_err();
+        let mut empty = Typed::new();
+        fill(&mut empty, &ASSUMED);
+        let empty = request(&empty).unwrap_err();
         assert_eq!(empty, typed(&[("age", "required"), ("rate", "required"), ("table", "required")]));
     }
 
