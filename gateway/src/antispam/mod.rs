@@ -133,3 +133,76 @@ async fn proven(app: &App, posted: &Posted) -> Result<(u8, &'static str), Record
 fn count(form: &'static str, outcome: &'static str) {
     metrics::counter!("aops_form_posts_total", "form" => form, "outcome" => outcome).increment(1);
 }
+
+#[cfg(test)]
+mod tests {
+    use axum::body::Body;
+    use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
+    use jiff::SignedDuration;
+
+    use super::*;
+    use crate::app::SharedApp;
+    use crate::{contact, testing};
+
+    async fn write(app: &SharedApp, more: &str) -> StatusCode {
+        let form = format!("nom=A&prenom=B&email=a%40example.org&raison_sociale=C&adresse=D&message={more}");
+        testing::post(app, "/contact", &HeaderMap::new(), &form).await.status()
+    }
+
+    async fn proof(app: &SharedApp) -> String {
+        let answer = testing::ask(app, Method::GET, "/altcha/defi", &HeaderMap::new(), Body::empty()).await;
+        assert_eq!(answer.headers()[header::CACHE_CONTROL], "no-store");
+        let challenge = serde_json::from_str(&testing::text(answer).await).unwrap();
+        altcha::tests::solved(&challenge).replace('+', "%2B").replace('=', "%3D")
+    }
+
+    #[tokio::test]
+    async fn a_robot_that_fills_the_hidden_field_is_told_that_all_went_well() {
+        let folder = tempfile::tempdir().unwrap();
+        let app = testing::shared(folder.path()).await;
+        assert_eq!(write(&app, "m&site_web=https%3A%2F%2Fspam.example").await, StatusCode::SEE_OTHER);
+        let answer = testing::post(&app, "/newsletter", &HeaderMap::new(), "email=no&site_web=x").await;
+        assert_eq!(testing::location(&answer), "/newsletter/merci");
+        assert!(contact::list(&app).await.unwrap().is_empty());
+        assert_eq!(write(&app, "m&site_web=").await, StatusCode::SEE_OTHER);
+        assert_eq!(contact::list(&app).await.unwrap().len(), 1, "people leave it empty");
+    }
+
+    #[tokio::test]
+    async fn past_the_hourly_count_a_proof_passes_once_and_others_are_asked_to_confirm() {
+        let folder = tempfile::tempdir().unwrap();
+        let app = testing::shared(folder.path()).await;
+        for number in 0..HOURLY {
+            assert_eq!(write(&app, &format!("m{number}")).await, StatusCode::SEE_OTHER, "{number}");
+        }
+        assert_eq!(write(&app, "without").await, StatusCode::UNPROCESSABLE_ENTITY);
+        // Solved faster than a person types.
+        let hasty = proof(&app).await;
+        assert_eq!(write(&app, &format!("hasty&altcha={hasty}")).await, StatusCode::UNPROCESSABLE_ENTITY);
+        assert_eq!(contact::list(&app).await.unwrap().len(), HOURLY as usize, "none of them was kept");
+
+        let slow = proof(&app).await;
+        tokio::time::sleep(std::time::Duration::from_secs(3)).await;
+        assert_eq!(write(&app, &format!("slow&altcha={slow}")).await, StatusCode::SEE_OTHER);
+        assert_eq!(write(&app, &format!("slow&altcha={slow}")).await, StatusCode::SEE_OTHER, "posted twice");
+        assert_eq!(write(&app, &format!("other&altcha={slow}")).await, StatusCode::UNPROCESSABLE_ENTITY);
+        assert_eq!(contact::list(&app).await.unwrap().len(), HOURLY as usize + 1);
+    }
+
+    #[tokio::test]
+    async fn a_forged_proof_is_asked_to_confirm_and_the_confirmation_keeps_the_message() {
+        let folder = tempfile::tempdir().unwrap();
+        let app = testing::shared(folder.path()).await;
+        assert_eq!(write(&app, "m&altcha=AAAA").await, StatusCode::UNPROCESSABLE_ENTITY);
+        let json = HeaderMap::from_iter([(header::ACCEPT, HeaderValue::from_static("application/json"))]);
+        let answer = testing::post(&app, "/newsletter", &json, "email=a%40example.org&altcha=AAAA").await;
+        assert_eq!(answer.status(), StatusCode::UNPROCESSABLE_ENTITY);
+        let told: serde_json::Value = serde_json::from_str(&testing::text(answer).await).unwrap();
+        assert_eq!(told["errors"]["confirmation"], "confirm");
+        let past = app.clock.now() - SignedDuration::from_secs(5);
+        let token = confirmation::token(&app, "contact", past).unwrap();
+        let confirmed = format!("m&altcha=AAAA&confirmation={token}");
+        assert_eq!(write(&app, &confirmed).await, StatusCode::SEE_OTHER);
+        assert_eq!(contact::list(&app).await.unwrap().len(), 1);
+    }
+}

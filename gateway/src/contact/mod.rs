@@ -219,4 +219,62 @@ mod tests {
         assert_eq!(answer.status(), StatusCode::UNPROCESSABLE_ENTITY);
         assert!(list(&app).await.unwrap().is_empty());
     }
+
+    #[tokio::test]
+    async fn the_same_message_posted_twice_is_kept_once() {
+        let folder = tempfile::tempdir().unwrap();
+        let app = testing::shared(folder.path()).await;
+        let form = |message: &str| {
+            format!("nom=A&prenom=B&email=a%40example.org&raison_sociale=C&adresse=D&message={message}")
+        };
+        let one = form("un");
+        let none = HeaderMap::new();
+        let both = tokio::join!(
+            testing::post(&app, "/contact", &none, &one),
+            testing::post(&app, "/contact", &none, &one)
+        );
+        for answer in [both.0, both.1, testing::post(&app, "/contact", &none, &one).await] {
+            assert_eq!(testing::location(&answer), "/contact/merci");
+        }
+        assert_eq!(list(&app).await.unwrap().len(), 1);
+        testing::post(&app, "/contact", &none, &form("deux")).await;
+        assert_eq!(list(&app).await.unwrap().len(), 2, "other words are another message");
+    }
+
+    #[tokio::test]
+    async fn the_same_words_an_hour_later_are_another_message() {
+        let folder = tempfile::tempdir().unwrap();
+        let form = "nom=A&prenom=B&email=a%40example.org&raison_sociale=C&adresse=D&message=un";
+        for (hours, kept) in [(0, 1), (1, 2)] {
+            let app = testing::app(folder.path(), SignedDuration::from_hours(hours)).await;
+            let app = std::sync::Arc::new(app);
+            testing::post(&app, "/contact", &HeaderMap::new(), form).await;
+            assert_eq!(list(&app).await.unwrap().len(), kept);
+        }
+    }
+
+    #[tokio::test]
+    async fn whatever_visitors_type_is_kept_as_it_is_and_reorders_no_letter_of_ours() {
+        let folder = tempfile::tempdir().unwrap();
+        let app = testing::shared(folder.path()).await;
+        let typed = ["👩‍🔬", "שלום", "<script>alert(1)</script>", "a\u{202e}b"];
+        for text in typed {
+            let value = percent_encoding::utf8_percent_encode(text, percent_encoding::NON_ALPHANUMERIC);
+            let form = format!(
+                "nom={value}&prenom={value}&email=a%40example.org&raison_sociale={value}&adresse={value}&message={value}"
+            );
+            let answer = testing::post(&app, "/contact", &HeaderMap::new(), &form).await;
+            assert_eq!(answer.status(), StatusCode::SEE_OTHER, "{text}");
+        }
+        let mut kept: Vec<_> = list(&app).await.unwrap().into_iter().map(|message| message.nom).collect();
+        kept.sort();
+        let mut expected = typed.map(String::from);
+        expected.sort();
+        assert_eq!(kept, expected);
+        for name in ["nom", "prenom", "raison_sociale", "adresse"] {
+            let form = format!("{name}={}", "é".repeat(10_000));
+            let answer = testing::post(&app, "/contact", &HeaderMap::new(), &form).await;
+            assert_eq!(answer.status(), StatusCode::UNPROCESSABLE_ENTITY, "{name}");
+        }
+    }
 }

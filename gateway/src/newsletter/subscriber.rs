@@ -366,4 +366,17 @@ mod tests {
         assert_eq!(confirm(&app, &id).await.unwrap(), Confirmed::Gone);
         assert_eq!(list(&app).await.unwrap()[0].state, State::Unsubscribed);
     }
+
+    #[test]
+    fn p_newsletter_fields_the_proof_of_consent_names_the_policy_and_the_page() {
+        let email = Email::parse("a@example.org").unwrap();
+        let (first, _) = asked(None, &email, Language::Fr, "/newsletter/", at(0));
+        let request = Request { at: at(0), policy: "2023-01-25".into(), page: "/newsletter/".into() };
+        assert_eq!(first.request.as_ref(), Some(&request));
+        let confirmed = Subscriber { state: State::Confirmed, confirmed: Some(at(60)), ..first };
+        let (again, written) = asked(Some(confirmed), &email, Language::En, "/en/", at(900));
+        assert!(!written);
+        assert_eq!(again.request, Some(request), "asking again does not alter the proof");
+        assert_eq!(ends(&again, at(900)), Some("1973-01-01T00:01:00Z".parse().unwrap()), "three years later");
+    }
 }
