@@ -43,9 +43,10 @@ for (const script of [true, false]) {
 
   test(`a fault is told in the title, in a summary that has the focus, and beside its field ${how} JavaScript`, async () => {
     const page = await open(script, '/contact/');
-    await fill(page, { ...GOOD, email: 'anais@exemple', message: `Faute ${how}` });
+    await fill(page, { ...GOOD, email: 'anais@exemple', nom: '\u00a0', message: `Faute ${how}` });
     await send(page);
     await page.waitForURL('**/contact');
+    assert.deepEqual(await page.locator('.fault-summary a').allInnerTexts(), ['Nom', 'Adresse électronique'], 'in the order of the page');
     assert.match(await page.title(), /^Erreur\s: Nous écrire/);
     assert.equal(await page.evaluate(() => document.activeElement.className), 'callout fault fault-summary');
     const email = page.locator('[name=email]');
@@ -53,7 +54,8 @@ for (const script of [true, false]) {
     const described = (await email.getAttribute('aria-describedby')).split(' ');
     const texts = await Promise.all(described.map((id) => page.locator(`[id="${id}"]`).innerText()));
     assert.match(texts.join(' '), /n’a pas la bonne forme/);
-    assert.equal(await page.locator('[name=nom]').inputValue(), 'Lemoine');
+    assert.equal(await page.locator('[name=prenom]').inputValue(), 'Anaïs');
+    await page.locator('[name=nom]').fill('Lemoine');
     await page.locator('.fault-summary a[href="#champ-email"]').click();
     assert.ok(await email.evaluate((field) => field === document.activeElement));
     await email.fill('anais@example.org');

@@ -15,12 +15,10 @@ use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 
 use crate::app::{App, SharedApp};
-use crate::records::{self, RecordError};
+use crate::records::RecordError;
 use crate::sealing::{self, SealError, authenticated};
-use crate::store::{Batch, Expect, StoreError};
 use crate::web::WebError;
 
-const USED: &str = "altcha_used";
 const ALGORITHM: &str = "SHA-256";
 /// The number looked for is no greater: a telephone finds it in a second or two.
 const MAX_NUMBER: u32 = 40_000;
@@ -129,18 +127,7 @@ pub fn verify(key: &[u8; 32], answer: &str, now: Timestamp) -> Result<Proof, Ref
 /// # Errors
 /// [`RecordError`]: the store could not tell.
 pub async fn spend(app: &App, proof: &Proof) -> Result<bool, RecordError> {
-    once(app, &proof.challenge, proof.expires).await
-}
-
-/// Notes until `expires` that something was used, by a name that says nothing; whether it had not been.
-pub(super) async fn once(app: &App, name: &str, expires: Timestamp) -> Result<bool, RecordError> {
-    let mut batch = Batch::new(format!("altcha-{}", name.get(..2).unwrap_or_default()));
-    records::put_plain(&mut batch, USED, name, Expect::Absent, &(), Some(expires))?;
-    match app.store.commit(batch).await {
-        Ok(()) => Ok(true),
-        Err(StoreError::Conflict(_)) => Ok(false),
-        Err(error) => Err(error.into()),
-    }
+    super::once(app, &proof.challenge, proof.expires).await
 }
 
 fn hash(salt: &str, number: u32) -> String {

@@ -3,7 +3,7 @@
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::altcha::once;
+use super::once;
 use crate::app::App;
 use crate::records::RecordError;
 use crate::sealing;

@@ -10,13 +10,15 @@ use std::num::NonZeroU32;
 
 use axum::response::Response;
 use governor::{DefaultKeyedRateLimiter, Quota, RateLimiter};
+use jiff::Timestamp;
 use zeroize::Zeroizing;
 
 pub use self::altcha::routes;
 use crate::app::App;
 use crate::edge::prefix::ClientPrefix;
-use crate::records::RecordError;
+use crate::records::{self, RecordError};
 use crate::sealing::Sealer;
+use crate::store::{Batch, Expect, StoreError};
 use crate::web::posted::Posted;
 
 /// The field that people do not see; filled, the post is a robot's.
@@ -28,6 +30,8 @@ const CONFIRMATION: &str = "confirmation";
 /// What a form that is guarded takes besides its own fields.
 pub const FIELDS: [&str; 3] = [TRAP, PROOF, CONFIRMATION];
 
+/// Proofs and confirmations that have served, until they end.
+const USED: &str = "used_once";
 /// Posts an hour from one client before a proof or a confirmation is asked for.
 const HOURLY: u32 = 30;
 /// Past so many clients remembered, those at rest are forgotten.
@@ -127,6 +131,17 @@ async fn proven(app: &App, posted: &Posted) -> Result<(u8, &'static str), Record
         Ok(proof) if !altcha::spend(app, &proof).await? => Ok((1, "used")),
         Ok(proof) if proof.hasty(now) => Ok((1, "hasty")),
         Ok(_) => Ok((0, "proven")),
+    }
+}
+
+/// Notes until `expires` that something was used, by a name that says nothing of anybody; whether it had not been.
+async fn once(app: &App, name: &str, expires: Timestamp) -> Result<bool, RecordError> {
+    let mut batch = Batch::new(format!("used-{}", name.get(..2).unwrap_or_default()));
+    records::put_plain(&mut batch, USED, name, Expect::Absent, &(), Some(expires))?;
+    match app.store.commit(batch).await {
+        Ok(()) => Ok(true),
+        Err(StoreError::Conflict(_)) => Ok(false),
+        Err(error) => Err(error.into()),
     }
 }
 
