@@ -2,10 +2,12 @@
 
 import assert from 'node:assert/strict';
 import { readFileSync, readdirSync } from 'node:fs';
+import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { Gateway, browser } from './support.mjs';
 
+const axe = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
 const GOOD = { prenom: 'Anaïs', nom: 'Lemoine', email: 'anais@example.org', raison_sociale: 'Essai', adresse: '1 place du Marché' };
 const DRAFT = 'aops-brouillon-contact';
 
@@ -64,10 +66,10 @@ for (const script of [true, false]) {
     assert.equal(kept(`Faute ${how}`).length, 1);
   });
 
-  test(`a message sent, then sent again by the back button, is kept once ${how} JavaScript`, async () => {
+  test(`a message sent by two quick clicks, and typed again, is kept once ${how} JavaScript`, async () => {
     const page = await open(script, '/contact/');
     await fill(page, { ...GOOD, message: `Une fois ${how}` });
-    await send(page);
+    await page.locator('main form button[type=submit]').dblclick();
     await page.waitForURL('**/contact/merci');
     await page.goto(`${gateway.origin}/contact/`);
     await fill(page, { ...GOOD, message: `Une fois ${how}` });
@@ -218,4 +220,33 @@ test('ten thousand characters are given back, with what is wrong', async () => {
   await page.waitForURL('**/contact');
   assert.equal((await page.locator('[name=message]').inputValue()).length, 10_000);
   assert.match(await page.locator('.fault-summary').innerText(), /trop long/);
+});
+
+test('the pages of a fault and of a second look, and a restored draft, are accessible and fit 320 pixels', async () => {
+  const states = {
+    fault: async (page) => { await fill(page, { ...GOOD, email: 'a@b', message: 'x' }); await send(page); await page.waitForURL('**/contact'); },
+    confirmation: async (page) => {
+      await fill(page, { ...GOOD, message: 'x' });
+      await page.locator('main form').evaluate((form) => form.insertAdjacentHTML('beforeend', '<input type="hidden" name="altcha" value="AAAA">'));
+      await send(page);
+      await page.locator('[name=confirmation]').waitFor({ state: 'attached' });
+    },
+    draft: async (page) => { await fill(page, { message: 'x' }); await page.reload(); await page.locator('.draft button').waitFor(); },
+  };
+  for (const colorScheme of ['light', 'dark']) {
+    for (const [state, reach] of Object.entries(states)) {
+      const context = await chromium.newContext({ ignoreHTTPSErrors: true, locale: 'fr-FR', colorScheme, viewport: { width: 320, height: 800 }, bypassCSP: true });
+      const page = await context.newPage();
+      // Without the proof of work, which would come in the way of the forged one.
+      await page.route('**/altcha/defi', (route) => route.abort());
+      await page.goto(`${gateway.origin}/contact/`);
+      await reach(page);
+      const overflow = await page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
+      assert.ok(overflow <= 0, `${state}: ${overflow} pixels too wide`);
+      await page.evaluate(axe);
+      const { violations } = await page.evaluate(() => globalThis.axe.run({ runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice'] }));
+      assert.deepEqual(violations.map(({ id, nodes }) => `${id}: ${nodes.map(({ target }) => target).join(', ')}`), [], `${state} ${colorScheme}`);
+      await context.close();
+    }
+  }
 });

@@ -103,6 +103,12 @@ pub struct Line {
     pub state: State,
     /// When it was first asked for.
     pub created: Timestamp,
+    /// When the holder confirmed.
+    pub confirmed: Option<Timestamp>,
+    /// The version of the privacy policy that the form showed.
+    pub policy: Option<String>,
+    /// The page that the form stood on.
+    pub page: Option<String>,
 }
 
 /// What following a confirmation link did.
@@ -236,7 +242,9 @@ pub async fn list(app: &App) -> Result<Vec<Line>, RecordError> {
         let page = app.store.scan(scan).await?;
         for (address, _) in page.documents {
             if let Some((found, _)) = records::read_sealed::<Subscriber>(app, &address, &address.key).await? {
-                lines.push(Line { email: found.email, state: found.state, created: found.created });
+                let Subscriber { email, state, created, confirmed, request, .. } = found;
+                let (policy, page) = request.map(|request| (request.policy, request.page)).unzip();
+                lines.push(Line { email, state, created, confirmed, policy, page });
             }
         }
         after = page.next;
