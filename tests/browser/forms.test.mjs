@@ -250,3 +250,12 @@ test('the pages of a fault and of a second look, and a restored draft, are acces
     }
   }
 });
+
+test('a refused sign-in says so in the title, and gives the password back to nobody', async () => {
+  const page = await open(false, '/compte/connexion');
+  await fill(page, { email: 'personne@example.org', mot_de_passe: 'pas le bon' });
+  await send(page);
+  assert.match(await page.title(), /^Erreur\s: Connexion/);
+  assert.equal(await page.locator('[name=email]').inputValue(), 'personne@example.org');
+  assert.equal(await page.locator('[name=mot_de_passe]').inputValue(), '');
+});

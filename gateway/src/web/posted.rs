@@ -102,7 +102,7 @@ impl Posted {
         self.again(app, status, form, action, "again.confirm", told)
     }
 
-    /// The form with what was typed, but passwords, under a title that begins by what is the matter (WCAG G199).
+    /// The form with what was typed, but passwords, under a title that begins by what is the matter.
     fn again(
         &self,
         app: &App,
@@ -117,9 +117,7 @@ impl Posted {
         let mut shown = told;
         shown.insert("values".into(), json!(values));
         shown.insert("action".into(), json!(action));
-        let texts = &app.site.load().texts;
-        let title = texts.text(self.language, &format!("form.{form}.title"), &[]);
-        let title = texts.text(self.language, title_key, &[("title", &title)]);
+        let title = title_of(app, self.language, title_key, &format!("form.{form}.title"));
         let context = json!({ "form_name": form, "form": shown });
         render_titled(app, status, self.language, &title, "gateway/form.html", context)
     }
@@ -212,6 +210,17 @@ impl Checker<'_> {
         }
         value
     }
+}
+
+/// The title of a page that shows a form again because something is wrong: it begins by saying so (WCAG G199).
+pub fn fault_title(app: &App, language: Language, title_key: &str) -> String {
+    title_of(app, language, "again.fault", title_key)
+}
+
+fn title_of(app: &App, language: Language, matter_key: &str, title_key: &str) -> String {
+    let texts = &app.site.load().texts;
+    let title = texts.text(language, title_key, &[]);
+    texts.text(language, matter_key, &[("title", &title)])
 }
 
 /// Refuses what another site made the browser send (Fetch Metadata, and `Origin` where it is not spoken).
