@@ -11,6 +11,7 @@ use aops_gateway::accounts::Role;
 use aops_gateway::app::StartError;
 use aops_gateway::server;
 use aops_gateway::staff::{self, CallError, Command};
+use aops_gateway::typed::reorders;
 use clap::{Args, Subcommand};
 use serde_json::Value;
 
@@ -192,7 +193,7 @@ fn seconds(text: &str) -> Result<u32, String> {
 fn print(value: &Value, json: bool) -> io::Result<()> {
     let mut out = io::stdout().lock();
     if json {
-        return writeln!(out, "{value}");
+        return writeln!(out, "{}", quiet_json(value));
     }
     match value {
         Value::Array(rows) => out.write_all(columns(rows).as_bytes()),
@@ -224,14 +225,38 @@ fn columns(rows: &[Value]) -> String {
     table.iter().map(line).collect()
 }
 
-/// A value on one line: control characters of what visitors wrote must not drive the terminal.
+/// JSON whose control and reordering characters are escaped, those too that JSON allows as they are.
+fn quiet_json(value: &Value) -> String {
+    let mut text = String::new();
+    for c in value.to_string().chars() {
+        // All of them are below U+10000, and stand in strings alone.
+        if drives(c) { text.push_str(&format!("\\u{:04x}", u32::from(c))) } else { text.push(c) }
+    }
+    text
+}
+
+/// A value on one line: control characters of what visitors wrote must not drive the terminal, nor others reorder
+/// its line.
 fn cell(value: &Value) -> String {
     let text = match value {
         Value::Null => String::from("-"),
         Value::String(text) => text.clone(),
         other => other.to_string(),
     };
-    text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
+    let mut line = String::new();
+    for c in text.chars() {
+        match c {
+            '\n' | '\t' => line.push(' '),
+            c if drives(c) => line.extend(c.escape_unicode()),
+            c => line.push(c),
+        }
+    }
+    line
+}
+
+/// Whether a terminal would do something else than show the character.
+fn drives(c: char) -> bool {
+    c.is_control() || reorders(c)
 }
 
 #[cfg(test)]
@@ -267,9 +292,18 @@ mod tests {
         ];
         assert_eq!(
             columns(&rows),
-            "EMAIL             STATE\na@b.fr            paid\nlong@example.com   [2J\n"
+            "EMAIL             STATE\na@b.fr            paid\nlong@example.com  \\u{1b}[2J\n"
         );
         assert_eq!(columns(&[]), "");
+    }
+
+    #[test]
+    fn what_visitors_wrote_stays_text_at_a_terminal() {
+        let typed = json!("a\u{9b}2J\u{202e}b\r\n👩‍🔬 שלום");
+        assert_eq!(cell(&typed), "a\\u{9b}2J\\u{202e}b\\u{d} 👩‍🔬 שלום");
+        let written = quiet_json(&typed);
+        assert!(!written.contains(drives), "{written}");
+        assert_eq!(serde_json::from_str::<Value>(&written).unwrap(), typed, "it reads as what was typed");
     }
 
     #[test]

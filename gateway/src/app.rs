@@ -7,6 +7,7 @@ use arc_swap::ArcSwap;
 use tokio::sync::Notify;
 
 use crate::accounts::{PasswordError, Passwords, Throttle};
+use crate::antispam::Antispam;
 use crate::calculations::Calculations;
 use crate::clock::Clock;
 use crate::config::Settings;
@@ -47,6 +48,8 @@ pub struct App {
     pub blocklist: AddressFilter,
     /// Rate limits by class of route.
     pub limits: Limits,
+    /// What keeps robots out of the public forms.
+    pub antispam: Antispam,
     /// Turns for hashing passwords.
     pub passwords: Passwords,
     /// What slows down the guessing of passwords.

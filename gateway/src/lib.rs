@@ -4,6 +4,7 @@
 //! as it stands comes from the manifest alone; what is written at run time is set into the theme's frame.
 
 pub mod accounts;
+pub mod antispam;
 pub mod app;
 pub mod calculations;
 pub mod checkout;
@@ -28,6 +29,7 @@ pub mod store;
 mod testing;
 pub mod texts;
 pub mod tokens;
+pub mod typed;
 pub mod web;
 
 pub use app::{App, SharedApp, StartError};

@@ -11,6 +11,7 @@ use tokio::sync::{Notify, watch};
 use tokio_rustls::TlsAcceptor;
 
 use crate::accounts::{Passwords, Throttle};
+use crate::antispam::Antispam;
 use crate::app::{App, SharedApp, StartError};
 use crate::calculations::Calculations;
 use crate::config::Settings;
@@ -126,6 +127,7 @@ async fn assemble(
         outbox_wake: Notify::new(),
         blocklist: AddressFilter::new(settings.gateway.blocklist.clone(), bans)?,
         limits: Limits::new(&settings.gateway.limits, settings.limits_factor),
+        antispam: Antispam::new(&sealer, settings.limits_factor),
         passwords: Passwords::new()?,
         throttle: Throttle::new(settings.limits_factor),
         calculations: Calculations::new(&settings.gateway.limits, settings.limits_factor),
@@ -155,6 +157,7 @@ async fn tidy(app: SharedApp) {
             tokio::time::sleep(limits::SWEEP_PERIOD).await;
             app.limits.sweep();
             app.calculations.sweep();
+            app.antispam.sweep();
         }
     };
     let expired = async {

@@ -1,6 +1,6 @@
 //! A visitor writes, well and badly.
 
-use crate::support::Gateway;
+use crate::support::{Gateway, run_with};
 
 const GOOD: [(&str, &str); 6] = [
     ("nom", "Lemoine"),
@@ -56,6 +56,50 @@ async fn what_is_wrong_is_told_beside_the_field_and_what_was_typed_is_kept() {
         assert!(!page.contains("<b>IFC</b>"), "what was typed is text");
     }
     assert_eq!(gateway.admin(&["messages", "list"]), serde_json::json!([]));
+}
+
+#[tokio::test]
+async fn what_visitors_typed_is_text_in_the_list_and_in_the_mails() {
+    let gateway = Gateway::start().await;
+    let typed = "<script>x</script> \u{202e}👩‍🔬 שלום";
+    let fields: Vec<(&str, &str)> =
+        GOOD.iter().map(|(n, v)| (*n, if *n == "email" { *v } else { typed })).collect();
+    assert_eq!(gateway.post("/contact", &fields).await.status(), 303);
+    assert_eq!(gateway.post("/contact", &fields).await.status(), 303, "posted twice");
+    let kept = gateway.admin(&["messages", "list"]);
+    assert_eq!((kept.as_array().unwrap().len(), kept[0]["nom"].as_str()), (1, Some(typed)));
+    let listed = run_with(gateway.command(&["admin", "messages", "list"]), "");
+    let listed = String::from_utf8(listed.stdout).unwrap();
+    assert!(listed.contains("<script>x</script> \\u{202e}👩‍🔬 שלום"), "{listed}");
+    let notice = gateway.mail_with(&["contact@aops.fr", "שלום"]).await;
+    assert!(notice.contains("&lt;script&gt;") && !notice.contains('\u{202e}'), "{notice}");
+}
+
+#[tokio::test]
+async fn a_doubtful_message_is_shown_again_and_kept_once_confirmed() {
+    let gateway = Gateway::start_with(&[]).await;
+    let message = |number: u32| format!("Message {number}");
+    let post = async |number: u32, more: &[(&str, &str)]| {
+        let text = message(number);
+        let mut fields: Vec<(&str, &str)> =
+            GOOD.iter().map(|(n, v)| (*n, if *n == "message" { text.as_str() } else { *v })).collect();
+        fields.extend(more);
+        gateway.post("/contact", &fields).await
+    };
+    // A proof that is none is doubted at once, as the thirty-first post of an hour would be.
+    let answer = post(1, &[("altcha", "AAAA")]).await;
+    assert_eq!(answer.status(), 422);
+    let page = answer.text().await.unwrap();
+    assert!(page.contains("Message 1") && page.contains("<title>À confirmer"), "{page}");
+    let token = page.split("name=\"confirmation\" value=\"").nth(1).unwrap();
+    let token = token.split('"').next().unwrap().to_owned();
+    let confirmed = [("altcha", "AAAA"), ("confirmation", token.as_str())];
+    assert_eq!(post(1, &confirmed).await.status(), 422, "too soon");
+    tokio::time::sleep(std::time::Duration::from_secs(4)).await;
+    assert_eq!(post(1, &confirmed).await.status(), 303);
+    assert_eq!(post(2, &confirmed).await.status(), 422, "a confirmation serves once");
+    assert_eq!(post(3, &[]).await.status(), 303, "no proof is asked of anybody");
+    assert_eq!(gateway.admin(&["messages", "list"]).as_array().unwrap().len(), 2);
 }
 
 #[tokio::test]

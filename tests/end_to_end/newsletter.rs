@@ -17,6 +17,10 @@ async fn a_visitor_subscribes_confirms_and_unsubscribes() {
     let listed = gateway.admin(&["subscribers", "list"]);
     assert_eq!(listed[0]["email"], "claire@example.org");
     assert_eq!(listed[0]["state"], "confirmed");
+    // p-newsletter-fields: the proof of consent.
+    assert!(listed[0]["confirmed"].is_string());
+    assert_eq!(listed[0]["policy"], "2023-01-25");
+    assert_eq!(listed[0]["page"], "/newsletter");
     assert_eq!(gateway.get(&confirmation).await.status(), 200, "a link followed twice does no harm");
 
     let welcome = gateway.mail_with(&["claire@example.org", "/newsletter/desinscription?jeton="]).await;

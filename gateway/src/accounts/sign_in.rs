@@ -13,8 +13,8 @@ use serde_json::json;
 use crate::accounts::{self, LocalPath, sessions};
 use crate::app::{App, SharedApp};
 use crate::edge::prefix::ClientPrefix;
-use crate::web::posted::Posted;
-use crate::web::{Peer, WebError, negotiation, render};
+use crate::web::posted::{Posted, fault_title};
+use crate::web::{Peer, WebError, negotiation, render, render_titled};
 
 /// Where one lands without a `suite`.
 const AREA: &str = "/espace-client/";
@@ -124,7 +124,11 @@ fn form(
         "form": { "values": values, "errors": errors, "action": PAGE },
         "suite": values.get("suite"),
     });
-    render(app, status, language, "connexion.title", "gateway/connexion.html", context)
+    if errors.is_empty() {
+        return render(app, status, language, "connexion.title", "gateway/connexion.html", context);
+    }
+    let title = fault_title(app, language, "connexion.title");
+    render_titled(app, status, language, &title, "gateway/connexion.html", context)
 }
 
 #[cfg(test)]

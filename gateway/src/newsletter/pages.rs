@@ -9,10 +9,15 @@ use serde::Deserialize;
 use serde_json::json;
 
 use super::subscriber::{self, CONFIRM, Confirmed, LEAVE};
+use crate::antispam::{self, Verdict};
 use crate::app::{App, SharedApp};
 use crate::tokens::TokenError;
 use crate::web::posted::Posted;
 use crate::web::{WebError, negotiation, render};
+
+const THANKS: &str = "/newsletter/merci";
+/// The page of the form, where the browser does not tell it.
+const PAGE: &str = "/newsletter";
 
 /// The routes of this feature.
 pub fn routes() -> Router<SharedApp> {
@@ -32,15 +37,21 @@ struct Link {
 
 /// `POST /newsletter`.
 async fn ask(app: State<SharedApp>, posted: Posted) -> Result<Response, WebError> {
-    let mut checker = posted.check(&["email"]);
+    if antispam::trapped(&posted, "newsletter") {
+        return Ok(posted.accepted(THANKS));
+    }
+    let mut checker = posted.check(&[&["email"][..], &antispam::FIELDS].concat());
     let email = checker.email("email");
     let email = match (checker.finish(), email) {
         (Ok(()), Some(email)) => email,
         (Err(errors), _) => return Ok(posted.refused(&app, "newsletter", "/newsletter", &errors)),
         (Ok(()), None) => return Err(WebError::Internal("a wrong address passed".into())),
     };
-    subscriber::ask(&app, &email, posted.language).await?;
-    Ok(posted.accepted("/newsletter/merci"))
+    if let Verdict::Ask(page) = antispam::judge(&app, &posted, "newsletter", "/newsletter").await? {
+        return Ok(*page);
+    }
+    subscriber::ask(&app, &email, posted.language, posted.page.as_deref().unwrap_or(PAGE)).await?;
+    Ok(posted.accepted(THANKS))
 }
 
 /// `GET /newsletter/merci`.

@@ -41,6 +41,16 @@ const PENDING: Retention = Retention {
     ground: Ground::Consent,
 };
 
+/// A confirmed address, on the policy's word: three years from the last contact.
+const CONFIRMED: Retention = Retention {
+    what: "confirmed address",
+    term: Term::Years(3),
+    from: "last contact",
+    ground: Ground::LegitimateInterest,
+};
+/// The version of the privacy policy that the form shows.
+const POLICY_VERSION: &str = "2023-01-25";
+
 /// Where a subscription stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -68,6 +78,20 @@ pub struct Subscriber {
     pub asked: Timestamp,
     /// When the holder confirmed: the proof of consent.
     pub confirmed: Option<Timestamp>,
+    /// What was asked for; absent from what was written before it was noted.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub request: Option<Request>,
+}
+
+/// What the proof of consent says of the request that was then confirmed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Request {
+    /// When.
+    pub at: Timestamp,
+    /// The version of the privacy policy that the form showed.
+    pub policy: String,
+    /// The path of the page that the form stood on.
+    pub page: String,
 }
 
 /// What staff see of a subscriber.
@@ -79,6 +103,12 @@ pub struct Line {
     pub state: State,
     /// When it was first asked for.
     pub created: Timestamp,
+    /// When the holder confirmed.
+    pub confirmed: Option<Timestamp>,
+    /// The version of the privacy policy that the form showed.
+    pub policy: Option<String>,
+    /// The page that the form stood on.
+    pub page: Option<String>,
 }
 
 /// What following a confirmation link did.
@@ -94,26 +124,32 @@ pub(super) enum Confirmed {
 ///
 /// # Errors
 /// [`RecordError`]; nothing was written.
-pub(super) async fn ask(app: &App, email: &Email, language: Language) -> Result<(), RecordError> {
+pub(super) async fn ask(app: &App, email: &Email, language: Language, page: &str) -> Result<(), RecordError> {
     let id = app.sealer.lookup("subscriber", &email.as_str().to_lowercase());
-    let mut outcome = ask_once(app, &id, email, language).await;
+    let mut outcome = ask_once(app, &id, email, language, page).await;
     for _ in 1..TRIES {
         if !lost_race(&outcome) {
             break;
         }
-        outcome = ask_once(app, &id, email, language).await;
+        outcome = ask_once(app, &id, email, language, page).await;
     }
     outcome?;
     app.outbox_wake.notify_one();
     Ok(())
 }
 
-async fn ask_once(app: &App, id: &str, email: &Email, language: Language) -> Result<(), RecordError> {
+async fn ask_once(
+    app: &App,
+    id: &str,
+    email: &Email,
+    language: Language,
+    page: &str,
+) -> Result<(), RecordError> {
     let now = app.clock.now();
     let (before, expect) = read(app, id).await?;
     let mut batch = Batch::new(partition(id));
     let key = records::subject_key(app, &partition(id), id, &mut batch).await?;
-    let (subscriber, write) = asked(before, email, language, now);
+    let (subscriber, write) = asked(before, email, language, page, now);
     let ends = ends(&subscriber, now);
     records::put_sealed(&mut batch, &key, SUBSCRIBERS, id, expect, &subscriber, ends)?;
     if write {
@@ -155,7 +191,8 @@ async fn confirm_once(app: &App, id: &str) -> Result<Confirmed, RecordError> {
     let subscriber = Subscriber { state: State::Confirmed, confirmed: Some(now), ..before };
     let mut batch = Batch::new(partition(id));
     let key = records::subject_key(app, &partition(id), id, &mut batch).await?;
-    records::put_sealed(&mut batch, &key, SUBSCRIBERS, id, expect, &subscriber, None)?;
+    let ends = ends(&subscriber, now);
+    records::put_sealed(&mut batch, &key, SUBSCRIBERS, id, expect, &subscriber, ends)?;
     let until = now.saturating_add(SignedDuration::from_hours(LEAVE_DAYS * 24)).unwrap_or(Timestamp::MAX);
     let leave = link(app, "desinscription", LEAVE, id, until, subscriber.language);
     let mail = mail(&subscriber, id, "newsletter_bienvenue", json!({}), Some(leave));
@@ -205,7 +242,9 @@ pub async fn list(app: &App) -> Result<Vec<Line>, RecordError> {
         let page = app.store.scan(scan).await?;
         for (address, _) in page.documents {
             if let Some((found, _)) = records::read_sealed::<Subscriber>(app, &address, &address.key).await? {
-                lines.push(Line { email: found.email, state: found.state, created: found.created });
+                let Subscriber { email, state, created, confirmed, request, .. } = found;
+                let (policy, page) = request.map(|request| (request.policy, request.page)).unzip();
+                lines.push(Line { email, state, created, confirmed, policy, page });
             }
         }
         after = page.next;
@@ -222,6 +261,7 @@ fn asked(
     before: Option<Subscriber>,
     email: &Email,
     language: Language,
+    page: &str,
     now: Timestamp,
 ) -> (Subscriber, bool) {
     let fresh = |created| Subscriber {
@@ -231,6 +271,7 @@ fn asked(
         created,
         asked: now,
         confirmed: None,
+        request: Some(Request { at: now, policy: POLICY_VERSION.into(), page: page.to_owned() }),
     };
     match before {
         Some(before) if before.state == State::Confirmed => (before, false),
@@ -245,7 +286,7 @@ fn asked(
 fn ends(subscriber: &Subscriber, now: Timestamp) -> Option<Timestamp> {
     match subscriber.state {
         State::Pending => Some(PENDING.end(subscriber.asked)),
-        State::Confirmed => None,
+        State::Confirmed => subscriber.confirmed.map(|confirmed| CONFIRMED.end(confirmed)),
         State::Unsubscribed => Some(LEFT.end(now)),
     }
 }
@@ -308,11 +349,11 @@ mod tests {
     #[test]
     fn asking_again_at_once_sends_no_second_letter() {
         let email = Email::parse("a@example.org").unwrap();
-        let (first, written) = asked(None, &email, Language::Fr, at(0));
+        let (first, written) = asked(None, &email, Language::Fr, "/newsletter/", at(0));
         assert!(written && first.state == State::Pending);
-        let (second, written) = asked(Some(first), &email, Language::Fr, at(599));
+        let (second, written) = asked(Some(first), &email, Language::Fr, "/newsletter/", at(599));
         assert!(!written);
-        let (third, written) = asked(Some(second), &email, Language::Fr, at(600));
+        let (third, written) = asked(Some(second), &email, Language::Fr, "/newsletter/", at(600));
         assert!(written);
         assert_eq!(third.created, at(0));
     }
@@ -324,7 +365,7 @@ mod tests {
         let email = Email::parse("a@example.org").unwrap();
         let id = app.sealer.lookup("subscriber", "a@example.org");
         assert_eq!(confirm(&app, &id).await.unwrap(), Confirmed::Gone);
-        ask(&app, &email, Language::Fr).await.unwrap();
+        ask(&app, &email, Language::Fr, "/newsletter/").await.unwrap();
         assert_eq!(list(&app).await.unwrap()[0].state, State::Pending);
         assert_eq!(confirm(&app, &id).await.unwrap(), Confirmed::Yes);
         assert_eq!(confirm(&app, &id).await.unwrap(), Confirmed::Yes);
@@ -332,5 +373,18 @@ mod tests {
         leave(&app, &id).await.unwrap();
         assert_eq!(confirm(&app, &id).await.unwrap(), Confirmed::Gone);
         assert_eq!(list(&app).await.unwrap()[0].state, State::Unsubscribed);
+    }
+
+    #[test]
+    fn p_newsletter_fields_the_proof_of_consent_names_the_policy_and_the_page() {
+        let email = Email::parse("a@example.org").unwrap();
+        let (first, _) = asked(None, &email, Language::Fr, "/newsletter/", at(0));
+        let request = Request { at: at(0), policy: "2023-01-25".into(), page: "/newsletter/".into() };
+        assert_eq!(first.request.as_ref(), Some(&request));
+        let confirmed = Subscriber { state: State::Confirmed, confirmed: Some(at(60)), ..first };
+        let (again, written) = asked(Some(confirmed), &email, Language::En, "/en/", at(900));
+        assert!(!written);
+        assert_eq!(again.request, Some(request), "asking again does not alter the proof");
+        assert_eq!(ends(&again, at(900)), Some("1973-01-01T00:01:00Z".parse().unwrap()), "three years later");
     }
 }

@@ -44,9 +44,21 @@ pub fn render(
     template: &str,
     context: Value,
 ) -> Response {
+    let title = app.site.load().texts.text(language, title_key, &[]);
+    render_titled(app, status, language, &title, template, context)
+}
+
+/// As [`render`], with the words of the title.
+pub fn render_titled(
+    app: &App,
+    status: StatusCode,
+    language: Language,
+    title: &str,
+    template: &str,
+    context: Value,
+) -> Response {
     let site = app.site.load();
-    let title = site.texts.text(language, title_key, &[]);
-    let (status, page) = match site.render(language, &title, template, context, &app.settings) {
+    let (status, page) = match site.render(language, title, template, context, &app.settings) {
         Ok(page) => (status, page),
         Err(error) => {
             tracing::error!(%template, %error, "a page could not be written");

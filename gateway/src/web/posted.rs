@@ -1,22 +1,25 @@
 //! A posted form: where it may come from, how large it may be, and how its fields are read and answered.
 
 use std::collections::BTreeMap;
+use std::net::{IpAddr, Ipv4Addr};
 use std::ops::RangeInclusive;
 
 use aops_manifest::Language;
 use axum::body::Body;
 use axum::extract::{FromRequest, Request};
 use axum::response::{IntoResponse, Redirect, Response};
-use http::{HeaderMap, StatusCode, header};
-use serde_json::json;
+use http::{HeaderMap, StatusCode, Uri, header};
+use serde_json::{Map, Value, json};
 
 use crate::app::{App, SharedApp};
 use crate::email::Email;
 use crate::web::error::WebError;
-use crate::web::{negotiation, render};
+use crate::web::{Peer, negotiation, render_titled};
 
 /// The most a form may weigh, in bytes.
 pub const FORM_LIMIT: usize = 64 * 1024;
+/// The longest path that is noted as the page of a form, in bytes.
+const PAGE_LIMIT: usize = 200;
 
 /// The fields of a form posted from one of our own pages (or by a program, as JSON strings).
 #[derive(Debug, Clone)]
@@ -27,6 +30,10 @@ pub struct Posted {
     pub language: Language,
     /// Whether the client would rather read JSON.
     pub wants_json: bool,
+    /// The path of the page that the form stands on, where the browser tells it.
+    pub page: Option<String>,
+    /// Who posts, as far as addresses tell.
+    pub peer: IpAddr,
 }
 
 impl FromRequest<SharedApp> for Posted {
@@ -35,11 +42,14 @@ impl FromRequest<SharedApp> for Posted {
     async fn from_request(request: Request, app: &SharedApp) -> Result<Self, WebError> {
         let (parts, body) = request.into_parts();
         same_site(&parts.headers, app)?;
+        let peer = parts.extensions.get::<Peer>().map_or(Ipv4Addr::UNSPECIFIED.into(), |peer| peer.0);
         let fields = read_fields(&parts.headers, body).await?;
         Ok(Self {
             fields,
             language: negotiation::language(&parts.uri, &parts.headers),
             wants_json: negotiation::wants_json(&parts.headers),
+            page: page(&parts.headers, app),
+            peer,
         })
     }
 }
@@ -77,13 +87,39 @@ impl Posted {
         if self.wants_json {
             return (status, axum::Json(json!({ "errors": errors }))).into_response();
         }
+        let told = Map::from_iter([("errors".into(), json!(errors))]);
+        self.again(app, status, form, action, "again.fault", told)
+    }
+
+    /// 422 with what was typed, which is right, and a button that sends it again with this token.
+    pub fn to_confirm(&self, app: &App, form: &str, action: &str, token: &str) -> Response {
+        let status = StatusCode::UNPROCESSABLE_ENTITY;
+        if self.wants_json {
+            let told = json!({ "errors": { "confirmation": "confirm" }, "confirmation": token });
+            return (status, axum::Json(told)).into_response();
+        }
+        let told = Map::from_iter([("errors".into(), json!({})), ("confirmation".into(), json!(token))]);
+        self.again(app, status, form, action, "again.confirm", told)
+    }
+
+    /// The form with what was typed, but passwords, under a title that begins by what is the matter.
+    fn again(
+        &self,
+        app: &App,
+        status: StatusCode,
+        form: &str,
+        action: &str,
+        title_key: &str,
+        told: Map<String, Value>,
+    ) -> Response {
         let mut values = self.fields.clone();
         values.retain(|name, _| !name.starts_with("mot_de_passe"));
-        let context = json!({
-            "form_name": form,
-            "form": { "values": values, "errors": errors, "action": action },
-        });
-        render(app, status, self.language, &format!("form.{form}.title"), "gateway/form.html", context)
+        let mut shown = told;
+        shown.insert("values".into(), json!(values));
+        shown.insert("action".into(), json!(action));
+        let title = title_of(app, self.language, title_key, &format!("form.{form}.title"));
+        let context = json!({ "form_name": form, "form": shown });
+        render_titled(app, status, self.language, &title, "gateway/form.html", context)
     }
 
     /// 303 to a page of ours, or 202 for a program.
@@ -91,8 +127,11 @@ impl Posted {
         if self.wants_json {
             return (StatusCode::ACCEPTED, axum::Json(json!({}))).into_response();
         }
-        let language = if self.language == Language::En { "?lang=en" } else { "" };
-        Redirect::to(&format!("{to}{language}")).into_response()
+        let mark = if to.contains('?') { '&' } else { '?' };
+        match self.language {
+            Language::En => Redirect::to(&format!("{to}{mark}lang=en")).into_response(),
+            Language::Fr => Redirect::to(to).into_response(),
+        }
     }
 }
 
@@ -176,6 +215,17 @@ impl Checker<'_> {
     }
 }
 
+/// The title of a page that shows a form again because something is wrong: it begins by saying so (WCAG G199).
+pub fn fault_title(app: &App, language: Language, title_key: &str) -> String {
+    title_of(app, language, "again.fault", title_key)
+}
+
+fn title_of(app: &App, language: Language, matter_key: &str, title_key: &str) -> String {
+    let texts = &app.site.load().texts;
+    let title = texts.text(language, title_key, &[]);
+    texts.text(language, matter_key, &[("title", &title)])
+}
+
 /// Refuses what another site made the browser send (Fetch Metadata, and `Origin` where it is not spoken).
 ///
 /// # Errors
@@ -197,6 +247,13 @@ pub fn same_site(headers: &HeaderMap, app: &App) -> Result<(), WebError> {
     } else {
         Err(WebError::Forbidden("the form was posted from another origin"))
     }
+}
+
+/// The path of the page that a request comes from, when it is one of ours; never its query.
+fn page(headers: &HeaderMap, app: &App) -> Option<String> {
+    let from: Uri = headers.get(header::REFERER)?.to_str().ok()?.parse().ok()?;
+    let ours = app.hosts.names(from.authority()?.as_str());
+    (ours && from.path().len() <= PAGE_LIMIT).then(|| from.path().to_owned())
 }
 
 async fn read_fields(headers: &HeaderMap, body: Body) -> Result<BTreeMap<String, String>, WebError> {

@@ -17,6 +17,7 @@ impl Routes {
     /// The routes of every feature.
     pub fn new(app: &SharedApp) -> Self {
         let mut features = Router::new()
+            .merge(crate::antispam::routes())
             .merge(crate::accounts::routes())
             .merge(crate::checkout::routes())
             .merge(crate::calculations::routes())

@@ -1,7 +1,6 @@
 //! `GET /calculateurs/rente/resultat`: the public annuity, without a key and without JavaScript. One life,
 //! one annuity; what is typed is not kept.
 
-use aops_manifest::Language;
 use axum::Router;
 use axum::extract::State;
 use axum::response::Response;
@@ -11,7 +10,8 @@ use serde_json::{Map, Value, json};
 
 use super::typed::{Errors, Reading, Typed, fill, whole_if_whole};
 use crate::app::SharedApp;
-use crate::web::{WebError, negotiation, render};
+use crate::web::posted::fault_title;
+use crate::web::{WebError, negotiation, render_titled};
 
 const PATH: &str = "/calculateurs/rente/resultat";
 const TABLES: [&str; 6] = ["TGF05", "TGH05", "TF 00-02", "TH 00-02", "TV 88-90", "TD 88-90"];
@@ -45,10 +45,13 @@ async fn result(State(app): State<SharedApp>, uri: Uri, headers: HeaderMap) -> R
             }
         },
     };
-    let context = json!({ "form": { "values": typed, "errors": errors, "action": PATH }, "result": result, "script": app.site.load().asset("calculators.js") });
-    let title = if result.is_some() { "rente.result.title" } else { "form.rente.title" };
-    let language: Language = negotiation::language(&uri, &headers);
-    Ok(render(&app, status, language, title, "gateway/rente.html", context))
+    let context = json!({ "form": { "values": typed, "errors": errors, "action": PATH }, "result": &result, "script": app.site.load().asset("calculators.js") });
+    let language = negotiation::language(&uri, &headers);
+    let title = match result {
+        Some(_) => app.site.load().texts.text(language, "rente.result.title", &[]),
+        None => fault_title(&app, language, "form.rente.title"),
+    };
+    Ok(render_titled(&app, status, language, &title, "gateway/rente.html", context))
 }
 
 /// The engine's request for what was typed, and the yearly amount.

@@ -11,7 +11,8 @@ use serde_json::{Value, json};
 
 use super::typed::{Errors, Reading, Typed, fill};
 use crate::app::SharedApp;
-use crate::web::{WebError, negotiation, render};
+use crate::web::posted::fault_title;
+use crate::web::{WebError, negotiation, render_titled};
 
 const PATH: &str = "/calculateurs/ifc/resultat";
 /// What holds for a field that an address does not name.
@@ -47,9 +48,13 @@ async fn result(State(app): State<SharedApp>, uri: Uri, headers: HeaderMap) -> R
             }
         },
     };
-    let context = json!({ "form": { "values": typed, "errors": errors, "action": PATH }, "result": result, "script": app.site.load().asset("calculators.js") });
-    let title = if result.is_some() { "ifc.result.title" } else { "form.ifc.title" };
-    Ok(render(&app, status, negotiation::language(&uri, &headers), title, "gateway/ifc.html", context))
+    let context = json!({ "form": { "values": typed, "errors": errors, "action": PATH }, "result": &result, "script": app.site.load().asset("calculators.js") });
+    let language = negotiation::language(&uri, &headers);
+    let title = match result {
+        Some(_) => app.site.load().texts.text(language, "ifc.result.title", &[]),
+        None => fault_title(&app, language, "form.ifc.title"),
+    };
+    Ok(render_titled(&app, status, language, &title, "gateway/ifc.html", context))
 }
 
 /// The engine's request for what was typed, and the day of valuation.

@@ -11,8 +11,8 @@ use serde_json::{Value, json};
 use super::pasted::{self, Fault, Pasted};
 use super::typed::{Errors, Typed, fill};
 use crate::app::SharedApp;
-use crate::web::posted::Posted;
-use crate::web::{WebError, render};
+use crate::web::posted::{Posted, fault_title};
+use crate::web::{WebError, render_titled};
 
 const PATH: &str = "/calculateurs/provisionnement/resultat";
 
@@ -47,14 +47,18 @@ async fn result(State(app): State<SharedApp>, posted: Posted) -> Result<Response
         Err(refused) => (StatusCode::UNPROCESSABLE_ENTITY, None, refused),
     };
     let (errors, faults) = refused;
-    let title = if result.is_some() { "provisionnement.result.title" } else { "form.provisionnement.title" };
     let context = json!({
         "form": { "values": typed, "errors": errors, "action": PATH },
         "faults": faults,
-        "result": result,
+        "result": &result,
         "script": app.site.load().asset("calculators.js"),
     });
-    Ok(render(&app, status, posted.language, title, "gateway/provisionnement.html", context))
+    let language = posted.language;
+    let title = match result {
+        Some(_) => app.site.load().texts.text(language, "provisionnement.result.title", &[]),
+        None => fault_title(&app, language, "form.provisionnement.title"),
+    };
+    Ok(render_titled(&app, status, language, &title, "gateway/provisionnement.html", context))
 }
 
 type Refused = (Errors, Vec<Fault>);
