@@ -1,7 +1,7 @@
 // The HTML part of mails, as a mail reader shows it: read by everyone, narrow and wide, light and dark.
 
 import assert from 'node:assert/strict';
-import { readFileSync, readdirSync } from 'node:fs';
+import { readFileSync, readdirSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { after, before, test } from 'node:test';
@@ -56,11 +56,7 @@ async function journeys(lang) {
   const context = await chromium.newContext({ ignoreHTTPSErrors: true, locale: lang });
   const page = await context.newPage();
   const email = `${lang}@example.org`;
-  const fill = async (path, form) => {
-    await page.goto(gateway.origin + path);
-    for (const [name, value] of Object.entries(form)) await page.locator(`main [name=${name}]`).fill(value);
-    await page.locator('main form button[type=submit]').click();
-  };
+  const fill = (path, form) => fillIn(page, gateway.origin + path, form);
   const [newsletter, contact, offer] = PAGES[lang];
   await fill(newsletter, { email });
   await page.goto(await gateway.linkInMail(email, '/newsletter/confirmation?jeton='));
@@ -73,16 +69,26 @@ async function journeys(lang) {
   await context.close();
 }
 
+async function fillIn(page, address, form) {
+  await page.goto(address);
+  for (const [name, value] of Object.entries(form)) await page.locator(`main [name=${name}]`).fill(value);
+  await page.locator('main form button[type=submit]').click();
+}
+
 /** The letters in the folder, once all that are expected have been written. */
 async function written() {
-  const folder = join(gateway.root, 'data/mail');
   for (let tries = 0; ; tries++) {
-    const found = readdirSync(folder).filter((name) => name.endsWith('.eml')).map((name) => parse(readFileSync(join(folder, name), 'utf8')));
+    const found = letters(gateway.root);
     const missing = EXPECTED.filter((subject) => !found.some(({ html }) => html.includes(`<title>${subject}`)));
     if (missing.length === 0) return found;
     assert.ok(tries < 100, `no mail: ${missing.join(', ')}`);
     await new Promise((resolve) => setTimeout(resolve, 100));
   }
+}
+
+function letters(root) {
+  const folder = join(root, 'data/mail');
+  return readdirSync(folder).filter((name) => name.endsWith('.eml')).map((name) => parse(readFileSync(join(folder, name), 'utf8')));
 }
 
 /** The two parts of a letter, their quoted-printable undone. */
@@ -143,5 +149,29 @@ test('what a visitor types is shown as it was typed', () => {
   for (const { text, html } of echoed) {
     assert.ok(text.includes('[x](http://evil)'));
     assert.ok(html.includes('&lt;script&gt;alert(1)&lt;/script&gt; [x](http://evil) שלום 👩🏽‍💻'));
+  }
+});
+
+test('an editor changes a mail and sees it in the next letter', async () => {
+  const watched = await Gateway.start({ watched: true });
+  const context = await chromium.newContext({ ignoreHTTPSErrors: true });
+  try {
+    const mail = join(watched.root, 'themes/aops/mail/contact_accuse.md');
+    writeFileSync(mail, `${readFileSync(mail, 'utf8')}\n- *Ajouté* par l’éditeur\n`);
+    const page = await context.newPage();
+    const form = { nom: 'Lemoine', prenom: 'Anaïs', email: 'a@example.org', raison_sociale: 'Essai', adresse: '1 place du Marché' };
+    for (let tries = 0; ; tries++) {
+      await fillIn(page, `${watched.origin}/contact/`, { ...form, message: `Essai ${tries}` });
+      await page.waitForTimeout(500);
+      const seen = letters(watched.root).find(({ text }) => text.includes('\n– Ajouté par l’éditeur\r\n'));
+      if (seen) {
+        assert.match(seen.html, /<li><em>Ajouté<\/em> par l’éditeur<\/li>/);
+        return;
+      }
+      assert.ok(tries < 20, 'the change is seen');
+    }
+  } finally {
+    await context.close();
+    watched.stop();
   }
 });
