@@ -47,12 +47,24 @@ pub enum Purpose {
     Security,
 }
 
+impl Purpose {
+    /// Its word in records and to the mailer.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Newsletter => "newsletter",
+            Self::Contact => "contact",
+            Self::Contract => "contract",
+            Self::Security => "security",
+        }
+    }
+}
+
 /// A letter to be written when it leaves.
 #[derive(Clone, PartialEq, Serialize, Deserialize)]
 pub struct Mail {
     /// The recipient's address.
     pub to: String,
-    /// `NAME` of `mail/NAME.txt` and `mail/NAME.html`.
+    /// `NAME` of `mail/NAME.md`.
     pub template: String,
     /// The language it is written in.
     pub language: Language,
@@ -203,6 +215,7 @@ async fn deliver(app: &App, address: &Address, waiting: &Waiting) -> Result<(), 
     .map_err(|error| MailError::Later(error.to_string()))?;
     let letter = Letter {
         id: address.key.clone(),
+        purpose: mail.purpose.name(),
         to: mail.to,
         subject: rendered.subject,
         text: rendered.text,

@@ -10,9 +10,14 @@ use tera::{Context, Kwargs, State, Tera, TeraResult};
 
 type Strings = BTreeMap<Language, BTreeMap<String, String>>;
 
+/// What templates in Markdown are named by: those of mails.
+const MARKDOWN: &str = ".md";
+
 /// Templates and strings of one built site.
 pub struct Texts {
     tera: Tera,
+    /// Apart, because an engine has one way to escape.
+    markdown: Tera,
     strings: Arc<Strings>,
 }
 
@@ -23,32 +28,14 @@ impl Texts {
     /// What the template engine says of a template that cannot be read.
     pub fn new(manifest: &Manifest) -> Result<Self, tera::Error> {
         let strings = Arc::new(manifest.strings.clone());
-        let mut tera = Tera::new();
+        let mut tera = engine(&strings);
         tera.autoescape_on([".html"]);
-        let told = Arc::clone(&strings);
-        tera.register_function("t", move |arguments: Kwargs, state: &State| {
-            let key: &str = arguments.must_get("key")?;
-            let arguments: Vec<(String, String)> =
-                arguments.iter().map(|(name, value)| (name.to_string(), value.to_string())).collect();
-            let arguments: Vec<(&str, &str)> =
-                arguments.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
-            TeraResult::Ok(text(&told, language(state)?, key, &arguments))
-        });
-        tera.register_filter("money", |cents: f64, _: Kwargs, state: &State| {
-            TeraResult::Ok(money(cents.round() as i64, language(state)?))
-        });
-        tera.register_filter("number", |value: f64, arguments: Kwargs, state: &State| {
-            let decimals = arguments.get::<u64>("decimals")?.unwrap_or(0).min(12);
-            TeraResult::Ok(number(value, decimals as usize, language(state)?))
-        });
-        let months = Arc::clone(&strings);
-        tera.register_filter("date", move |text: &str, _: Kwargs, state: &State| {
-            let day = text.get(..10).unwrap_or(text);
-            let day: Date = day.parse().map_err(|_| tera::Error::message(format!("`{text}` is no date")))?;
-            TeraResult::Ok(date(&months, day, language(state)?))
-        });
-        tera.add_raw_templates(manifest.templates.iter())?;
-        Ok(Self { tera, strings })
+        tera.add_raw_templates(manifest.templates.iter().filter(|(name, _)| !name.ends_with(MARKDOWN)))?;
+        let mut markdown = engine(&strings);
+        markdown.autoescape_on([MARKDOWN]);
+        markdown.set_escape_fn(crate::mail::escape);
+        markdown.add_raw_templates(manifest.templates.iter().filter(|(name, _)| name.ends_with(MARKDOWN)))?;
+        Ok(Self { tera, markdown, strings })
     }
 
     /// An interface string, with `{name}` replaced; the key itself when the theme has no such string.
@@ -56,18 +43,50 @@ impl Texts {
         text(&self.strings, language, key, arguments)
     }
 
-    /// A template with its context.
+    /// A template with its context; values are escaped as the template's kind wants it (`.html`, `.md`).
     ///
     /// # Errors
     /// What the template engine says.
     pub fn render(&self, template: &str, context: &Value) -> Result<String, tera::Error> {
-        self.tera.render(template, &Context::from_serialize(context)?)
+        self.engine_of(template).render(template, &Context::from_serialize(context)?)
     }
 
     /// Whether the theme has a template of this name.
     pub fn has(&self, template: &str) -> bool {
-        self.tera.contains_template(template)
+        self.engine_of(template).contains_template(template)
     }
+
+    fn engine_of(&self, template: &str) -> &Tera {
+        if template.ends_with(MARKDOWN) { &self.markdown } else { &self.tera }
+    }
+}
+
+/// An engine without templates, which knows the strings and how numbers, amounts and dates are written.
+fn engine(strings: &Arc<Strings>) -> Tera {
+    let mut tera = Tera::new();
+    let told = Arc::clone(strings);
+    tera.register_function("t", move |arguments: Kwargs, state: &State| {
+        let key: &str = arguments.must_get("key")?;
+        let arguments: Vec<(String, String)> =
+            arguments.iter().map(|(name, value)| (name.to_string(), value.to_string())).collect();
+        let arguments: Vec<(&str, &str)> =
+            arguments.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+        TeraResult::Ok(text(&told, language(state)?, key, &arguments))
+    });
+    tera.register_filter("money", |cents: f64, _: Kwargs, state: &State| {
+        TeraResult::Ok(money(cents.round() as i64, language(state)?))
+    });
+    tera.register_filter("number", |value: f64, arguments: Kwargs, state: &State| {
+        let decimals = arguments.get::<u64>("decimals")?.unwrap_or(0).min(12);
+        TeraResult::Ok(number(value, decimals as usize, language(state)?))
+    });
+    let months = Arc::clone(strings);
+    tera.register_filter("date", move |text: &str, _: Kwargs, state: &State| {
+        let day = text.get(..10).unwrap_or(text);
+        let day: Date = day.parse().map_err(|_| tera::Error::message(format!("`{text}` is no date")))?;
+        TeraResult::Ok(date(&months, day, language(state)?))
+    });
+    tera
 }
 
 fn text(strings: &Strings, language: Language, key: &str, arguments: &[(&str, &str)]) -> String {
@@ -138,7 +157,7 @@ mod tests {
         let manifest = Manifest {
             templates: [
                 ("gateway/a.html".into(), template.into()),
-                ("mail/a.txt".into(), "{{ who }}".into()),
+                ("mail/a.md".into(), "{{ who }} {{ t(key=\"hello\", name=who) }}".into()),
             ]
             .into(),
             strings: [
@@ -160,9 +179,9 @@ mod tests {
     }
 
     #[test]
-    fn what_visitors_typed_is_text_in_pages_and_itself_in_mails() {
+    fn what_visitors_typed_is_text_in_pages_and_in_mails() {
         let context = json!({ "lang": "fr", "who": "<b>" });
         assert!(texts().render("gateway/a.html", &context).unwrap().starts_with("Bonjour &lt;b&gt;"));
-        assert_eq!(texts().render("mail/a.txt", &context).unwrap(), "<b>");
+        assert_eq!(texts().render("mail/a.md", &context).unwrap(), "\\<b\\> Bonjour \\<b\\>");
     }
 }

@@ -32,7 +32,7 @@ pub struct Manifest {
     /// By language: the search page and its index.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub search: BTreeMap<Language, Search>,
-    /// Tera sources by name (`gateway/connexion.html`, `forms/contact.html`, `mail/confirmation.txt`).
+    /// Tera sources by name (`gateway/connexion.html`, `forms/contact.html`, `mail/contact_accuse.md`).
     pub templates: BTreeMap<String, String>,
     /// Interface strings by language, then by dotted key (`form.email.label`).
     pub strings: BTreeMap<Language, BTreeMap<String, String>>,

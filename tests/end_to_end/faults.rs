@@ -91,6 +91,19 @@ async fn sendgrid_down_delays_mail_and_loses_none() {
         body.contains("claire@example.org") && body.contains("/newsletter/confirmation?jeton="),
         "{body}"
     );
+    let tries: Vec<serde_json::Value> =
+        sent.iter().map(|request| serde_json::from_slice(&request.body).unwrap()).collect();
+    for told in &tries {
+        assert_eq!(told["categories"], serde_json::json!(["newsletter"]), "p-purposes: {told}");
+        let letter = &told["personalizations"][0]["custom_args"]["letter"];
+        assert!(letter.as_str().is_some_and(|id| id.len() > 16), "{told}");
+        assert_eq!(letter, &tries[0]["personalizations"][0]["custom_args"]["letter"], "one letter, one name");
+        for tracking in ["click_tracking", "open_tracking"] {
+            assert_eq!(told["tracking_settings"][tracking]["enable"], false, "{told}");
+        }
+        let kinds: Vec<_> = told["content"].as_array().unwrap().iter().map(|part| &part["type"]).collect();
+        assert_eq!(kinds, ["text/plain", "text/html"], "the plainest part first (RFC 2046 § 5.1.4)");
+    }
     tokio::time::sleep(Duration::from_secs(3)).await;
     assert_eq!(sendgrid.received_requests().await.unwrap().len(), 3, "accepted once, sent once");
 }

@@ -81,6 +81,7 @@ mod tests {
     fn letter(to: &str) -> Letter {
         Letter {
             id: "abc".into(),
+            purpose: "newsletter",
             to: to.into(),
             subject: "Objet".into(),
             text: "Été".into(),

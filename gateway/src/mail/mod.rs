@@ -2,6 +2,9 @@
 //! [`render`]; that it leaves at all is the outbox's business.
 
 mod folder;
+pub mod issue;
+mod markdown;
+mod plain;
 pub mod render;
 mod sendgrid;
 
@@ -10,6 +13,7 @@ use async_trait::async_trait;
 use crate::config::{Environment, Settings};
 
 pub use self::folder::Folder;
+pub use self::markdown::escape;
 pub use self::sendgrid::SendGrid;
 
 /// A letter ready to leave.
@@ -17,6 +21,8 @@ pub use self::sendgrid::SendGrid;
 pub struct Letter {
     /// Its own name, the same at each try; ASCII letters, digits and `-`.
     pub id: String,
+    /// Why it is sent, a word of a closed list (`newsletter`, `contact`, `contract`, `security`).
+    pub purpose: &'static str,
     /// The recipient's address.
     pub to: String,
     /// One line.

@@ -1,17 +1,18 @@
-//! From a template of the theme to the parts of a letter.
+//! From a template of the theme to the parts of a letter: one Markdown source gives both.
 
 use aops_manifest::Language;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
+use super::markdown::{forms, line};
 use crate::config::Settings;
 use crate::texts::Texts;
 
 /// What a mail template says.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Rendered {
-    /// From the first line of the text, `Subject: …`.
+    /// One line.
     pub subject: String,
-    /// The plain text.
+    /// The plain text, in lines of at most 76 columns.
     pub text: String,
     /// The HTML.
     pub html: String,
@@ -25,10 +26,13 @@ pub struct RenderError {
     why: String,
 }
 
-/// Renders `mail/NAME.txt` and `mail/NAME.html`.
+/// Renders `mail/NAME.md`, then its foot `mail/foot.md`; the HTML stands inside `mail/base.html`.
+///
+/// A source begins with three lines, `Subject: …`, `Preheader: …` (what a list of letters shows beside the subject)
+/// and `Reason: …` (why its reader gets it), then an empty one.
 ///
 /// # Errors
-/// [`RenderError`] when a template is missing, faulty, or begins with no subject.
+/// [`RenderError`] when a template is missing, faulty, or begins otherwise.
 pub fn render(
     texts: &Texts,
     settings: &Settings,
@@ -38,28 +42,249 @@ pub fn render(
     unsubscribe: Option<&str>,
 ) -> Result<Rendered, RenderError> {
     let fault = |why: String| RenderError { template: template.to_owned(), why };
-    let mut all = json!({
-        "lang": language.tag(),
-        "company": settings.company,
-        "base_url": settings.base_url,
-        "unsubscribe_link": unsubscribe.unwrap_or_default(),
-    });
-    if let (Some(all), Value::Object(own)) = (all.as_object_mut(), context) {
-        all.extend(own.clone());
-    }
-    let part = |kind: &str| {
-        texts
-            .render(&format!("mail/{template}.{kind}"), &all)
-            .map_err(|error| fault(format!("{kind}: {error}")))
+    let mut given = Map::new();
+    given.extend(context.as_object().cloned().unwrap_or_default());
+    given.insert("lang".into(), language.tag().into());
+    given.insert("company".into(), json!(settings.company));
+    given.insert("base_url".into(), settings.base_url.as_str().into());
+    given.insert("unsubscribe_link".into(), unsubscribe.unwrap_or_default().into());
+    let filled = |name: &str, given: Map<String, Value>| {
+        texts.render(name, &Value::Object(given)).map_err(|error| fault(format!("{name}: {error}")))
     };
-    let text = part("txt")?;
-    let (first, rest) = text.split_once('\n').unwrap_or((&text, ""));
-    let subject = first.strip_prefix("Subject:").map(str::trim).filter(|subject| !subject.is_empty());
-    let subject = subject.ok_or_else(|| fault("the first line is not `Subject: …`".into()))?;
+    let source = filled(&format!("mail/{template}.md"), given.clone())?;
+    let mut rest = source.as_str();
+    for (name, key) in [("Subject:", "subject"), ("Preheader:", "preheader"), ("Reason:", "reason")] {
+        let (first, after) = rest.split_once('\n').unwrap_or((rest, ""));
+        let value = first.strip_prefix(name).map(line).filter(|value| !value.is_empty());
+        let value = value.ok_or_else(|| {
+            fault(format!(
+                "it does not begin with `Subject: …`, `Preheader: …`, `Reason: …`: {name} is missing"
+            ))
+        })?;
+        given.insert(key.into(), value.into());
+        rest = after;
+    }
+    let body = forms(rest);
+    let foot = forms(&filled("mail/foot.md", given.clone())?);
+    given.insert("body".into(), body.html.into());
+    given.insert("foot".into(), foot.html.into());
+    let subject = given.get("subject").and_then(Value::as_str).unwrap_or_default().to_owned();
     Ok(Rendered {
-        // Visitors' words may stand in it; a header holds one line.
-        subject: subject.chars().filter(|c| !c.is_control()).collect(),
-        text: rest.trim_start_matches(['\r', '\n']).to_owned(),
-        html: part("html")?,
+        subject,
+        // What mail readers take for the signature and fold away (RFC 3676 § 4.3).
+        text: format!("{}\n\n-- \n{}\n", body.text, foot.text),
+        html: filled("mail/base.html", given)?,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+    use std::fs;
+    use std::path::PathBuf;
+
+    use aops_manifest::Manifest;
+    use jiff::SignedDuration;
+
+    use super::*;
+    use crate::mail::issue::{Further, Issue};
+
+    fn repository() -> PathBuf {
+        PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("..")
+    }
+
+    fn flat(prefix: &str, table: &toml::Table, strings: &mut BTreeMap<String, String>) {
+        for (key, value) in table {
+            match value {
+                toml::Value::Table(table) => flat(&format!("{prefix}{key}."), table, strings),
+                toml::Value::String(text) => drop(strings.insert(format!("{prefix}{key}"), text.clone())),
+                other => panic!("{prefix}{key}: {other}"),
+            }
+        }
+    }
+
+    /// The theme of this repository.
+    fn theme() -> Texts {
+        let theme = repository().join("themes/aops");
+        let mut manifest = Manifest::default();
+        for file in fs::read_dir(theme.join("mail")).unwrap() {
+            let file = file.unwrap();
+            let name = format!("mail/{}", file.file_name().to_str().unwrap());
+            manifest.templates.insert(name, fs::read_to_string(file.path()).unwrap());
+        }
+        for language in [Language::Fr, Language::En] {
+            let file = theme.join(format!("i18n/{}.toml", language.tag()));
+            let strings = manifest.strings.entry(language).or_default();
+            flat("", &fs::read_to_string(file).unwrap().parse().unwrap(), strings);
+        }
+        Texts::new(&manifest).unwrap()
+    }
+
+    fn settings() -> Settings {
+        let site: toml::Table = fs::read_to_string(repository().join("site.toml")).unwrap().parse().unwrap();
+        let company = site["company"].clone().try_into().unwrap();
+        let base_url = "https://aops.fr".into();
+        Settings { company, base_url, ..crate::testing::settings(&PathBuf::new(), SignedDuration::ZERO) }
+    }
+
+    /// Mails that no journey of tests/browser/mails.test.mjs sets off: it reads their snapshots instead.
+    const UNSENT: [&str; 3] = ["compte_bienvenue", "mot_de_passe", "newsletter_numero"];
+
+    /// Every mail of the theme, with what it may be given.
+    fn mails() -> Vec<(&'static str, Value, Option<&'static str>)> {
+        let leave = Some("https://aops.fr/newsletter/desinscription?jeton=abc&lang=fr");
+        let issue = Issue {
+            title: "Rente viagère : ce que l’âge change".into(),
+            lead:
+                "Le même capital ne vaut pas la même rente à 60 et à 70 ans : voici pourquoi, et de combien."
+                    .into(),
+            link: "https://aops.fr/articles/rente-viagere-a-65-ans/".into(),
+            links: vec![
+                Further {
+                    title: "L’offre « Rentes viagères »".into(),
+                    url: "https://aops.fr/offres/".into(),
+                },
+                Further { title: "Glossaire".into(), url: "https://aops.fr/glossaire/".into() },
+            ],
+        };
+        let message = "Bonjour,\n\nNous cherchons un actuaire.\nCordialement";
+        vec![
+            (
+                "newsletter_confirmation",
+                json!({ "link": "https://aops.fr/newsletter/confirmation?jeton=abc" }),
+                None,
+            ),
+            ("newsletter_bienvenue", json!({}), leave),
+            ("newsletter_numero", json!(issue), leave),
+            ("contact_accuse", json!({ "message": message }), None),
+            (
+                "contact_equipe",
+                json!({
+                    "nom": "Lemoine", "prenom": "Anaïs", "email": "anais@example.org", "telephone": "01 02 03 04 05",
+                    "raison_sociale": "Essai & fils", "adresse": "1 place du Marché", "message": message,
+                }),
+                None,
+            ),
+            ("compte_bienvenue", json!({ "link": "https://aops.fr/compte/verification?jeton=abc" }), None),
+            (
+                "mot_de_passe",
+                json!({ "link": "https://aops.fr/compte/reprise?jeton=abc", "minutes": 30 }),
+                None,
+            ),
+            (
+                "commande_confirmee",
+                json!({
+                    "offer": "Rentes viagères", "order": "ord_1", "amount_cents": 129_000, "currency": "eur",
+                    "cgv_version": "2026-11-01", "link": "https://aops.fr/espace-client/",
+                }),
+                None,
+            ),
+        ]
+    }
+
+    #[test]
+    fn no_mail_of_the_theme_goes_untested() {
+        let mut tested: Vec<_> = mails().iter().map(|(name, ..)| format!("{name}.md")).collect();
+        tested.extend(["base.html".to_owned(), "foot.md".to_owned()]);
+        tested.sort();
+        let mut there: Vec<_> = fs::read_dir(repository().join("themes/aops/mail"))
+            .unwrap()
+            .map(|file| file.unwrap().file_name().into_string().unwrap())
+            .collect();
+        there.sort();
+        assert_eq!(there, tested);
+    }
+
+    // p-identity, p-dpo
+    #[test]
+    fn every_mail_says_the_same_in_both_parts_and_who_writes_and_why() {
+        let (texts, settings) = (theme(), settings());
+        for (name, context, leave) in mails() {
+            for language in [Language::Fr, Language::En] {
+                let mail = render(&texts, &settings, name, language, &context, leave).unwrap();
+                let tag = language.tag();
+                insta::assert_snapshot!(
+                    format!("{name}.{tag}"),
+                    format!("{}\n\n{}", mail.subject, mail.text)
+                );
+                if UNSENT.contains(&name) {
+                    insta::assert_snapshot!(format!("{name}.{tag}.html"), mail.html);
+                }
+                assert!(!mail.subject.contains(char::is_control), "{name}");
+                for line in mail.text.lines() {
+                    assert!(line.chars().count() <= 76, "{name} {tag}: {line}");
+                }
+                for part in [&mail.text, &mail.html] {
+                    for said in
+                        ["AOPS Conseil", "3 rue de l’Arc de Triomphe", "75017 Paris", "RCS Paris 807.648.282"]
+                    {
+                        assert!(part.contains(said), "{name} {tag}: {said}");
+                    }
+                    assert!(part.contains("dpo@aops.fr"), "{name} {tag}");
+                    assert_eq!(
+                        part.contains("/newsletter/desinscription?jeton="),
+                        leave.is_some(),
+                        "{name} {tag}"
+                    );
+                    let missing = part.contains(" mail.") || part.contains("{{") || part.contains("field.");
+                    assert!(!missing, "{name} {tag}: {part}");
+                }
+                assert!(mail.html.contains(&format!("<html lang=\"{tag}\">")));
+                for remote in ["<img", "src=", "url(", "<link", "@import", "<script"] {
+                    assert!(!mail.html.contains(remote), "{name} asks nothing of a server: {remote}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn what_people_typed_is_words_in_both_parts() {
+        let typed = "[x](http://evil) <script>alert(1)</script> *a* 👩🏽‍💻 שלום\r\n\r\n# b\r\n> c\r\n- d";
+        let context = json!({
+            "nom": typed, "prenom": typed, "email": "a@example.org", "telephone": typed, "raison_sociale": typed,
+            "adresse": typed, "message": typed, "title": typed, "lead": typed, "link": "https://aops.fr/", "links": [],
+            "offer": typed, "order": typed, "minutes": 30,
+        });
+        let (texts, settings) = (theme(), settings());
+        for (name, ..) in mails() {
+            let mail = render(&texts, &settings, name, Language::Fr, &context, None).unwrap();
+            let all = format!("{}\n{}", mail.subject, mail.text);
+            assert!(
+                !mail.html.contains("<script") && !mail.html.contains("href=\"http://evil"),
+                "{}",
+                mail.html
+            );
+            assert!(!mail.subject.contains(char::is_control), "{:?}", mail.subject);
+            if name.starts_with("contact") {
+                for part in ["[x](http://evil)", "<script>alert(1)</script>", "*a*", "👩🏽‍💻", "שלום", "# b"]
+                {
+                    assert!(all.contains(part), "{name}: {part} in {all}");
+                }
+                assert!(mail.html.contains("&lt;script&gt;alert(1)&lt;/script&gt;"), "{}", mail.html);
+                assert_eq!(mail.html.matches("<blockquote").count(), 1);
+            }
+        }
+    }
+
+    #[test]
+    fn a_context_cannot_speak_for_the_firm() {
+        let context = json!({ "message": "m", "company": { "name": "Autre" }, "base_url": "https://evil", "lang": "en" });
+        let mail = render(&theme(), &settings(), "contact_accuse", Language::Fr, &context, None).unwrap();
+        assert!(!mail.html.contains("Autre") && !mail.html.contains("https://evil"));
+        assert!(mail.html.contains("<html lang=\"fr\">"));
+    }
+
+    #[test]
+    fn a_source_without_its_three_lines_tells_which_is_missing() {
+        let templates =
+            [("mail/a.md", "Subject: A\n\nBonjour"), ("mail/base.html", ""), ("mail/foot.md", "")];
+        let templates = templates.map(|(name, text)| (name.to_owned(), text.to_owned())).into();
+        let texts = Texts::new(&Manifest { templates, ..Manifest::default() }).unwrap();
+        let why = |name: &str| match render(&texts, &settings(), name, Language::Fr, &json!({}), None) {
+            Ok(_) => panic!("{name} is a letter"),
+            Err(error) => error.to_string(),
+        };
+        assert!(why("a").contains("Preheader: is missing"), "{}", why("a"));
+        assert!(why("b").contains("mail/b.md"), "{}", why("b"));
+    }
 }

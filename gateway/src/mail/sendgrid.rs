@@ -43,7 +43,8 @@ impl SendGrid {
 #[async_trait]
 impl Mailer for SendGrid {
     async fn send(&self, letter: &Letter) -> Result<(), MailError> {
-        let mut person = Personalization::new(Email::new(&letter.to));
+        let mut person = Personalization::new(Email::new(&letter.to))
+            .add_custom_args(&SGMap::from([("letter", letter.id.as_str())]));
         let unsubscribe = letter.unsubscribe.as_ref().map(|url| format!("<{url}>"));
         if let Some(url) = &unsubscribe {
             let headers = SGMap::from([
@@ -57,6 +58,7 @@ impl Mailer for SendGrid {
             .add_content(Content::new().set_content_type("text/plain").set_value(&letter.text))
             .add_content(Content::new().set_content_type("text/html").set_value(&letter.html))
             .set_tracking_settings(untracked())
+            .add_category(letter.purpose)
             .add_personalization(person);
         let mut sender: Sender<'_> = self.sender.clone();
         sender.set_host(&self.host);

@@ -4,6 +4,7 @@ mod arguments;
 mod faults;
 mod filters;
 mod functions;
+mod gateway;
 mod structured;
 mod values;
 mod world;
@@ -20,6 +21,7 @@ use crate::files;
 pub(crate) use arguments::Signatures;
 pub(crate) use faults::reason;
 pub(crate) use functions::DOCUMENT;
+pub(crate) use gateway::for_gateway;
 pub(crate) use values::{
     SiteFacts, Values, base_context, light, map, own_value, page_path, paginator, with_children,
 };
@@ -81,22 +83,4 @@ impl Templates {
     pub(crate) fn missing(&self, name: &str) -> Diagnostic {
         faults::missing(name, &self.sources)
     }
-}
-
-/// Sources that the gateway renders, verbatim by name: `forms/*`, `gateway/*`, `mail/*`.
-pub(crate) fn for_gateway(root: &Path, theme: &Path, faults: &mut Diagnostics) -> BTreeMap<String, String> {
-    let mut templates = BTreeMap::new();
-    for (folder, prefix) in [("templates/forms", "forms"), ("gateway", "gateway"), ("mail", "mail")] {
-        let folder = theme.join(folder);
-        for path in files::walk(root, &folder, faults) {
-            match files::text(root, &path) {
-                Ok(source) => {
-                    let name = format!("{prefix}/{}", files::relative(&folder, &path));
-                    templates.insert(name, source.text.to_string());
-                }
-                Err(fault) => faults.push(fault),
-            }
-        }
-    }
-    templates
 }
