@@ -44,6 +44,11 @@ export class Gateway {
     rmSync(this.root, { recursive: true, force: true });
   }
 
+  /** What the process has written so far. */
+  log() {
+    return readFileSync(join(this.root, 'serve.log'), 'utf8');
+  }
+
   admin(args, input = '') {
     const done = spawnSync(aops, ['--root', this.root, 'admin', ...args, '--json'], { env: this.env, input, encoding: 'utf8' });
     if (done.status !== 0) throw new Error(`aops admin ${args.join(' ')}: ${done.stderr}`);

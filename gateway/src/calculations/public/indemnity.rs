@@ -121,8 +121,12 @@ fn present(answer: &Value, valuation: Date) -> Option<Value> {
         let assumption = line.get("assumption")?.as_str()?;
         let in_points = matches!(assumption, "discount_rate" | "salary_growth" | "turnover");
         let shift = if in_points { shift * 100.0 } else { shift };
+        let decimals =
+            if assumption == "discount_rate" { 2 } else { usize::from(assumption == "salary_growth") };
         let change = if dbo > 0.0 { json!((moved / dbo - 1.0) * 100.0) } else { Value::Null };
-        Some(json!({ "assumption": assumption, "shift": shift, "dbo": moved, "change": change }))
+        Some(json!({
+            "assumption": assumption, "shift": shift, "decimals": decimals, "dbo": moved, "change": change,
+        }))
     });
     Some(json!({
         "dbo": dbo,
