@@ -13,6 +13,7 @@ use aops_gateway::server;
 use aops_gateway::staff::{self, CallError, Command};
 use aops_gateway::typed::reorders;
 use clap::{Args, Subcommand};
+use jiff::civil::Date;
 use serde_json::Value;
 
 use crate::config::Configuration;
@@ -47,12 +48,28 @@ enum Subject {
     /// Orders.
     #[command(subcommand)]
     Orders(ListAct),
+    /// Pages and visits, by day.
+    #[command(subcommand)]
+    Audience(AudienceAct),
     /// Proofs of choices of cookies.
     #[command(subcommand)]
     Consents(ListAct),
     /// Addresses refused before the handshake.
     #[command(subcommand)]
     Ban(BanAct),
+}
+
+#[derive(Debug, Subcommand)]
+enum AudienceAct {
+    /// One line each: day, measure, value, count.
+    List {
+        /// The first day, as 2026-11-24.
+        #[arg(long)]
+        from: Option<Date>,
+        /// The last day.
+        #[arg(long)]
+        to: Option<Date>,
+    },
 }
 
 #[derive(Debug, Subcommand)]
@@ -153,6 +170,7 @@ fn command(subject: Subject) -> io::Result<Command> {
         Subject::Subscribers(ListAct::List) => Command::SubscribersList,
         Subject::Messages(ListAct::List) => Command::MessagesList,
         Subject::Orders(ListAct::List) => Command::OrdersList,
+        Subject::Audience(AudienceAct::List { from, to }) => Command::AudienceList { from, to },
         Subject::Consents(ListAct::List) => Command::ConsentsList,
         Subject::Ban(BanAct::Add { block, duration }) => Command::BanAdd { block, seconds: duration },
         Subject::Ban(BanAct::List) => Command::BanList,

@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
 use anyhow::{Context, Result, bail};
+use aops_gateway::audience::AudienceConfig;
 use aops_gateway::clock::Clock;
 use aops_gateway::config::{Environment, GatewayConfig, MailConfig, Offer, Secrets, Settings};
 use aops_gateway::consent::{ConsentConfig, Registry, Services};
@@ -37,6 +38,8 @@ pub(crate) struct Configuration {
     mail: Option<MailConfig>,
     #[serde(default)]
     offers: Vec<Offer>,
+    #[serde(default)]
+    audience: AudienceConfig,
     /// A site without it has no services but its own.
     consent: Option<ConsentConfig>,
 }
@@ -135,6 +138,9 @@ impl Configuration {
             company: self.company.clone(),
             offers: self.offers.clone(),
             consent: self.registry(root)?,
+            audience: AudienceConfig {
+                country_table: self.audience.country_table.as_ref().map(|path| root.join(path)),
+            },
             secrets: secrets()?,
             clock: Clock::shifted(SignedDuration::from_secs(offset.unwrap_or_default())),
             limits_factor: limits_factor.unwrap_or(1).max(1),

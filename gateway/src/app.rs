@@ -8,6 +8,7 @@ use tokio::sync::Notify;
 
 use crate::accounts::{PasswordError, Passwords, Throttle};
 use crate::antispam::Antispam;
+use crate::audience::{Audience, AudienceError};
 use crate::calculations::Calculations;
 use crate::clock::Clock;
 use crate::config::Settings;
@@ -56,6 +57,8 @@ pub struct App {
     pub throttle: Throttle,
     /// Turns for the engine, and limits by API key.
     pub calculations: Calculations,
+    /// Our own audience figures.
+    pub audience: Audience,
     /// Tells open pages to load again, while the site is watched.
     pub live_reload: Option<LiveReload>,
 }
@@ -92,6 +95,9 @@ pub enum StartError {
     /// Payments cannot be set up.
     #[error(transparent)]
     Payments(#[from] PaymentsError),
+    /// The audience cannot be counted.
+    #[error(transparent)]
+    Audience(#[from] AudienceError),
     /// Passwords cannot be hashed on this machine.
     #[error(transparent)]
     Passwords(#[from] PasswordError),

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 
 use serde::Deserialize;
 
+use crate::audience::AudienceConfig;
 use crate::clock::Clock;
 use crate::consent::Registry;
 
@@ -30,6 +31,8 @@ pub struct Settings {
     pub offers: Vec<Offer>,
     /// The services that the theme may call and what may be kept in a browser.
     pub consent: Registry,
+    /// The `[audience]` table.
+    pub audience: AudienceConfig,
     /// What must never stand in a file of the repository.
     pub secrets: Secrets,
     /// Where time comes from.

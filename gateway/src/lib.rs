@@ -6,6 +6,7 @@
 pub mod accounts;
 pub mod antispam;
 pub mod app;
+pub mod audience;
 pub mod calculations;
 pub mod checkout;
 pub mod clock;

@@ -22,7 +22,7 @@ use crate::store::{Address, Batch, Expect, Store, StoreError};
 
 /// The version of the sealed form: its first byte.
 const FORMAT: u8 = 1;
-const KEY_BYTES: usize = 32;
+pub(crate) const KEY_BYTES: usize = 32;
 const NONCE_BYTES: usize = 24;
 const ID_BYTES: usize = 4;
 

@@ -13,6 +13,7 @@ use tokio_rustls::TlsAcceptor;
 use crate::accounts::{Passwords, Throttle};
 use crate::antispam::Antispam;
 use crate::app::{App, SharedApp, StartError};
+use crate::audience::{self, Audience};
 use crate::calculations::Calculations;
 use crate::config::Settings;
 use crate::edge::address_filter::AddressFilter;
@@ -30,6 +31,9 @@ use crate::{mail, outbox, payments, staff};
 
 /// How often expired documents are removed, in seconds.
 const SWEEP_SECONDS: u64 = 60;
+
+/// How often audience figures are stored, in seconds.
+const COUNT_SECONDS: u64 = 60;
 
 /// A gateway that listens but does not answer yet.
 pub struct Server {
@@ -83,6 +87,7 @@ impl Server {
         for task in beside {
             task.abort();
         }
+        audience::store(&app, true).await;
     }
 }
 
@@ -131,6 +136,7 @@ async fn assemble(
         passwords: Passwords::new()?,
         throttle: Throttle::new(settings.limits_factor),
         calculations: Calculations::new(&settings.gateway.limits, settings.limits_factor),
+        audience: Audience::new(&settings.audience)?,
         live_reload,
         store,
         sealer,
@@ -168,7 +174,13 @@ async fn tidy(app: SharedApp) {
             }
         }
     };
-    tokio::join!(limits, expired, app.blocklist.follow());
+    let counted = async {
+        loop {
+            tokio::time::sleep(std::time::Duration::from_secs(COUNT_SECONDS)).await;
+            audience::store(&app, false).await;
+        }
+    };
+    tokio::join!(limits, expired, counted, app.blocklist.follow());
 }
 
 /// The metrics recorder of this process; none when one is already installed.

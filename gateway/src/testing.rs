@@ -14,6 +14,7 @@ use jiff::SignedDuration;
 
 use crate::accounts::{self, Account, NewAccount, Role, sessions};
 use crate::app::{App, SharedApp};
+use crate::audience::AudienceConfig;
 use crate::clock::Clock;
 use crate::config::{Environment, MailConfig, Offer, Period, Secrets, Settings};
 use crate::consent::{ConsentConfig, Registry};
@@ -38,6 +39,7 @@ pub(crate) fn settings(folder: &Path, ahead: SignedDuration) -> Settings {
         },
         company: BTreeMap::new(),
         consent: consent(),
+        audience: AudienceConfig::default(),
         offers: vec![offer("rente", 49_000), offer("ifc", 129_000)],
         secrets: Secrets { stripe_webhook_secrets: vec!["whsec_test".into()], ..Secrets::default() },
         clock: Clock::shifted(ahead),

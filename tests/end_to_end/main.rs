@@ -12,6 +12,7 @@ mod support;
 mod accounts;
 mod admin;
 mod api;
+mod audience;
 mod calc;
 
 mod checkout;

@@ -91,6 +91,13 @@ pub enum Role {
     Auditor,
 }
 
+impl Role {
+    /// Whether it is one of AOPS's own people.
+    pub fn is_staff(self) -> bool {
+        matches!(self, Self::Support | Self::Accounting | Self::Dpo | Self::Operator | Self::Auditor)
+    }
+}
+
 /// What a new account is made of.
 #[derive(Clone)]
 pub struct NewAccount {

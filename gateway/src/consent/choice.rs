@@ -94,7 +94,7 @@ pub(super) fn state(app: &App, headers: &HeaderMap, signalled: bool) -> State {
 }
 
 /// Whether the browser asks not to be tracked (Global Privacy Control, W3C; Tracking Preference Expression).
-pub(super) fn signalled(headers: &HeaderMap) -> bool {
+pub fn signalled(headers: &HeaderMap) -> bool {
     ["sec-gpc", "dnt"].iter().any(|name| headers.get(*name).is_some_and(|value| value == "1"))
 }
 

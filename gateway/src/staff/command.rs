@@ -1,5 +1,6 @@
 //! The commands of `aops admin`, and what each answers.
 
+use jiff::civil::Date;
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -13,7 +14,7 @@ use crate::records::RecordError;
 use crate::staff::bans;
 use crate::store::StoreError;
 use crate::web::WebError;
-use crate::{consent, contact, newsletter};
+use crate::{audience, consent, contact, newsletter};
 
 /// One command, as it goes over the socket.
 #[derive(Clone, Serialize, Deserialize)]
@@ -47,6 +48,13 @@ pub enum Command {
     OrdersList,
     /// `consents list`.
     ConsentsList,
+    /// `audience list`.
+    AudienceList {
+        /// The first day.
+        from: Option<Date>,
+        /// The last day.
+        to: Option<Date>,
+    },
     /// `ban add`.
     BanAdd {
         /// An address or a CIDR block.
@@ -148,6 +156,10 @@ pub async fn execute(app: &App, command: Command) -> Result<Value, StaffError> {
         Command::MessagesList => Ok(serde_json::to_value(contact::list(app).await?)?),
         Command::OrdersList => Ok(serde_json::to_value(checkout::lines(app).await?)?),
         Command::ConsentsList => Ok(serde_json::to_value(consent::list(app).await?)?),
+        Command::AudienceList { from, to } => {
+            audience::store(app, false).await;
+            Ok(serde_json::to_value(audience::list(app, from, to).await?)?)
+        }
         Command::BanAdd { block, seconds } => {
             let until = seconds.map(|seconds| end(app.clock.now(), seconds));
             let ban = bans::add(app, &block, until).await?.ok_or(StaffError::Block(block))?;

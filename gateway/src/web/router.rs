@@ -7,7 +7,8 @@ use http::{HeaderValue, Method, Request, StatusCode, header};
 use tower::ServiceExt;
 
 use crate::app::SharedApp;
-use crate::web::{live_reload, negotiation, pages, search};
+use crate::web::site::Resource;
+use crate::web::{Peer, live_reload, negotiation, pages, search};
 
 /// The features' routes, ready to answer.
 #[derive(Debug, Clone)]
@@ -23,7 +24,8 @@ impl Routes {
             .merge(crate::calculations::routes())
             .merge(crate::newsletter::routes())
             .merge(crate::contact::routes())
-            .merge(crate::consent::routes());
+            .merge(crate::consent::routes())
+            .merge(crate::audience::routes());
         if app.live_reload.is_some() {
             features = features.merge(live_reload::routes());
         }
@@ -40,7 +42,9 @@ pub async fn answer(app: &SharedApp, routes: &Routes, path: &str, request: Reque
         return results;
     }
     if let (true, Some(resource)) = (reads, site.resource(path)) {
-        return pages::answer(resource, request.method(), request.headers());
+        let response = pages::answer(resource, request.method(), request.headers());
+        count(app, resource, path, &request, response.status());
+        return response;
     }
     if let (true, Some(to)) = (reads, moved(&site, path)) {
         return redirected(&to.0, to.1, request.uri().query());
@@ -64,6 +68,15 @@ pub async fn answer(app: &SharedApp, routes: &Routes, path: &str, request: Reque
     match site.not_found(language) {
         Some(page) if !program => pages::not_found(page, &method, &headers),
         _ => response,
+    }
+}
+
+/// Counts a page of the site that somebody opened, whole or as they have it already.
+fn count(app: &SharedApp, resource: &Resource, path: &str, request: &Request<Body>, status: StatusCode) {
+    let page = resource.csp.is_some() && request.method() == Method::GET;
+    let shown = matches!(status, StatusCode::OK | StatusCode::NOT_MODIFIED);
+    if let (true, true, Some(Peer(peer))) = (page, shown, request.extensions().get::<Peer>()) {
+        app.audience.saw(app, *peer, path, request.headers());
     }
 }
 
