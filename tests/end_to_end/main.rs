@@ -19,6 +19,7 @@ mod contact;
 mod content;
 mod edge;
 mod editor;
+mod examples;
 mod faults;
 mod house;
 mod newsletter;
