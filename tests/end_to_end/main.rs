@@ -22,5 +22,6 @@ mod editor;
 mod examples;
 mod faults;
 mod house;
+mod incidents;
 mod newsletter;
 mod pages;
