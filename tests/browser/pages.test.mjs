@@ -13,6 +13,10 @@ const PAGES = [
   '/', '/expertises/', '/offres/', '/offres/ifc/', '/articles/', '/articles/rente-viagere-a-65-ans/',
   '/articles/chain-ladder-et-mack/', '/calculateurs/rente/', '/contact/', '/newsletter/', '/confidentialite/',
   '/cookies/', '/cgv/', '/glossaire/', '/recherche/', '/recherche/?q=rente', '/compte/connexion', '/newsletter/merci', '/nulle-part/',
+  '/exemples/', '/exemples/ifc/', '/exemples/rente/', '/exemples/provisionnement/', '/faq/', '/etat-des-services/',
+  '/newsletter/archives/', '/newsletter/archives/1/', '/accessibilite/', '/plan-du-site/', '/expertises/assurance/',
+  '/en/expertise/', '/en/expertise/insurance/', '/en/faq/', '/en/status/', '/en/about/', '/en/legal-notice/',
+  '/en/accessibility/', '/en/site-map/',
   '/en/', '/en/search/', '/en/offers/', '/en/contact/', '/en/privacy/', '/en/nowhere/',
 ];
 
