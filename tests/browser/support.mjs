@@ -9,6 +9,8 @@ import { fileURLToPath } from 'node:url';
 import { chromium } from 'playwright-core';
 
 const repository = join(dirname(fileURLToPath(import.meta.url)), '../..');
+/** The browser under test. */
+export const CHROMIUM = process.env.CHROMIUM ?? '/usr/bin/chromium';
 const aops = process.env.AOPS ?? join(repository, 'target/debug/aops');
 
 export class Gateway {
@@ -23,6 +25,7 @@ export class Gateway {
     writeFileSync(join(gateway.root, 'site.toml'), configured(readFileSync(join(repository, 'site.toml'), 'utf8')));
     const [https, http, operations] = await Promise.all([freePort(), freePort(), freePort()]);
     gateway.origin = `https://localhost:${https}`;
+    gateway.http = http;
     gateway.env = {
       ...process.env, AOPS_LIMITS_FACTOR: '1000', AOPS_HTTPS: `127.0.0.1:${https}`,
       AOPS_HTTP: `127.0.0.1:${http}`, AOPS_OPERATIONS: `127.0.0.1:${operations}`,
@@ -72,7 +75,7 @@ export class Gateway {
 /** Chromium, as it runs without a screen and without asking anybody for anything. */
 export function browser() {
   return chromium.launch({
-    executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium',
+    executablePath: CHROMIUM,
     args: ['--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking', '--disable-component-update', '--disable-sync'],
   });
 }

@@ -8,8 +8,12 @@ use anyhow::{Context, Result, bail};
 use crate::sh;
 
 /// By program: the Debian package that brings it.
-const DEBIAN: [(&str, &str); 3] =
-    [("chromium", "chromium"), ("redis-server", "redis-server"), ("npm", "npm")];
+const DEBIAN: [(&str, &str); 4] = [
+    ("chromium", "chromium"),
+    ("redis-server", "redis-server"),
+    ("npm", "npm"),
+    ("java", "default-jre-headless"),
+];
 
 /// By program: the crate that brings it.
 const CARGO: [(&str, &str); 2] = [("cargo-nextest", "cargo-nextest"), ("cargo-deny", "cargo-deny")];

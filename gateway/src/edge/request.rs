@@ -21,7 +21,7 @@ use crate::edge::{authority, headers, protocol};
 use crate::web::dress::{Audience, dress};
 use crate::web::error::WebError;
 use crate::web::router::{self, Routes};
-use crate::web::{Peer, RequestId};
+use crate::web::{Peer, RequestId, compression};
 
 /// The longest that a body may take to come whole.
 const BODY_PATIENCE: Duration = Duration::from_secs(30);
@@ -51,6 +51,7 @@ impl Service {
 
         let (parts, body) = request.into_parts();
         let audience = Audience::of(&parts);
+        let compressed = compression::wanted(&parts.headers);
         let request = Request::from_parts(parts, body);
         let phases = async {
             let path = protocol::check(&request)?;
@@ -69,6 +70,9 @@ impl Service {
         };
         let response = guarded(phases, &id).await;
         let mut response = dress(&self.app, &audience, response);
+        if compressed {
+            response = compression::compressed(response).await;
+        }
         headers::set(response.headers_mut(), &id);
         access_log::write(&Line {
             request: &id,

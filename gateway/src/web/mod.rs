@@ -1,5 +1,6 @@
 //! Between the edge and the features: the built site, pages written at run time, posted forms, errors.
 
+pub mod compression;
 pub mod cookies;
 pub mod dress;
 pub mod error;

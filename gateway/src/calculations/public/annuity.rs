@@ -45,7 +45,7 @@ async fn result(State(app): State<SharedApp>, uri: Uri, headers: HeaderMap) -> R
             }
         },
     };
-    let context = json!({ "form": { "values": typed, "errors": errors, "action": PATH }, "result": &result, "script": app.site.load().asset("calculators.js") });
+    let context = json!({ "form": { "values": typed, "errors": errors, "action": PATH }, "result": &result });
     let language = negotiation::language(&uri, &headers);
     let title = match result {
         Some(_) => app.site.load().texts.text(language, "rente.result.title", &[]),

@@ -50,8 +50,7 @@ async fn result(State(app): State<SharedApp>, posted: Posted) -> Result<Response
     let context = json!({
         "form": { "values": typed, "errors": errors, "action": PATH },
         "faults": faults,
-        "result": &result,
-        "script": app.site.load().asset("calculators.js"),
+        "result": &result
     });
     let language = posted.language;
     let title = match result {
