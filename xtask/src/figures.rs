@@ -4,6 +4,7 @@
 //! that the page shows are written from them. The formats are told in `tests/figures/README.md`.
 
 mod format;
+mod prose;
 mod tables;
 
 use std::collections::BTreeMap;
@@ -65,6 +66,7 @@ pub(crate) fn run(check: bool) -> Result<()> {
         let folder = requests.parent().context("a file without a folder")?;
         let mut files = tables::written(folder, &figures)?;
         if check {
+            wrong.extend(prose::typed_figures(&folder.join("index.md"))?);
             wrong.extend(differences(&folder.join("figures.json"), &figures)?);
             for (name, text) in files {
                 let path = folder.join(name);
@@ -84,7 +86,7 @@ pub(crate) fn run(check: bool) -> Result<()> {
     }
     if !wrong.is_empty() {
         bail!(
-            "figures that the engine does not confirm (`cargo xtask figures` writes them anew):\n{}",
+            "figures that the engine does not confirm (`cargo xtask figures` writes anew those that it computes):\n{}",
             wrong.join("\n")
         );
     }
