@@ -4,6 +4,7 @@
 //! that the page shows are written from them. The formats are told in `tests/figures/README.md`.
 
 mod format;
+mod prose;
 mod tables;
 
 use std::collections::BTreeMap;
@@ -36,6 +37,11 @@ struct Request {
     subtract: Option<(String, String)>,
     sum: Option<Vec<String>>,
     quadrature: Option<Vec<String>>,
+    product: Option<Vec<String>>,
+    /// Mean, standard error, and how many standard deviations from the middle.
+    lognormal: Option<(String, String, String)>,
+    /// An assumption that later figures build on.
+    given: Option<f64>,
 }
 
 /// One computed figure.
@@ -60,6 +66,7 @@ pub(crate) fn run(check: bool) -> Result<()> {
         let folder = requests.parent().context("a file without a folder")?;
         let mut files = tables::written(folder, &figures)?;
         if check {
+            wrong.extend(prose::typed_figures(&folder.join("index.md"))?);
             wrong.extend(differences(&folder.join("figures.json"), &figures)?);
             for (name, text) in files {
                 let path = folder.join(name);
@@ -79,7 +86,7 @@ pub(crate) fn run(check: bool) -> Result<()> {
     }
     if !wrong.is_empty() {
         bail!(
-            "figures that the engine does not confirm (`cargo xtask figures` writes them anew):\n{}",
+            "figures that the engine does not confirm (`cargo xtask figures` writes anew those that it computes):\n{}",
             wrong.join("\n")
         );
     }
@@ -116,8 +123,19 @@ fn value(request: &Request, figures: &Figures) -> Result<f64> {
         Request { subtract: Some((a, b)), .. } => Ok(of(a)? - of(b)?),
         Request { sum: Some(keys), .. } => Ok(all(keys)?.iter().sum()),
         Request { quadrature: Some(keys), .. } => Ok(all(keys)?.iter().map(|x| x * x).sum::<f64>().sqrt()),
+        Request { product: Some(keys), .. } => Ok(all(keys)?.iter().product()),
+        Request { lognormal: Some((mean, error, deviations)), .. } => {
+            Ok(lognormal(of(mean)?, of(error)?, of(deviations)?))
+        }
+        Request { given: Some(number), .. } => Ok(*number),
         _ => bail!("neither a module with its request and pick, nor a rule over earlier figures"),
     }
+}
+
+/// The quantile of the lognormal law that has this mean and this standard error.
+fn lognormal(mean: f64, error: f64, deviations: f64) -> f64 {
+    let variance = (error / mean).powi(2).ln_1p();
+    mean * (deviations * variance.sqrt() - variance / 2.0).exp()
 }
 
 fn differences(path: &Path, computed: &Figures) -> Result<Vec<String>> {
@@ -168,6 +186,25 @@ fn request_files(folder: &Path) -> Result<Vec<PathBuf>> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_lognormal_quantile_keeps_the_mean_between_its_median_and_its_tail() {
+        let median = lognormal(100.0, 100.0, 0.0);
+        assert!((median - 100.0 / 2f64.sqrt()).abs() < 1e-9);
+        let ratio = lognormal(100.0, 100.0, 1.0) / median;
+        assert!((ratio - 2f64.ln().sqrt().exp()).abs() < 1e-9);
+    }
+
+    #[test]
+    fn a_figure_is_made_from_assumptions_and_earlier_figures() {
+        let read = |text: &str| serde_json::from_str::<Request>(text).unwrap();
+        let figure = |value| Figure { value, text: String::new() };
+        let figures = Figures::from([("a".into(), figure(2.0)), ("b".into(), figure(-3.0))]);
+        let product = read(r#"{"key": "c", "product": ["a", "b"]}"#);
+        assert_eq!(value(&product, &figures).unwrap(), -6.0);
+        assert_eq!(value(&read(r#"{"key": "d", "given": 1.5}"#), &figures).unwrap(), 1.5);
+        assert!(value(&read(r#"{"key": "e", "product": ["absent"]}"#), &figures).is_err());
+    }
 
     #[test]
     fn a_changed_missing_or_orphan_figure_is_told() {
