@@ -32,9 +32,6 @@ use crate::{mail, outbox, payments, staff};
 /// How often expired documents are removed, in seconds.
 const SWEEP_SECONDS: u64 = 60;
 
-/// How often audience figures are stored, in seconds.
-const COUNT_SECONDS: u64 = 60;
-
 /// A gateway that listens but does not answer yet.
 pub struct Server {
     app: SharedApp,
@@ -78,6 +75,8 @@ impl Server {
             tokio::spawn(staff::serve(Arc::clone(&app), socket, stopped.clone())),
             tokio::spawn(tidy(Arc::clone(&app))),
         ];
+        let (counted, counting) = watch::channel(false);
+        let counting = tokio::spawn(audience::run(Arc::clone(&app), counting));
         let serving = tokio::spawn(listener::serve(self.https, self.tls, service, stopped));
         stop.await;
         tracing::info!("stopping: open requests may end");
@@ -87,7 +86,9 @@ impl Server {
         for task in beside {
             task.abort();
         }
-        audience::store(&app, true).await;
+        // What the last requests counted is stored as well.
+        let _ = counted.send(true);
+        let _ = counting.await;
     }
 }
 
@@ -174,13 +175,7 @@ async fn tidy(app: SharedApp) {
             }
         }
     };
-    let counted = async {
-        loop {
-            tokio::time::sleep(std::time::Duration::from_secs(COUNT_SECONDS)).await;
-            audience::store(&app, false).await;
-        }
-    };
-    tokio::join!(limits, expired, counted, app.blocklist.follow());
+    tokio::join!(limits, expired, app.blocklist.follow());
 }
 
 /// The metrics recorder of this process; none when one is already installed.

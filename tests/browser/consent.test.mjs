@@ -317,6 +317,22 @@ test('in every state, light and dark, narrow and wide, axe finds nothing', async
   }
 });
 
+test('p-cookie-categories: whatever the site keeps in a browser is in the registry', async () => {
+  const registry = readFileSync(new URL('../../themes/aops/services.toml', import.meta.url), 'utf8');
+  const listed = [...registry.matchAll(/^name = "([^"]+)"$/gm)].flatMap(([, name]) => name.split(', '));
+  const { context } = await visitor();
+  const page = await open(context, '/contact/');
+  await choose(page, 'Non merci');
+  await gone(page);
+  await page.locator('[name=message]').fill('Un brouillon');
+  await page.waitForFunction(() => sessionStorage.length > 0);
+  await page.goto(`${gateway.origin}/articles/`, { waitUntil: 'networkidle' });
+  const keys = await page.evaluate(() => [...Object.keys(sessionStorage), ...Object.keys(localStorage)]);
+  assert.ok(keys.length > 0);
+  assert.deepEqual([...keys, ...(await names(context))].filter((name) => !listed.includes(name)), []);
+  await context.close();
+});
+
 test('script and style of the module weigh at most 4 kB in brotli', () => {
   const root = new URL('../../themes/aops/', import.meta.url);
   const weight = ['scripts/consent.js', 'styles/68-consent.css'].map((name) => brotliCompressSync(readFileSync(new URL(name, root))).length);

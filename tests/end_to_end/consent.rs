@@ -84,7 +84,7 @@ async fn p_nothing_before_the_frame_of_services_is_empty_without_consent_and_fra
     assert_eq!(gateway.get("/consentement/services").await.status(), 204);
     let answer = choose(&gateway, r#"{"version": "2026-11-24", "audience": false, "social": true}"#).await;
     let cookie = answer.headers()["set-cookie"].to_str().unwrap().split(';').next().unwrap().to_owned();
-    let frame = gateway.client().get(gateway.url("/consentement/services")).header("cookie", cookie);
+    let frame = gateway.client().get(gateway.url("/consentement/services")).header("cookie", cookie.as_str());
     let frame = frame.send().await.unwrap();
     assert_eq!(frame.headers()["x-frame-options"], "SAMEORIGIN");
     let policy = frame.headers()["content-security-policy"].to_str().unwrap().to_owned();
@@ -95,8 +95,13 @@ async fn p_nothing_before_the_frame_of_services_is_empty_without_consent_and_fra
     assert!(!policy.contains("google") && !policy.contains("unsafe"), "{policy}");
     let page = frame.text().await.unwrap();
     assert!(page.contains("data-linkedin-insight") && !page.contains("data-google-analytics"), "{page}");
-    // Pages themselves are the same for everybody, consent or not.
+    // Pages themselves are the same for everybody, consent or not (`p-personalisation`).
     let home = gateway.get("/").await;
+    let consenting = gateway.client().get(gateway.url("/")).header("cookie", cookie.as_str());
+    let consenting = consenting.send().await.unwrap();
+    for field in ["etag", "content-security-policy", "cache-control"] {
+        assert_eq!(consenting.headers()[field], home.headers()[field], "{field}");
+    }
     assert!(home.headers()["content-security-policy"].to_str().unwrap().contains("frame-src 'self';"));
     assert!(!home.headers()["vary"].to_str().unwrap().contains("ookie"));
     assert_eq!(gateway.get("/integration?adresse=https://evil.example/").await.status(), 404);

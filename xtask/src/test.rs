@@ -23,7 +23,7 @@ pub(crate) fn run(slow: bool) -> Result<()> {
     }
     sh::run(tests)?;
     sh::run(cargo(&["test", "--workspace", "--doc", "--quiet"])?)?;
-    browser()?;
+    browser(slow)?;
     if slow {
         fuzz::run()?;
         println!("  soak and mutations: there are none yet (ROADMAP.md)");
@@ -44,10 +44,14 @@ fn deny() -> Result<()> {
 }
 
 /// Journeys in real Chromium against the binary just built, by node's own test runner.
-fn browser() -> Result<()> {
+fn browser(slow: bool) -> Result<()> {
     sh::run(cargo(&["build", "--bin", "aops"])?)?;
     let mut node = sh::command("node", &["--test", "--test-reporter=spec", "tests/browser/"]);
     node.env("AOPS", sh::binary("debug")?);
+    if slow {
+        // Every kind of page by Lighthouse, every look by axe.
+        node.env("AOPS_TEST_SLOW", "1");
+    }
     sh::run(node)
 }
 

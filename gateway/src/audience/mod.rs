@@ -11,9 +11,11 @@ mod visits;
 use std::net::IpAddr;
 use std::path::PathBuf;
 use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
 
 use http::HeaderMap;
 use serde::{Deserialize, Serialize};
+use tokio::sync::watch;
 
 pub use self::countries::{Countries, CountriesError};
 pub use self::stored::{Line, list};
@@ -21,6 +23,9 @@ pub use self::stored::{Line, list};
 use self::visits::{Counts, Visits};
 use crate::accounts::random::NoRandomness;
 use crate::app::{App, SharedApp};
+
+/// How often totals are stored.
+const PERIOD: Duration = Duration::from_secs(60);
 
 /// The `[audience]` table of `site.toml`.
 #[derive(Debug, Clone, Default, Deserialize)]
@@ -112,6 +117,17 @@ pub async fn store(app: &App, all: bool) {
         tracing::warn!(%error, "audience figures could not be stored; they are tried again");
         app.audience.give_back(left);
     }
+}
+
+/// Stores what was counted once a minute, and all of it at the end.
+pub async fn run(app: SharedApp, mut stopped: watch::Receiver<bool>) {
+    loop {
+        tokio::select! {
+            () = tokio::time::sleep(PERIOD) => store(&app, false).await,
+            _ = stopped.changed() => break,
+        }
+    }
+    store(&app, true).await;
 }
 
 /// The routes of the staff's page.

@@ -8,10 +8,10 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use http::{HeaderMap, HeaderValue, StatusCode, Uri, header};
 use jiff::civil::Date;
-use jiff::tz::TimeZone;
 use jiff::{Span, ToSpan};
 use serde_json::{Value, json};
 
+use super::visits::{OTHERS, zone};
 use super::{Line, Measure, list, store};
 use crate::accounts::{self, SignInNeeded};
 use crate::app::{App, SharedApp};
@@ -89,7 +89,7 @@ fn period(app: &App, uri: &Uri) -> Result<Period, WebError> {
     let query = negotiation::query(uri)?;
     let wrong = || WebError::BadRequest("the period is jours=7|30|90|365, or du and au as 2026-11-24");
     let day = |name: &str| query.get(name).map(|text| text.parse::<Date>().map_err(|_| wrong())).transpose();
-    let today = app.clock.now().to_zoned_datetime(TimeZone::UTC).date();
+    let today = app.clock.now().to_zoned_datetime(zone()).date();
     let to = day("au")?.unwrap_or(today);
     if let Some(from) = day("du")? {
         let days = from.until(to).map_err(|_| wrong())?.get_days() + 1;
@@ -168,10 +168,15 @@ fn tables(lines: &[Line]) -> Vec<Value> {
         let mut rows: Vec<(&str, u64)> = sums.into_iter().collect();
         rows.sort_by(|a, b| b.1.cmp(&a.1).then(a.0.cmp(b.0)));
         rows.truncate(SHOWN);
+        let worded =
+            matches!(measure, Measure::Length | Measure::Depth | Measure::Device | Measure::Language);
         let share = |count: u64| (count as f64 / all.max(1) as f64 * 1000.0).round() / 10.0;
         let rows: Vec<Value> = rows
             .into_iter()
-            .map(|(value, count)| json!({ "value": value, "count": count, "share": share(count) }))
+            .map(|(value, count)| {
+                let named = worded || value == OTHERS;
+                json!({ "value": value, "named": named, "count": count, "share": share(count) })
+            })
             .collect();
         (!rows.is_empty()).then(|| json!({ "measure": measure, "rows": rows }))
     };

@@ -72,12 +72,13 @@ pub(super) fn read(hosts: &Hosts, headers: &HeaderMap) -> Option<Seen> {
         device: device(agent, text("sec-ch-ua-mobile")),
         language: language(languages),
         referrer: referrer(hosts, text(header::REFERER.as_str())),
-        traits: [agent.as_bytes(), b"\0", languages.as_bytes(), b"\0", text("host").as_bytes()].concat(),
+        traits: [agent.as_bytes(), b"\0", languages.as_bytes()].concat(),
     })
 }
 
 fn is_robot(agent: &str, languages: &str) -> bool {
-    let agent = agent.to_ascii_lowercase();
+    // Cubot makes telephones.
+    let agent = agent.to_ascii_lowercase().replace("cubot", "");
     // A browser says its languages and calls itself Mozilla; what does neither is a program.
     languages.is_empty() || !agent.starts_with("mozilla/") || ROBOTS.iter().any(|word| agent.contains(word))
 }
@@ -176,6 +177,9 @@ mod tests {
             assert!(seen(&[("user-agent", agent)]).robot, "{agent}");
         }
         assert!(seen(&[("accept-language", "")]).robot);
+        assert!(
+            !seen(&[("user-agent", "Mozilla/5.0 (Linux; Android 15; CUBOT X70) Mobile Safari/537.36")]).robot
+        );
         assert_eq!((seen(&[]).device, seen(&[]).language), ("desktop", "fr"));
         let phone = seen(&[("user-agent", IPHONE), ("accept-language", "en-GB")]);
         assert_eq!((phone.device, phone.language), ("mobile", "en"));

@@ -7,7 +7,7 @@ use jiff::tz::TimeZone;
 use serde::{Deserialize, Serialize};
 
 use super::Measure;
-use super::visits::Counts;
+use super::visits::{Counts, MOST_HOSTS, OTHERS};
 use crate::app::App;
 use crate::records::{self, RecordError};
 use crate::retention::{Ground, Retention, Term};
@@ -69,7 +69,9 @@ async fn add_day(app: &App, day: Date, totals: &Day) -> Result<(), RecordError> 
         for (measure, values) in totals {
             let own = stored.entry(*measure).or_default();
             for (value, count) in values {
-                *own.entry(value.clone()).or_default() += count;
+                let full = *measure == Measure::Referrer && own.len() >= MOST_HOSTS;
+                let value = if full && !own.contains_key(value) { OTHERS } else { value };
+                *own.entry(value.to_owned()).or_default() += count;
             }
         }
         let mut batch = Batch::new(&address.partition);
@@ -125,6 +127,21 @@ mod tests {
     fn counts(day: &str, path: &str, count: u64) -> Counts {
         let values = BTreeMap::from([(path.to_owned(), count)]);
         Counts::from([(day.parse().unwrap(), Day::from([(Measure::Page, values)]))])
+    }
+
+    #[tokio::test]
+    async fn the_hosts_of_a_day_are_bounded_however_often_they_are_stored() {
+        let folder = tempfile::tempdir().unwrap();
+        let app = testing::app(folder.path(), SignedDuration::ZERO).await;
+        let day = app.clock.now().to_zoned_datetime(TimeZone::UTC).date();
+        for part in 0..3 {
+            let hosts = (0..MOST_HOSTS / 2).map(|n| (format!("h{part}-{n}.example"), 1)).collect();
+            let counts = Counts::from([(day, Day::from([(Measure::Referrer, hosts)]))]);
+            assert!(add(&app, counts).await.is_ok());
+        }
+        let lines = list(&app, None, None).await.unwrap();
+        assert_eq!(lines.len(), MOST_HOSTS + 1);
+        assert_eq!(lines.iter().find(|line| line.value == OTHERS).unwrap().count, MOST_HOSTS as u64 / 2);
     }
 
     #[tokio::test]

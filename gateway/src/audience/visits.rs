@@ -21,9 +21,9 @@ const REST: SignedDuration = SignedDuration::from_mins(30);
 /// Visits open at once; past it pages are still counted, visits no more.
 const MOST_VISITS: usize = 100_000;
 /// Hosts told by name in a day; the others are counted together.
-const MOST_HOSTS: usize = 200;
+pub(super) const MOST_HOSTS: usize = 200;
 /// What stands for the others.
-const OTHERS: &str = "others";
+pub(super) const OTHERS: &str = "others";
 
 /// Totals by day, measure and value.
 pub(super) type Counts = BTreeMap<Date, BTreeMap<Measure, BTreeMap<String, u64>>>;
@@ -53,8 +53,7 @@ impl Visits {
     /// # Errors
     /// [`NoRandomness`].
     pub(super) fn new() -> Result<Self, NoRandomness> {
-        let zone = TimeZone::get("Europe/Paris").unwrap_or(TimeZone::UTC);
-        Ok(Self { day: None, key: fresh_key()?, open: HashMap::new(), counts: Counts::new(), zone })
+        Ok(Self { day: None, key: fresh_key()?, open: HashMap::new(), counts: Counts::new(), zone: zone() })
     }
 
     /// Counts one page.
@@ -168,6 +167,11 @@ pub(super) fn cut(address: IpAddr) -> [u8; 16] {
         IpAddr::V4(address) => Ipv4Addr::from(u32::from(address) & !0xff).to_ipv6_mapped().octets(),
         IpAddr::V6(address) => Ipv6Addr::from(u128::from(address) & (!0 << 80)).octets(),
     }
+}
+
+/// Where days begin and end.
+pub(super) fn zone() -> TimeZone {
+    TimeZone::get("Europe/Paris").unwrap_or(TimeZone::UTC)
 }
 
 fn length(time: SignedDuration) -> &'static str {
