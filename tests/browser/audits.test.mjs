@@ -215,6 +215,31 @@ test('without a script every kind of page says the same words', async () => {
   }
 });
 
+test('French pages keep their high punctuation and guillemets on the line of the word, whatever file the words are in', async () => {
+  const faults = new Set();
+  await page(async (context) => {
+    const view = await context.newPage();
+    for (const path of [...addresses, ...WRITTEN.map(([written]) => written)]) {
+      await view.goto(gateway.origin + path);
+      const loose = await view.evaluate(() => {
+        if (document.documentElement.lang !== 'fr') return [];
+        const apart = /.{0,25}(?: [:;?!»](?!\S)|« ).{0,15}/g;
+        const texts = [...document.querySelectorAll('[alt], [aria-label], meta[name=description]')].flatMap((element) => ['alt', 'aria-label', 'content'].map((name) => element.getAttribute(name) ?? ''));
+        const roots = [document, ...[...document.querySelectorAll('template')].map(({ content }) => content)];
+        for (const root of roots) {
+          const nodes = document.createTreeWalker(root, NodeFilter.SHOW_TEXT);
+          while (nodes.nextNode()) {
+            if (!nodes.currentNode.parentElement?.closest('code, pre, textarea, script, style, math, [lang=en]')) texts.push(nodes.currentNode.data);
+          }
+        }
+        return texts.flatMap((text) => text.match(apart) ?? []);
+      });
+      for (const text of loose) faults.add(`${path}: ${text}`);
+    }
+  });
+  assert.deepEqual([...faults], []);
+});
+
 test('print leaves out what is no content and is dark on white; forced colours keep every button seen', async () => {
   await page(async (context) => {
     const view = await context.newPage();
