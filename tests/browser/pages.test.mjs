@@ -65,6 +65,9 @@ test('the pages of those who signed in are accessible and valid: client area, or
     await page.fill('[name=email]', `${role}@example.org`);
     await page.fill('[name=mot_de_passe]', password);
     await page.locator('main form button[type=submit]').click();
+    // A page closed while it goes to another never tells that it is closed.
+    await page.waitForURL('**/espace-client/');
+    await page.waitForLoadState();
     await page.close();
     for (const path of paths) await audit(context, path);
     await context.close();

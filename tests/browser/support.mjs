@@ -53,8 +53,8 @@ export class Gateway {
   }
 
   admin(args, input = '') {
-    const done = spawnSync(aops, ['--root', this.root, 'admin', ...args, '--json'], { env: this.env, input, encoding: 'utf8' });
-    if (done.status !== 0) throw new Error(`aops admin ${args.join(' ')}: ${done.stderr}`);
+    const done = spawnSync(aops, ['--root', this.root, 'admin', ...args, '--json'], { env: this.env, input, encoding: 'utf8', timeout: 60_000 });
+    if (done.status !== 0) throw new Error(`aops admin ${args.join(' ')}: ${done.error ?? done.stderr}`);
     return JSON.parse(done.stdout);
   }
 

@@ -1,10 +1,15 @@
 //! `cargo xtask test`: everything that must hold before a change lands, cheapest first.
 
 use std::process::Command;
+use std::time::Duration;
 
 use anyhow::Result;
 
 use crate::{figures, fuzz, sh, tools};
+
+/// The longest that one file of browser tests may take; the slowest takes three minutes, and a quarter of an hour
+/// with `--slow`.
+const BROWSER_FILE_PATIENCE: Duration = Duration::from_secs(20 * 60);
 
 /// Runs every check; the first that fails ends it.
 ///
@@ -46,7 +51,9 @@ fn deny() -> Result<()> {
 /// Journeys in real Chromium against the binary just built, by node's own test runner.
 fn browser(slow: bool) -> Result<()> {
     sh::run(cargo(&["build", "--bin", "aops"])?)?;
-    let mut node = sh::command("node", &["--test", "--test-reporter=spec", "tests/browser/"]);
+    // What stands still is a failure that names its file, not a wait without end.
+    let patience = format!("--test-timeout={}", BROWSER_FILE_PATIENCE.as_millis());
+    let mut node = sh::command("node", &["--test", "--test-reporter=spec", &patience, "tests/browser/"]);
     node.env("AOPS", sh::binary("debug")?);
     if slow {
         // Every kind of page by Lighthouse, every look by axe.
