@@ -117,9 +117,14 @@ impl Configuration {
             }
         }
         gateway.blocklist = gateway.blocklist.map(|path| root.join(path));
+        gateway.allowlist = gateway.allowlist.map(|path| root.join(path));
         if let Some(tls) = &mut gateway.tls {
-            tls.certificate = root.join(&tls.certificate);
-            tls.key = root.join(&tls.key);
+            let also = tls.also.iter_mut().flat_map(|files| [&mut files.certificate, &mut files.key]);
+            for path in
+                [&mut tls.certificate, &mut tls.key].into_iter().chain(also).chain(&mut tls.staff_authority)
+            {
+                *path = root.join(&path);
+            }
         }
         let limits_factor = parsed::<u32>("AOPS_LIMITS_FACTOR", "a whole number")?;
         let offset = parsed::<i64>("AOPS_NOW_OFFSET", "a whole number of seconds")?;

@@ -17,6 +17,11 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
+use mimalloc::MiMalloc;
+
+/// Half the time of the system's allocator in answers (`cargo xtask bench`), and it gives memory back.
+#[global_allocator]
+static ALLOCATOR: MiMalloc = MiMalloc;
 
 /// The site generator, the gateway and the actuarial engine of AOPS Conseil.
 #[derive(Debug, Parser)]

@@ -60,7 +60,7 @@ async fn serve(root: &Path, settings: Settings, args: &ServeArgs, session: Optio
     if let (Some(live_reload), Some(session)) = (live_reload, session) {
         follow::start(root, args.drafts, session, server.app(), live_reload)?;
     }
-    server.run(stopped()).await;
+    server.run(stopped()).await?;
     Ok(())
 }
 

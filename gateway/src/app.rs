@@ -14,6 +14,7 @@ use crate::clock::Clock;
 use crate::config::Settings;
 use crate::edge::address_filter::{AddressFilter, BlocklistError};
 use crate::edge::limits::Limits;
+use crate::edge::open_connections::OpenConnections;
 use crate::mail::{Mailer, MailerError};
 use crate::payments::{Payments, PaymentsError};
 use crate::sealing::{SealError, Sealer};
@@ -47,6 +48,8 @@ pub struct App {
     pub outbox_wake: Notify,
     /// Addresses refused.
     pub blocklist: AddressFilter,
+    /// The connections that are open.
+    pub connections: OpenConnections,
     /// Rate limits by class of route.
     pub limits: Limits,
     /// What keeps robots out of the public forms.
@@ -104,7 +107,10 @@ pub enum StartError {
     /// TLS cannot be set up.
     #[error(transparent)]
     Tls(#[from] crate::edge::tls::TlsError),
+    /// The log cannot be written.
+    #[error("the thread that writes the access log cannot be started: {0}")]
+    Log(std::io::Error),
     /// An address cannot be listened on.
     #[error(transparent)]
-    Bind(#[from] crate::edge::listener::BindError),
+    Bind(#[from] crate::edge::accept::BindError),
 }

@@ -70,9 +70,18 @@ pub struct GatewayConfig {
     /// CIDR blocks to refuse before the handshake, one a line; read again when it changes.
     #[serde(default)]
     pub blocklist: Option<PathBuf>,
+    /// CIDR blocks never to refuse, one a line; read again when it changes.
+    #[serde(default)]
+    pub allowlist: Option<PathBuf>,
+    /// How a listed address is refused.
+    #[serde(default)]
+    pub refusal: Refusal,
+    /// Balancers, which begin each connection with a PROXY protocol header, and proxies, whose `Forwarded` is believed.
+    #[serde(default)]
+    pub trusted: Trusted,
     /// Certificate chain and key in PEM; without it, development makes its own.
     #[serde(default)]
-    pub tls: Option<TlsFiles>,
+    pub tls: Option<TlsConfig>,
     /// Connections held at once, in all and from one address.
     #[serde(default)]
     pub connections: Connections,
@@ -82,6 +91,11 @@ pub struct GatewayConfig {
 }
 
 impl GatewayConfig {
+    /// Whether the staff's pages need a client certificate.
+    pub fn staff_is_certified(&self) -> bool {
+        self.tls.as_ref().is_some_and(|tls| tls.staff_authority.is_some())
+    }
+
     fn default_https() -> SocketAddr {
         SocketAddr::from(([127, 0, 0, 1], 8443))
     }
@@ -92,6 +106,51 @@ impl GatewayConfig {
 
     fn default_operations() -> SocketAddr {
         SocketAddr::from(([127, 0, 0, 1], 9090))
+    }
+}
+
+/// How a listed address is refused, before the handshake.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Refusal {
+    /// The connection is reset.
+    #[default]
+    Reset,
+    /// Nothing is said; the peer waits for a while.
+    Silent,
+}
+
+/// Who may say for whom it speaks.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Trusted {
+    /// From these a PROXY protocol header is required; from nobody else is one understood.
+    pub balancers: Vec<ipnet::IpNet>,
+    /// From these `Forwarded` and `X-Forwarded-For` are believed.
+    pub proxies: Vec<ipnet::IpNet>,
+}
+
+/// The `[gateway.tls]` table.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TlsConfig {
+    /// The chain, leaf first.
+    pub certificate: PathBuf,
+    /// The private key.
+    pub key: PathBuf,
+    /// Further pairs: RSA beside ECDSA, other names.
+    #[serde(default)]
+    pub also: Vec<TlsFiles>,
+    /// Staff paths are open only to clients with a certificate of this authority.
+    #[serde(default)]
+    pub staff_authority: Option<PathBuf>,
+}
+
+impl TlsConfig {
+    /// Every pair, in order of preference.
+    pub fn sources(&self) -> Vec<TlsFiles> {
+        let first = TlsFiles { certificate: self.certificate.clone(), key: self.key.clone() };
+        std::iter::once(first).chain(self.also.iter().cloned()).collect()
     }
 }
 
@@ -113,11 +172,15 @@ pub struct Connections {
     pub total: usize,
     /// From one IPv4 address or one IPv6 /64.
     pub per_prefix: usize,
+    /// From one IPv4 /24 or one IPv6 /48.
+    pub per_network: usize,
+    /// In handshake.
+    pub handshakes: usize,
 }
 
 impl Default for Connections {
     fn default() -> Self {
-        Self { total: 8_192, per_prefix: 256 }
+        Self { total: 16_384, per_prefix: 256, per_network: 1_024, handshakes: 512 }
     }
 }
 

@@ -16,16 +16,18 @@ use crate::app::{App, SharedApp, StartError};
 use crate::audience::{self, Audience};
 use crate::calculations::Calculations;
 use crate::config::Settings;
-use crate::edge::address_filter::AddressFilter;
+use crate::edge::address_filter::{self, AddressFilter};
+use crate::edge::connection::Connections;
 use crate::edge::limits::{self, Limits};
+use crate::edge::open_connections::OpenConnections;
 use crate::edge::request::Service;
-use crate::edge::{listener, operations, redirect, tls};
+use crate::edge::tls::{self, certificates::Certificates};
+use crate::edge::{accept, access_log, operations, redirect};
 use crate::sealing::{MasterKey, Sealer};
 use crate::store::RedbStore;
 use crate::tokens::Tokens;
 use crate::web::hosts::Hosts;
 use crate::web::live_reload::LiveReload;
-use crate::web::router::Routes;
 use crate::web::site::Site;
 use crate::{mail, outbox, payments, staff};
 
@@ -35,10 +37,11 @@ const SWEEP_SECONDS: u64 = 60;
 /// A gateway that listens but does not answer yet.
 pub struct Server {
     app: SharedApp,
-    https: TcpListener,
+    https: Vec<std::net::TcpListener>,
     http: TcpListener,
     operations: TcpListener,
     tls: TlsAcceptor,
+    certificates: Arc<Certificates>,
     metrics: Option<PrometheusHandle>,
 }
 
@@ -48,13 +51,14 @@ impl Server {
     /// # Errors
     /// [`StartError`]: what is wrong and what to do about it.
     pub async fn start(settings: Settings, live_reload: Option<LiveReload>) -> Result<Self, StartError> {
-        let https = listener::bind("https", settings.gateway.https).await?;
-        let http = listener::bind("http", settings.gateway.http).await?;
-        let operations = listener::bind("operations", settings.gateway.operations).await?;
+        let https = accept::bind_workers("https", settings.gateway.https)?;
+        let http = accept::bind("http", settings.gateway.http)?;
+        let operations = accept::bind("operations", settings.gateway.operations)?;
         private_folder(&settings)?;
-        let tls = TlsAcceptor::from(Arc::new(tls::server_config(&settings)?));
+        let certificates = Arc::new(tls::certificates(&settings)?);
+        let tls = TlsAcceptor::from(Arc::new(tls::server_config(&settings, Arc::clone(&certificates))?));
         let app = Arc::new(open(settings, live_reload).await?);
-        Ok(Self { app, https, http, operations, tls, metrics: recorder() })
+        Ok(Self { app, https, http, operations, tls, certificates, metrics: recorder() })
     }
 
     /// The application, for what runs beside the listeners.
@@ -63,21 +67,27 @@ impl Server {
     }
 
     /// Answers until `stop` ends, then lets open requests end and writes nothing more.
-    pub async fn run(self, stop: impl Future<Output = ()>) {
+    ///
+    /// # Errors
+    /// [`StartError::Log`].
+    pub async fn run(self, stop: impl Future<Output = ()>) -> Result<(), StartError> {
         let (stopping, stopped) = watch::channel(false);
         let app = self.app;
-        let service = Service { app: Arc::clone(&app), routes: Arc::new(Routes::new(&app)) };
+        let connections = Connections::new(Service::new(&app), self.tls);
+        let upkeep = self.metrics.clone();
+        let log = access_log::start().map_err(StartError::Log)?;
         let socket = app.settings.data.join("admin.sock");
         let beside = [
             tokio::spawn(redirect::serve(self.http, Arc::clone(&app), stopped.clone())),
             tokio::spawn(operations::serve(self.operations, Arc::clone(&app), self.metrics, stopped.clone())),
             tokio::spawn(outbox::run(Arc::clone(&app), stopped.clone())),
             tokio::spawn(staff::serve(Arc::clone(&app), socket, stopped.clone())),
-            tokio::spawn(tidy(Arc::clone(&app))),
+            tokio::spawn(tidy(Arc::clone(&app), upkeep)),
+            tokio::spawn(async move { self.certificates.follow().await }),
         ];
         let (counted, counting) = watch::channel(false);
         let counting = tokio::spawn(audience::run(Arc::clone(&app), counting));
-        let serving = tokio::spawn(listener::serve(self.https, self.tls, service, stopped));
+        let serving = tokio::spawn(accept::run(self.https, connections, stopped));
         stop.await;
         tracing::info!("stopping: open requests may end");
         // Nobody listening any more is no fault here.
@@ -89,6 +99,8 @@ impl Server {
         // What the last requests counted is stored as well.
         let _ = counted.send(true);
         let _ = counting.await;
+        drop(log);
+        Ok(())
     }
 }
 
@@ -124,6 +136,8 @@ async fn assemble(
     sealer.check(store.as_ref()).await?;
     let tokens = Tokens::new(&sealer);
     let bans = staff::bans::stored(store.as_ref()).await?;
+    let (block, allow) = (settings.gateway.blocklist.clone(), settings.gateway.allowlist.clone());
+    let lists = address_filter::Files { block, allow };
     Ok(App {
         hosts: Hosts::new(&settings.gateway.hosts, &[settings.gateway.https.port()]),
         clock: settings.clock,
@@ -131,7 +145,8 @@ async fn assemble(
         payments,
         site: ArcSwap::from_pointee(site),
         outbox_wake: Notify::new(),
-        blocklist: AddressFilter::new(settings.gateway.blocklist.clone(), bans)?,
+        blocklist: AddressFilter::new(lists, bans)?,
+        connections: OpenConnections::default(),
         limits: Limits::new(&settings.gateway.limits, settings.limits_factor),
         antispam: Antispam::new(&sealer, settings.limits_factor),
         passwords: Passwords::new()?,
@@ -158,10 +173,14 @@ fn private_folder(settings: &Settings) -> Result<(), StartError> {
 }
 
 /// Housekeeping that no request waits for.
-async fn tidy(app: SharedApp) {
+async fn tidy(app: SharedApp, metrics: Option<PrometheusHandle>) {
     let limits = async {
         loop {
             tokio::time::sleep(limits::SWEEP_PERIOD).await;
+            if let Some(metrics) = &metrics {
+                // Without it, figures that nobody asks for would gather in memory.
+                metrics.run_upkeep();
+            }
             app.limits.sweep();
             app.calculations.sweep();
             app.antispam.sweep();
@@ -175,7 +194,7 @@ async fn tidy(app: SharedApp) {
             }
         }
     };
-    tokio::join!(limits, expired, app.blocklist.follow());
+    tokio::join!(limits, expired, app.blocklist.follow(&app.connections, || app.clock.now()));
 }
 
 /// The metrics recorder of this process; none when one is already installed.

@@ -1,27 +1,48 @@
 //! Second phase: addresses that are refused before the handshake (`p-ip-blacklist`).
 //!
-//! Blocks come from a file, read again when it changes, and from bans, which end by themselves.
+//! Blocks come from a file, read again when it changes, and from bans, which end by themselves. The addresses of the
+//! allow-list are never refused.
 
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
-use std::sync::Mutex;
-use std::time::{Duration, SystemTime};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant, SystemTime};
 
 use arc_swap::ArcSwap;
 use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 use jiff::Timestamp;
+use metrics::gauge;
 use prefix_trie::PrefixMap;
 
-/// How often the file is looked at.
+use crate::edge::blocks::Blocks;
+use crate::edge::open_connections::OpenConnections;
+
+/// How often the files are looked at.
 const RELOAD_PERIOD: Duration = Duration::from_secs(1);
+/// A list from so many blocks on that loses more than half of them looks cut short, and must stand for a while.
+const LARGE: usize = 1_000;
+/// How long it must stand.
+const DOUBT: Duration = Duration::from_secs(60);
+/// The largest list, in bytes: past three million blocks.
+const LARGEST: u64 = 64 << 20;
 
 /// The blocks in force; look-ups never wait for a change.
 #[derive(Debug, Default)]
 pub struct AddressFilter {
-    file: Option<PathBuf>,
-    sets: ArcSwap<Sets>,
-    sources: Mutex<Sources>,
+    files: Files,
+    listed: ArcSwap<Listed>,
+    banned: ArcSwap<Banned>,
+    bans: Mutex<Vec<Ban>>,
+}
+
+/// The files that blocks come from.
+#[derive(Debug, Default, Clone)]
+pub struct Files {
+    /// Blocks to refuse.
+    pub block: Option<PathBuf>,
+    /// Blocks never to refuse.
+    pub allow: Option<PathBuf>,
 }
 
 /// A ban, as `aops admin ban list` tells it.
@@ -36,6 +57,14 @@ pub struct Ban {
 /// What is wrong with a blocklist file.
 #[derive(Debug, thiserror::Error)]
 pub enum BlocklistError {
+    /// It is too large to be one.
+    #[error("{path}: {size} bytes, where {LARGEST} are the most; the blocks read before stay in force")]
+    Size {
+        /// The file.
+        path: PathBuf,
+        /// Its size.
+        size: u64,
+    },
     /// It cannot be read.
     #[error("{path}: {source}; the blocks read before stay in force")]
     File {
@@ -57,103 +86,144 @@ pub enum BlocklistError {
 }
 
 #[derive(Debug, Default)]
-struct Sets {
+struct Listed {
+    block: Blocks,
+    allow: Blocks,
+    /// As the list of blocks told them.
+    count: usize,
+}
+
+#[derive(Debug, Default)]
+struct Banned {
     v4: PrefixMap<Ipv4Net, Option<Timestamp>>,
     v6: PrefixMap<Ipv6Net, Option<Timestamp>>,
 }
 
-#[derive(Debug, Default)]
-struct Sources {
-    listed: Vec<IpNet>,
-    bans: Vec<Ban>,
-}
-
 impl AddressFilter {
-    /// A filter over a blocklist file, with the bans that were in force before a restart.
+    /// A filter over its files, with the bans that were in force before a restart.
     ///
     /// # Errors
-    /// [`BlocklistError`] when the file exists and is wrong; a missing file blocks nobody.
-    pub fn new(file: Option<PathBuf>, bans: Vec<Ban>) -> Result<Self, BlocklistError> {
-        let listed = match &file {
-            Some(path) if path.exists() => read(path)?,
-            _ => Vec::new(),
-        };
-        let filter = Self { file, sets: ArcSwap::default(), sources: Mutex::new(Sources { listed, bans }) };
+    /// [`BlocklistError`] when a file exists and is wrong; a missing list of blocks blocks nobody.
+    pub fn new(files: Files, bans: Vec<Ban>) -> Result<Self, BlocklistError> {
+        let listed = ArcSwap::from_pointee(Listed::read(&files)?);
+        let filter = Self { files, listed, banned: ArcSwap::default(), bans: Mutex::new(bans) };
         filter.change(|_| ());
         Ok(filter)
     }
 
-    /// Whether an address is refused now: some block in force holds it.
+    /// Whether an address is refused now: some block in force holds it, and none of the allow-list.
     pub fn refuses(&self, address: IpAddr, now: Timestamp) -> bool {
-        let sets = self.sets.load();
-        let in_force = |until: &Option<Timestamp>| until.is_none_or(|until| now < until);
-        match address.to_canonical() {
-            IpAddr::V4(address) => sets.v4.cover(&address.into()).any(|(_, until)| in_force(until)),
-            IpAddr::V6(address) => sets.v6.cover(&address.into()).any(|(_, until)| in_force(until)),
-        }
+        let listed = self.listed.load();
+        (listed.block.hold(address) || self.banned.load().hold(address, now)) && !listed.allow.hold(address)
     }
 
     /// Adds a ban, or moves the end of one of the same block.
     pub fn ban(&self, ban: Ban) {
-        self.change(|sources| {
-            sources.bans.retain(|other| other.net != ban.net);
-            sources.bans.push(ban);
+        self.change(|bans| {
+            bans.retain(|other| other.net != ban.net);
+            bans.push(ban);
         });
     }
 
     /// Lifts the ban of exactly this block; whether there was one.
     pub fn lift(&self, net: &IpNet) -> bool {
         let mut found = false;
-        self.change(|sources| {
-            let before = sources.bans.len();
-            sources.bans.retain(|ban| ban.net != *net);
-            found = sources.bans.len() < before;
+        self.change(|bans| {
+            let before = bans.len();
+            bans.retain(|ban| ban.net != *net);
+            found = bans.len() < before;
         });
         found
     }
 
     /// The bans that have not ended.
     pub fn bans(&self, now: Timestamp) -> Vec<Ban> {
-        let sources = self.sources.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-        sources.bans.iter().filter(|ban| ban.until.is_none_or(|until| now < until)).cloned().collect()
+        let bans = self.bans.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        bans.iter().filter(|ban| ban.until.is_none_or(|until| now < until)).cloned().collect()
     }
 
-    /// Reads the file again whenever it changes, for ever; a wrong file changes nothing and is told.
-    pub async fn follow(&self) {
-        let Some(path) = self.file.clone() else {
-            return std::future::pending().await;
-        };
-        let mut seen = stamp(&path);
+    /// Reads the files again whenever one changes, for ever, and ends the connections of those refused from then
+    /// on; a wrong file changes nothing and is told.
+    pub async fn follow(&self, open: &OpenConnections, now: impl Fn() -> Timestamp) {
+        let stamps = || [&self.files.block, &self.files.allow].map(|path| path.as_deref().and_then(stamp));
+        let mut seen = stamps();
+        let mut doubted = None;
         loop {
             tokio::time::sleep(RELOAD_PERIOD).await;
-            let found = stamp(&path);
-            if found == seen {
+            let found = stamps();
+            let settled = doubted.is_some_and(|since: Instant| since.elapsed() >= DOUBT);
+            if found == seen && !settled {
                 continue;
             }
+            if found != seen {
+                doubted = None;
+            }
             seen = found;
-            match read(&path) {
-                Ok(listed) => {
-                    tracing::info!(blocks = listed.len(), "the blocklist was read again");
-                    self.change(|sources| sources.listed = listed);
+            // A million lines take a while; requests are answered meanwhile.
+            let files = self.files.clone();
+            let read = tokio::task::spawn_blocking(move || Listed::read(&files)).await;
+            match read {
+                Ok(Ok(listed)) => {
+                    let before = self.listed.load().count;
+                    if before >= LARGE && listed.count < before / 2 && !settled {
+                        let (blocks, after) = (listed.count, DOUBT);
+                        tracing::error!(
+                            before,
+                            blocks,
+                            "the blocklist lost most of its blocks: it is taken if it stays so for {after:?}"
+                        );
+                        doubted = Some(Instant::now());
+                        continue;
+                    }
+                    doubted = None;
+                    tracing::info!(blocks = listed.count, "the blocklist was read again");
+                    self.listed.store(Arc::new(listed));
+                    let now = now();
+                    open.cut(|address| self.refuses(address, now));
                 }
-                Err(error) => tracing::error!(%error, "the blocklist was not taken"),
+                Ok(Err(error)) => tracing::error!(%error, "the blocklist was not taken"),
+                Err(error) => tracing::error!(%error, "the blocklist could not be read"),
             }
         }
     }
 
-    fn change(&self, act: impl FnOnce(&mut Sources)) {
-        let mut sources = self.sources.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-        act(&mut sources);
-        let mut sets = Sets::default();
-        let listed = sources.listed.iter().map(|net| (*net, None));
-        // A block that is both listed and banned stays for good.
-        for (net, until) in sources.bans.iter().map(|ban| (ban.net, ban.until)).chain(listed) {
-            match net {
-                IpNet::V4(net) => drop(sets.v4.insert(net.trunc(), until)),
-                IpNet::V6(net) => drop(sets.v6.insert(net.trunc(), until)),
+    fn change(&self, act: impl FnOnce(&mut Vec<Ban>)) {
+        let mut bans = self.bans.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        act(&mut bans);
+        let mut banned = Banned::default();
+        for ban in bans.iter() {
+            match ban.net {
+                IpNet::V4(net) => drop(banned.v4.insert(net.trunc(), ban.until)),
+                IpNet::V6(net) => drop(banned.v6.insert(net.trunc(), ban.until)),
             }
         }
-        self.sets.store(std::sync::Arc::new(sets));
+        self.banned.store(Arc::new(banned));
+    }
+}
+
+impl Banned {
+    fn hold(&self, address: IpAddr, now: Timestamp) -> bool {
+        let in_force = |until: &Option<Timestamp>| until.is_none_or(|until| now < until);
+        match address.to_canonical() {
+            IpAddr::V4(address) => self.v4.cover(&address.into()).any(|(_, until)| in_force(until)),
+            IpAddr::V6(address) => self.v6.cover(&address.into()).any(|(_, until)| in_force(until)),
+        }
+    }
+}
+
+impl Listed {
+    fn read(files: &Files) -> Result<Self, BlocklistError> {
+        let blocks = |path: &Option<PathBuf>| match path {
+            Some(path) if path.exists() => read(path),
+            _ => Ok(Vec::new()),
+        };
+        let (block, allow) = (blocks(&files.block)?, blocks(&files.allow)?);
+        gauge!("blocklist_blocks").set(block.len() as f64);
+        Ok(Self {
+            count: block.len(),
+            block: block.into_iter().collect(),
+            allow: allow.into_iter().collect(),
+        })
     }
 }
 
@@ -164,8 +234,12 @@ pub fn parse_block(text: &str) -> Option<IpNet> {
 }
 
 fn read(path: &Path) -> Result<Vec<IpNet>, BlocklistError> {
-    let source = std::fs::read_to_string(path)
-        .map_err(|source| BlocklistError::File { path: path.to_owned(), source })?;
+    let wrong = |source| BlocklistError::File { path: path.to_owned(), source };
+    let size = std::fs::metadata(path).map_err(wrong)?.len();
+    if size > LARGEST {
+        return Err(BlocklistError::Size { path: path.to_owned(), size });
+    }
+    let source = std::fs::read_to_string(path).map_err(wrong)?;
     let mut blocks = Vec::new();
     for (index, line) in source.lines().enumerate() {
         let text = line.split(['#', ';']).next().unwrap_or_default().trim();
@@ -194,7 +268,19 @@ mod tests {
     fn filter(list: &str) -> AddressFilter {
         let file = tempfile::NamedTempFile::new().unwrap();
         std::fs::write(file.path(), list).unwrap();
-        AddressFilter::new(Some(file.path().to_owned()), Vec::new()).unwrap()
+        let files = Files { block: Some(file.path().to_owned()), allow: None };
+        AddressFilter::new(files, Vec::new()).unwrap()
+    }
+
+    #[test]
+    fn the_allow_list_wins_over_blocks_and_bans() {
+        let allow = tempfile::NamedTempFile::new().unwrap();
+        std::fs::write(allow.path(), "192.0.2.128/25\n").unwrap();
+        let files = Files { block: None, allow: Some(allow.path().to_owned()) };
+        let filter = AddressFilter::new(files, Vec::new()).unwrap();
+        filter.ban(Ban { net: parse_block("192.0.2.0/24").unwrap(), until: None });
+        assert!(filter.refuses("192.0.2.1".parse().unwrap(), at(0)));
+        assert!(!filter.refuses("192.0.2.129".parse().unwrap(), at(0)));
     }
 
     #[test]
@@ -234,7 +320,9 @@ mod tests {
     fn a_wrong_line_is_told_with_its_place() {
         let file = tempfile::NamedTempFile::new().unwrap();
         std::fs::write(file.path(), "192.0.2.0/24\n300.1.1.1\n").unwrap();
-        let error = AddressFilter::new(Some(file.path().to_owned()), Vec::new()).unwrap_err();
+        let error =
+            AddressFilter::new(Files { block: Some(file.path().to_owned()), allow: None }, Vec::new())
+                .unwrap_err();
         assert!(error.to_string().contains(":2: `300.1.1.1` is no address"), "{error}");
     }
 }

@@ -3,30 +3,36 @@
 use http::header::HOST;
 use http::{StatusCode, Version};
 
+use crate::edge::refusal::Refusal;
 use crate::web::hosts::Hosts;
 
 /// Checks the authority of a request.
 ///
 /// # Errors
 /// 400 when it is missing, doubled or told in two ways; 421 when it is not ours.
-pub fn check<B>(request: &http::Request<B>, hosts: &Hosts) -> Result<(), StatusCode> {
+pub fn check<B>(request: &http::Request<B>, hosts: &Hosts) -> Result<(), Refusal> {
+    let bad = |why| Refusal::closing(StatusCode::BAD_REQUEST, "authority", why);
     let mut fields = request.headers().get_all(HOST).iter();
-    let field = fields.next().map(|value| value.to_str().map_err(|_| StatusCode::BAD_REQUEST)).transpose()?;
+    let field = fields.next().map(|value| value.to_str().map_err(|_| bad("host"))).transpose()?;
     if fields.next().is_some() {
-        return Err(StatusCode::BAD_REQUEST);
+        return Err(bad("two_hosts"));
     }
     let target = request.uri().authority().map(http::uri::Authority::as_str);
     let authority = match (target, field) {
         // In HTTP/1.1 the field is required even with an absolute target; a proxy may have missed it.
-        (_, None) if request.version() == Version::HTTP_11 => return Err(StatusCode::BAD_REQUEST),
+        (_, None) if request.version() == Version::HTTP_11 => return Err(bad("no_host")),
         (Some(target), Some(field)) if !target.eq_ignore_ascii_case(field) => {
-            return Err(StatusCode::BAD_REQUEST);
+            return Err(bad("two_hosts"));
         }
         (Some(target), _) => target,
         (None, Some(field)) => field,
-        (None, None) => return Err(StatusCode::BAD_REQUEST),
+        (None, None) => return Err(bad("no_host")),
     };
-    if hosts.names(authority) { Ok(()) } else { Err(StatusCode::MISDIRECTED_REQUEST) }
+    if hosts.names(authority) {
+        Ok(())
+    } else {
+        Err(Refusal::new(StatusCode::MISDIRECTED_REQUEST, "authority", "unknown"))
+    }
 }
 
 #[cfg(test)]
@@ -41,7 +47,7 @@ mod tests {
             request = request.header(HOST, *field);
         }
         let hosts = Hosts::new(&["localhost".into()], &[8443]);
-        check(&request.body(()).unwrap(), &hosts).map_err(|status| status.as_u16())
+        check(&request.body(()).unwrap(), &hosts).map_err(|refusal| refusal.status.as_u16())
     }
 
     #[test]

@@ -17,6 +17,36 @@ impl ClientPrefix {
     }
 }
 
+/// A wide neighbourhood of clients: an IPv4 /16 or an IPv6 /32, folded into few enough values to remember them all.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Region(u16);
+
+impl ClientPrefix {
+    /// The region of a client; several regions share a value.
+    pub fn region(self) -> Region {
+        const FOLD: u32 = 0x9E37_79B1;
+        let wide = match self.0 >> 32 {
+            0xffff => (self.0 as u32) >> 16,
+            _ => ((self.0 >> 96) as u32) | 1 << 31,
+        };
+        Region((wide.wrapping_mul(FOLD) >> 19) as u16)
+    }
+}
+
+/// A network that a provider gives out as one: an IPv4 /24 or an IPv6 /48.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Network(u128);
+
+impl ClientPrefix {
+    /// The network of a client.
+    pub fn network(self) -> Network {
+        match self.0 >> 32 {
+            0xffff => Network(self.0 & !0xff),
+            _ => Network(self.0 & (!0 << 80)),
+        }
+    }
+}
+
 /// An address cut so that it names no person: a /24 or a /48.
 #[derive(Debug, Clone, Copy)]
 pub struct Truncated(pub IpAddr);
@@ -45,6 +75,15 @@ mod tests {
         assert!(!same("192.0.2.1", "192.0.2.2"));
         assert!(same("2001:db8:1:2::1", "2001:db8:1:2:ffff::9"));
         assert!(!same("2001:db8:1:2::1", "2001:db8:1:3::1"));
+    }
+
+    #[test]
+    fn a_network_is_a_24_or_a_48() {
+        let network = |text| ClientPrefix::of(address(text)).network();
+        assert_eq!(network("192.0.2.1"), network("192.0.2.200"));
+        assert_ne!(network("192.0.2.1"), network("192.0.3.1"));
+        assert_eq!(network("2001:db8:1:2::1"), network("2001:db8:1:ffff::1"));
+        assert_ne!(network("2001:db8:1::1"), network("2001:db8:2::1"));
     }
 
     #[test]

@@ -15,7 +15,7 @@ use tokio::net::TcpListener;
 use tokio::sync::{Semaphore, watch};
 
 use crate::app::SharedApp;
-use crate::edge::listener::told_to_stop;
+use crate::edge::accept::told_to_stop;
 use crate::edge::timed::WriteTimed;
 
 const PATIENCE: Duration = Duration::from_secs(10);

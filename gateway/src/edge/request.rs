@@ -1,5 +1,5 @@
-//! The way of one request through the phases, in one place:
-//! protocol → authority → address filter → route class → limits → handler → response headers → log.
+//! The way of one request through the phases, in one place: protocol → authority → route class → limits → headers →
+//! handler → response headers → log. Pages of the built site, which need no handler, take the same way without a wait.
 
 use std::net::IpAddr;
 use std::panic::AssertUnwindSafe;
@@ -9,15 +9,22 @@ use std::time::{Duration, Instant};
 use axum::body::Body;
 use axum::response::{IntoResponse, Response};
 use futures::FutureExt;
-use http::{HeaderValue, Request, StatusCode, header};
+use http::{Request, StatusCode};
 use hyper::body::Incoming;
 
 use crate::app::SharedApp;
 use crate::edge::access_log::{self, Line};
+use crate::edge::answer_body::AnswerBody;
+use crate::edge::blocks::Blocks;
+use crate::edge::limits::Allowance;
+use crate::edge::open_connections::Answering;
+use crate::edge::overload::Overload;
 use crate::edge::prefix::ClientPrefix;
+use crate::edge::protocol::Version;
+use crate::edge::refusal::Refusal;
 use crate::edge::route_class::RouteClass;
 use crate::edge::timed::DeadlineBody;
-use crate::edge::{authority, headers, protocol};
+use crate::edge::{authority, forwarded, protocol, request_headers, request_id, response_headers};
 use crate::web::dress::{Audience, dress};
 use crate::web::error::WebError;
 use crate::web::router::{self, Routes};
@@ -36,115 +43,165 @@ pub struct Service {
     pub app: SharedApp,
     /// The features' routes.
     pub routes: Arc<Routes>,
+    /// Whose `Forwarded` is believed.
+    pub proxies: Arc<Blocks>,
+    /// Whether the worker is late.
+    pub overload: Option<Arc<Overload>>,
+}
+
+/// Who is at the other end of a connection.
+#[derive(Debug, Clone, Copy)]
+pub struct Client {
+    /// The address, as the socket or a listed balancer tells it.
+    pub address: IpAddr,
+    /// The protocol that the handshake settled.
+    pub version: Version,
+    /// Whether it showed a certificate of the staff's authority.
+    pub certified: bool,
+}
+
+/// How far a request came through the phases before a handler is asked.
+struct Passed {
+    class: RouteClass,
+    allowance: Option<Allowance>,
+    /// What the built site answers by itself.
+    built: Option<http::Response<bytes::Bytes>>,
 }
 
 impl Service {
-    /// Answers one request; whatever happens, there is an answer and a line in the log.
-    pub async fn answer(&self, peer: IpAddr, mut request: Request<Incoming>) -> Response {
-        let started = Instant::now();
-        let id = request_id();
-        request.extensions_mut().insert(RequestId(id.clone()));
-        request.extensions_mut().insert(Peer(peer));
-        let method = request.method().clone();
-        let raw_path = request.uri().path().to_owned();
-        let mut class = RouteClass::Pages;
+    /// The features behind this application.
+    pub fn new(app: &SharedApp) -> Self {
+        let proxies = app.settings.gateway.trusted.proxies.iter().copied().collect();
+        let routes = Arc::new(Routes::new(app));
+        Self { app: Arc::clone(app), routes, proxies: Arc::new(proxies), overload: None }
+    }
 
+    /// Answers one request; whatever happens, there is an answer and a line in the log.
+    pub async fn answer(
+        &self,
+        client: Client,
+        answering: Answering,
+        request: Request<Incoming>,
+    ) -> http::Response<AnswerBody> {
+        let started = Instant::now();
+        let peer = forwarded::client(client.address, request.headers(), &self.proxies);
+        let id = self.id(client, &request);
+        let mut class = RouteClass::Pages;
+        let passed = self.phases(Client { address: peer, ..client }, &request, &mut class);
+        let method = request.method().clone();
+        let line = |path: &str, status: StatusCode, bytes: Option<u64>| {
+            let elapsed = started.elapsed();
+            access_log::write(&Line {
+                request: &id,
+                peer,
+                method: &method,
+                path,
+                class,
+                status,
+                bytes,
+                elapsed,
+            });
+        };
+        let passed = match passed {
+            Ok(Passed { built: Some(mut built), class, allowance }) => {
+                self.app.limits.tell(class, allowance.as_ref(), built.headers_mut());
+                response_headers::set(built.headers_mut(), &id);
+                line(request.uri().path(), built.status(), Some(built.body().len() as u64));
+                return built.map(|bytes| AnswerBody::whole(bytes, answering));
+            }
+            other => other,
+        };
+        let path = request.uri().path().to_owned();
+        let (allowance, response) = self.handled(peer, &id, passed, request).await;
+        let mut response = response;
+        self.app.limits.tell(class, allowance.as_ref(), response.headers_mut());
+        response_headers::set(response.headers_mut(), &id);
+        line(&path, response.status(), http_body::Body::size_hint(response.body()).exact());
+        response.map(|body| AnswerBody::written(body, answering))
+    }
+
+    /// The phases before the handler; each refuses by itself.
+    fn phases(
+        &self,
+        client: Client,
+        request: &Request<Incoming>,
+        class: &mut RouteClass,
+    ) -> Result<Passed, Refusal> {
+        let path = protocol::check(request, client.version)?;
+        authority::check(request, &self.app.hosts)?;
+        *class = RouteClass::of(request.method(), &path);
+        class.opens_to(&path, client.certified, self.app.settings.gateway.staff_is_certified())?;
+        self.shed(&path)?;
+        let allowance = self.limited(client.address, *class)?;
+        request_headers::check(request, *class)?;
+        let built = router::built(&self.app, &path, client.address, request);
+        Ok(Passed { class: *class, allowance: Some(allowance), built })
+    }
+
+    fn limited(&self, client: IpAddr, class: RouteClass) -> Result<Allowance, Refusal> {
+        // A proxy's connection stays while one of its clients is banned.
+        if self.app.blocklist.refuses(client, self.app.clock.now()) {
+            return Err(Refusal::closing(StatusCode::FORBIDDEN, "address_filter", "listed"));
+        }
+        let refused = Refusal::new(StatusCode::TOO_MANY_REQUESTS, "limits", class.label());
+        self.app.limits.take(class, ClientPrefix::of(client)).map_err(|wait| refused.wait(wait))
+    }
+
+    /// The staff's pages stay open when all else is too much.
+    fn shed(&self, path: &str) -> Result<(), Refusal> {
+        let Some(overload) = &self.overload else { return Ok(()) };
+        if !path.starts_with("/equipe") && overload.sheds() {
+            let refusal = Refusal::new(StatusCode::SERVICE_UNAVAILABLE, "limits", "overload");
+            return Err(refusal.wait(Duration::from_secs(10)));
+        }
+        Ok(())
+    }
+
+    async fn handled(
+        &self,
+        peer: IpAddr,
+        id: &str,
+        passed: Result<Passed, Refusal>,
+        mut request: Request<Incoming>,
+    ) -> (Option<Allowance>, Response) {
+        request.extensions_mut().insert(RequestId(id.to_owned()));
+        request.extensions_mut().insert(Peer(peer));
         let (parts, body) = request.into_parts();
         let audience = Audience::of(&parts);
         let compressed = compression::wanted(&parts.headers);
-        let request = Request::from_parts(parts, body);
-        let phases = async {
-            let path = protocol::check(&request)?;
-            authority::check(&request, &self.app.hosts)?;
-            class = RouteClass::of(request.method(), &path);
-            if self.app.blocklist.refuses(peer, self.app.clock.now()) {
-                return Err(Refusal::Closing(StatusCode::FORBIDDEN));
+        let request = Request::from_parts(parts, Body::new(DeadlineBody::new(body, BODY_PATIENCE)));
+        let (allowance, response) = match passed {
+            Ok(passed) => {
+                let path = protocol::decoded_path(request.uri().path()).unwrap_or_default().into_owned();
+                let handler = router::answer(&self.app, &self.routes, &path, request);
+                (passed.allowance, guarded(handler, id).await)
             }
-            self.app.limits.take(class, ClientPrefix::of(peer)).map_err(Refusal::TooMany)?;
-            // What is declared too large is refused unread: nobody is told to go on (RFC 9110 § 10.1.1).
-            if http_body::Body::size_hint(request.body()).lower() > class.body_limit() {
-                return Err(Refusal::Closing(StatusCode::PAYLOAD_TOO_LARGE));
-            }
-            let request = request.map(|body| Body::new(DeadlineBody::new(body, BODY_PATIENCE)));
-            Ok(router::answer(&self.app, &self.routes, &path, request).await)
+            Err(refusal) => (None, refusal.into_response()),
         };
-        let response = guarded(phases, &id).await;
         let mut response = dress(&self.app, &audience, response);
         if compressed {
             response = compression::compressed(response).await;
         }
-        headers::set(response.headers_mut(), &id);
-        access_log::write(&Line {
-            request: &id,
-            peer,
-            method: &method,
-            path: &raw_path,
-            class,
-            status: response.status(),
-            bytes: http_body::Body::size_hint(response.body()).exact(),
-            elapsed: started.elapsed(),
-        });
-        response
+        (allowance, response)
+    }
+
+    /// A name of our own, but for the trace that a listed proxy began.
+    fn id(&self, client: Client, request: &Request<Incoming>) -> String {
+        let trace = request.headers().get("traceparent").filter(|_| self.proxies.hold(client.address));
+        let trace = trace.and_then(|value| request_id::of_trace(value.to_str().ok()?));
+        trace.unwrap_or_else(request_id::draw)
     }
 }
 
-/// Why a phase ended the request's way.
-enum Refusal {
-    Status(StatusCode),
-    Closing(StatusCode),
-    TooMany(Duration),
-}
-
-impl From<StatusCode> for Refusal {
-    fn from(status: StatusCode) -> Self {
-        Self::Status(status)
-    }
-}
-
-impl IntoResponse for Refusal {
-    fn into_response(self) -> Response {
-        match self {
-            Self::Status(status) => {
-                let mut response = status.into_response();
-                if status == StatusCode::METHOD_NOT_ALLOWED {
-                    let methods = HeaderValue::from_static("GET, HEAD, POST, DELETE");
-                    response.headers_mut().insert(header::ALLOW, methods);
-                }
-                // Whoever frames a request badly may have sent the beginning of another one behind it.
-                if status == StatusCode::BAD_REQUEST {
-                    response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
-                }
-                response
-            }
-            Self::Closing(status) => {
-                let mut response = status.into_response();
-                response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
-                response
-            }
-            Self::TooMany(wait) => WebError::TooMany(wait).into_response(),
-        }
-    }
-}
-
-/// Runs the phases within their time; a panic in a handler costs its own request alone.
-async fn guarded(phases: impl Future<Output = Result<Response, Refusal>>, id: &str) -> Response {
-    let timed = tokio::time::timeout(HANDLER_PATIENCE, AssertUnwindSafe(phases).catch_unwind());
+/// Runs a handler within its time; a panic in it costs its own request alone.
+async fn guarded(handler: impl Future<Output = Response>, id: &str) -> Response {
+    let timed = tokio::time::timeout(HANDLER_PATIENCE, AssertUnwindSafe(handler).catch_unwind());
     match timed.await {
-        Ok(Ok(Ok(response))) => response,
-        Ok(Ok(Err(refusal))) => refusal.into_response(),
+        Ok(Ok(response)) => response,
         Ok(Err(_)) => {
             tracing::error!(request = %id, "a handler panicked");
             StatusCode::INTERNAL_SERVER_ERROR.into_response()
         }
         Err(_) => WebError::Unavailable("the handler took too long".into()).into_response(),
     }
-}
-
-/// 128 random bits: it says nothing about the client, and nobody can guess another's.
-fn request_id() -> String {
-    let mut bytes = [0; 16];
-    if getrandom::fill(&mut bytes).is_err() {
-        tracing::error!("the system gives no randomness for request ids");
-    }
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }

@@ -1,8 +1,10 @@
 //! Sixth phase: which kind of route a request asks for, so that each has its own limits.
 
-use http::Method;
+use http::{Method, StatusCode};
 
-/// A kind of route.
+use crate::edge::refusal::Refusal;
+
+/// A kind of route. Tables by class follow the order of [`RouteClass::ALL`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum RouteClass {
     /// Pages and files.
@@ -51,6 +53,18 @@ impl RouteClass {
         } else {
             Self::Forms
         }
+    }
+
+    /// Whether the staff's pages are open to who asks: where they need a certificate, to nobody without one.
+    ///
+    /// # Errors
+    /// 403.
+    pub fn opens_to(self, path: &str, certified: bool, needs_certificate: bool) -> Result<(), Refusal> {
+        let staff = path == "/equipe" || path.starts_with("/equipe/");
+        if staff && needs_certificate && !certified {
+            return Err(Refusal::new(StatusCode::FORBIDDEN, "route_class", "certificate"));
+        }
+        Ok(())
     }
 
     /// The most that a request's body may weigh, in bytes; a larger one is refused before it is sent.

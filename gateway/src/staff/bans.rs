@@ -47,6 +47,8 @@ pub(super) async fn add(app: &App, block: &str, until: Option<Timestamp>) -> Res
     let batch = Batch::new(PARTITION).put(BANS, net.to_string(), Expect::Anything, body, until);
     app.store.commit(batch).await?;
     app.blocklist.ban(ban.clone());
+    let now = app.clock.now();
+    app.connections.cut(|address| net.contains(&address) && app.blocklist.refuses(address, now));
     Ok(Some(ban))
 }
 

@@ -1,21 +1,19 @@
 //! Answers for the built site: variants, conditions, ranges, HEAD. It decides nothing that the manifest says.
 
-use axum::body::Body;
-use axum::response::Response;
 use bytes::Bytes;
-use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
+use http::{HeaderMap, HeaderValue, Method, Response, StatusCode, header};
 
 use crate::web::negotiation::weighted;
 use crate::web::range::{Asked, asked};
 use crate::web::site::{Representation, Resource};
 
 /// The answer to a GET or HEAD of a resource (RFC 9110 § 13, § 14).
-pub fn answer(resource: &Resource, method: &Method, headers: &HeaderMap) -> Response {
+pub fn answer(resource: &Resource, method: &Method, headers: &HeaderMap) -> Response<Bytes> {
     whole(resource, StatusCode::OK, method, headers)
 }
 
 /// The page for what does not exist: never conditional, never in parts.
-pub fn not_found(resource: &Resource, method: &Method, headers: &HeaderMap) -> Response {
+pub fn not_found(resource: &Resource, method: &Method, headers: &HeaderMap) -> Response<Bytes> {
     let mut headers = headers.clone();
     for conditional in [header::IF_NONE_MATCH, header::IF_MATCH, header::RANGE, header::IF_RANGE] {
         headers.remove(conditional);
@@ -25,7 +23,7 @@ pub fn not_found(resource: &Resource, method: &Method, headers: &HeaderMap) -> R
     response
 }
 
-fn whole(resource: &Resource, status: StatusCode, method: &Method, headers: &HeaderMap) -> Response {
+fn whole(resource: &Resource, status: StatusCode, method: &Method, headers: &HeaderMap) -> Response<Bytes> {
     let (representation, coding) = choose(resource, headers);
     if let Some(condition) = headers.get(header::IF_MATCH)
         && !names(condition, &representation.etag)
@@ -58,7 +56,7 @@ fn whole(resource: &Resource, status: StatusCode, method: &Method, headers: &Hea
     };
     if method == Method::HEAD {
         insert(&mut response, header::CONTENT_LENGTH, &length.to_string());
-        *response.body_mut() = Body::empty();
+        *response.body_mut() = Bytes::new();
     }
     response
 }
@@ -105,8 +103,8 @@ fn described(
     coding: Option<&'static str>,
     status: StatusCode,
     body: Bytes,
-) -> Response {
-    let mut response = Response::new(Body::from(body));
+) -> Response<Bytes> {
+    let mut response = Response::new(body);
     *response.status_mut() = status;
     let headers = response.headers_mut();
     headers.insert(header::ETAG, representation.etag.clone());
@@ -140,7 +138,7 @@ fn names(condition: &HeaderValue, etag: &HeaderValue) -> bool {
     tags.any(|tag| tag == "*" || tag.strip_prefix("W/").unwrap_or(tag) == etag)
 }
 
-fn insert(response: &mut Response, name: header::HeaderName, text: &str) {
+fn insert(response: &mut Response<Bytes>, name: header::HeaderName, text: &str) {
     if let Ok(value) = HeaderValue::from_str(text) {
         response.headers_mut().insert(name, value);
     }
@@ -172,7 +170,7 @@ mod tests {
         }
     }
 
-    fn ask(pairs: &[(header::HeaderName, &'static str)]) -> Response {
+    fn ask(pairs: &[(header::HeaderName, &'static str)]) -> Response<Bytes> {
         let headers =
             pairs.iter().map(|(name, value)| (name.clone(), HeaderValue::from_static(value))).collect();
         answer(&page(), &Method::GET, &headers)

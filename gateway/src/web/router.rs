@@ -1,14 +1,17 @@
 //! From a request to its handler: the built site first, then the features' routes.
 
+use std::net::IpAddr;
+
 use axum::Router;
 use axum::body::Body;
 use axum::response::{IntoResponse, Response};
+use bytes::Bytes;
 use http::{HeaderValue, Method, Request, StatusCode, header};
 use tower::ServiceExt;
 
-use crate::app::SharedApp;
+use crate::app::{App, SharedApp};
 use crate::web::site::Resource;
-use crate::web::{Peer, live_reload, negotiation, pages, search};
+use crate::web::{live_reload, negotiation, pages, search};
 
 /// The features' routes, ready to answer.
 #[derive(Debug, Clone)]
@@ -33,21 +36,36 @@ impl Routes {
     }
 }
 
-/// Answers a request whose path, decoded once, is `path`.
+/// What the built site answers by itself, at once: files, what has moved, and what is nowhere.
+pub fn built<B>(app: &App, path: &str, peer: IpAddr, request: &Request<B>) -> Option<http::Response<Bytes>> {
+    if !reads(request.method()) {
+        return None;
+    }
+    let site = app.site.load();
+    if let Some(resource) = site.resource(path) {
+        if request.uri().query().is_some() && search::is_page(&site, path) {
+            return None;
+        }
+        let response = pages::answer(resource, request.method(), request.headers());
+        count(app, resource, path, peer, request, response.status());
+        return Some(response);
+    }
+    let (to, status) = moved(&site, path)?;
+    Some(redirected(&to, status, request.uri().query()))
+}
+
+/// Answers a request whose path, decoded once, is `path`, and which the built site does not answer by itself.
 pub async fn answer(app: &SharedApp, routes: &Routes, path: &str, request: Request<Body>) -> Response {
-    let reads = matches!(*request.method(), Method::GET | Method::HEAD);
     let site = app.site.load_full();
     let head = (request.method(), request.uri(), request.headers());
-    if let (true, Some(results)) = (reads, search::answer(app, &site, path, head)) {
-        return results;
-    }
-    if let (true, Some(resource)) = (reads, site.resource(path)) {
-        let response = pages::answer(resource, request.method(), request.headers());
-        count(app, resource, path, &request, response.status());
-        return response;
-    }
-    if let (true, Some(to)) = (reads, moved(&site, path)) {
-        return redirected(&to.0, to.1, request.uri().query());
+    if reads(request.method()) {
+        if let Some(results) = search::answer(app, &site, path, head) {
+            return results;
+        }
+        // A search page that is asked nothing after all.
+        if let Some(resource) = site.resource(path) {
+            return pages::answer(resource, request.method(), request.headers()).map(Body::from);
+        }
     }
     let method = request.method().clone();
     let headers = request.headers().clone();
@@ -66,17 +84,28 @@ pub async fn answer(app: &SharedApp, routes: &Routes, path: &str, request: Reque
     }
     let program = path.starts_with("/api/") || negotiation::wants_json(&headers);
     match site.not_found(language) {
-        Some(page) if !program => pages::not_found(page, &method, &headers),
+        Some(page) if !program => pages::not_found(page, &method, &headers).map(Body::from),
         _ => response,
     }
 }
 
+fn reads(method: &Method) -> bool {
+    matches!(*method, Method::GET | Method::HEAD)
+}
+
 /// Counts a page of the site that somebody opened, whole or as they have it already.
-fn count(app: &SharedApp, resource: &Resource, path: &str, request: &Request<Body>, status: StatusCode) {
+fn count<B>(
+    app: &App,
+    resource: &Resource,
+    path: &str,
+    peer: IpAddr,
+    request: &Request<B>,
+    status: StatusCode,
+) {
     let page = resource.csp.is_some() && request.method() == Method::GET;
     let shown = matches!(status, StatusCode::OK | StatusCode::NOT_MODIFIED);
-    if let (true, true, Some(Peer(peer))) = (page, shown, request.extensions().get::<Peer>()) {
-        app.audience.saw(app, *peer, path, request.headers());
+    if page && shown {
+        app.audience.saw(app, peer, path, request.headers());
     }
 }
 
@@ -93,7 +122,7 @@ fn moved(site: &crate::web::Site, path: &str) -> Option<(String, StatusCode)> {
     site.resource(&canonical).map(|_| (canonical, StatusCode::PERMANENT_REDIRECT))
 }
 
-fn redirected(to: &str, status: StatusCode, query: Option<&str>) -> Response {
+fn redirected(to: &str, status: StatusCode, query: Option<&str>) -> http::Response<Bytes> {
     const PATH: &percent_encoding::AsciiSet =
         &percent_encoding::CONTROLS.add(b' ').add(b'?').add(b'#').add(b'%');
     let mut location = percent_encoding::utf8_percent_encode(to, PATH).to_string();
@@ -101,10 +130,15 @@ fn redirected(to: &str, status: StatusCode, query: Option<&str>) -> Response {
         location.push('?');
         location.push_str(query);
     }
+    let mut response = http::Response::new(Bytes::new());
     match HeaderValue::from_str(&location) {
-        Ok(location) => (status, [(header::LOCATION, location)]).into_response(),
-        Err(_) => StatusCode::NOT_FOUND.into_response(),
+        Ok(location) => {
+            *response.status_mut() = status;
+            response.headers_mut().insert(header::LOCATION, location);
+        }
+        Err(_) => *response.status_mut() = StatusCode::NOT_FOUND,
     }
+    response
 }
 
 fn is_bare(response: &Response) -> bool {

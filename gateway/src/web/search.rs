@@ -46,6 +46,11 @@ pub(super) fn answer(
     Some(if method == Method::HEAD { headed(response) } else { response })
 }
 
+/// Whether a path is a search page.
+pub(super) fn is_page(site: &Site, path: &str) -> bool {
+    site.manifest.search.values().any(|search| search.page == path)
+}
+
 fn results(site: &Site, language: Language, query: &str) -> Vec<Value> {
     let hits = site.search(language).map(|index| index.query(query, MOST_RESULTS)).unwrap_or_default();
     hits.into_iter()

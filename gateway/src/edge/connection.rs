@@ -1,0 +1,234 @@
+//! One connection, from its first byte to its end: who speaks, the handshake, requests, and what becomes of a peer
+//! that does nothing.
+
+use std::convert::Infallible;
+use std::net::IpAddr;
+use std::pin::pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use hyper::body::Incoming;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use hyper_util::server::conn::auto;
+use hyper_util::server::graceful::GracefulShutdown;
+use metrics::{counter, histogram};
+use tokio::net::TcpStream;
+use tokio_rustls::TlsAcceptor;
+use tokio_rustls::server::TlsStream;
+
+use crate::edge::accept::{place, refuse, reset};
+use crate::edge::blocks::Blocks;
+use crate::edge::bounds::{Bounds, Place};
+use crate::edge::open_connections::Activity;
+use crate::edge::overload::Overload;
+use crate::edge::protocol::Version;
+use crate::edge::protocol::guard::Guarded;
+use crate::edge::proxy_protocol::{self, Header};
+use crate::edge::request::{Client, Service};
+use crate::edge::timed::WriteTimed;
+
+/// The longest that a handshake may take.
+const HANDSHAKE_PATIENCE: Duration = Duration::from_secs(10);
+/// The longest that a request's head may take, and that an HTTP/1 connection may rest between two requests.
+const HEADER_PATIENCE: Duration = Duration::from_secs(15);
+/// The longest that a peer may leave what we write unread.
+const WRITE_PATIENCE: Duration = Duration::from_secs(30);
+/// How long an HTTP/2 connection may rest, and how long an answer may stand still.
+const REST_PATIENCE: Duration = Duration::from_secs(90);
+/// The longest life of a connection that has no answer on its way.
+const LIFETIME: Duration = Duration::from_secs(3_600);
+/// How long a connection may take to end once it was asked to.
+const FAREWELL: Duration = Duration::from_secs(10);
+/// How often a connection is looked at.
+const LOOK: Duration = Duration::from_secs(15);
+/// How long open requests may go on when we stop.
+const DRAIN_PATIENCE: Duration = Duration::from_secs(20);
+
+/// What every connection of a worker shares.
+#[derive(Clone)]
+pub struct Connections {
+    /// What answers.
+    pub service: Service,
+    /// How many there may be, over all workers.
+    pub bounds: Bounds,
+    /// Who begins with a PROXY protocol header.
+    pub balancers: Arc<Blocks>,
+    /// Whether this worker is late.
+    pub overload: Arc<Overload>,
+    tls: TlsAcceptor,
+    http: Arc<auto::Builder<TokioExecutor>>,
+    graceful: Arc<GracefulShutdown>,
+}
+
+impl Connections {
+    /// What the connections of every worker share.
+    pub fn new(service: Service, tls: TlsAcceptor) -> Self {
+        let settings = &service.app.settings;
+        let bounds = Bounds::new(settings.gateway.connections, settings.limits_factor);
+        let balancers = Arc::new(settings.gateway.trusted.balancers.iter().copied().collect());
+        let (overload, graceful) = (Arc::default(), Arc::new(GracefulShutdown::new()));
+        Self { service, bounds, balancers, overload, tls, http: Arc::new(http_builder()), graceful }
+    }
+
+    /// The same for one more worker: its delay and its connections are its own.
+    pub fn for_worker(&self) -> Self {
+        let overload = Arc::<Overload>::default();
+        let mut service = self.service.clone();
+        service.overload = Some(Arc::clone(&overload));
+        Self { service, overload, graceful: Arc::new(GracefulShutdown::new()), ..self.clone() }
+    }
+
+    /// Lets open requests end, within a time.
+    pub async fn drain(self) {
+        let mut shared = self.graceful;
+        let drained = async {
+            loop {
+                match Arc::try_unwrap(shared) {
+                    Ok(graceful) => return graceful.shutdown().await,
+                    // A balancer is still saying for whom it speaks.
+                    Err(still) => shared = still,
+                }
+                tokio::time::sleep(Duration::from_millis(50)).await;
+            }
+        };
+        if tokio::time::timeout(DRAIN_PATIENCE, drained).await.is_err() {
+            tracing::warn!("open requests were cut after {DRAIN_PATIENCE:?}");
+        }
+    }
+
+    /// Serves a connection; `placed` unless a balancer is still to say for whom it speaks.
+    pub fn serve(&self, stream: TcpStream, peer: IpAddr, placed: Option<(Place, Arc<Activity>)>) {
+        // Small answers leave at once.
+        let _ = stream.set_nodelay(true);
+        match placed {
+            Some((place, activity)) => self.enter(stream, peer, place, activity),
+            None => {
+                let connections = self.clone();
+                tokio::spawn(async move { connections.introduced(stream).await });
+            }
+        }
+    }
+
+    /// Serves a balancer's connection, once it has told for whom it speaks.
+    async fn introduced(self, mut stream: TcpStream) {
+        let app = &self.service.app;
+        let client = match proxy_protocol::read(&mut stream).await {
+            Ok(Header::Proxied(client)) => client.ip(),
+            Ok(Header::Local) => return,
+            Err(error) => {
+                counter!("connections_refused_total", "why" => "proxy_protocol").increment(1);
+                tracing::debug!(%error, "a balancer did not say for whom it speaks");
+                return reset(&stream);
+            }
+        };
+        if app.blocklist.refuses(client, app.clock.now()) {
+            counter!("connections_refused_total", "why" => "blocklist").increment(1);
+            return refuse(stream, app.settings.gateway.refusal);
+        }
+        match place(&self, client) {
+            Ok(place) => self.enter(stream, client, place, Activity::new()),
+            Err(full) => {
+                counter!("connections_refused_total", "why" => full.label()).increment(1);
+                reset(&stream);
+            }
+        }
+    }
+
+    fn enter(&self, stream: TcpStream, client: IpAddr, place: Place, activity: Arc<Activity>) {
+        let (tls, http, service) = (self.tls.clone(), Arc::clone(&self.http), self.service.clone());
+        let watcher = self.graceful.watcher();
+        let open = self.service.app.connections.clone();
+        let doing = Arc::clone(&activity);
+        // The task waits until it is entered: a ban finds every connection.
+        let (entered, admitted) = tokio::sync::oneshot::channel();
+        let task = tokio::spawn(async move {
+            let (Ok(_entered), mut place) = (admitted.await, place) else { return };
+            let Some(stream) = handshake(tls, stream).await else { return };
+            place.shaken();
+            let session = stream.get_ref().1;
+            let version = if session.alpn_protocol() == Some(b"h2") { Version::Two } else { Version::One };
+            let client =
+                Client { address: client, version, certified: session.peer_certificates().is_some() };
+            let stream = TokioIo::new(WriteTimed::new(Guarded::new(stream, version), WRITE_PATIENCE));
+            let builder = auto::Builder::clone(&http);
+            // The protocol is settled by the handshake: nothing is guessed from the first bytes.
+            let builder = match version {
+                Version::One => builder.http1_only(),
+                Version::Two => builder.http2_only(),
+            };
+            let answering = Arc::clone(&doing);
+            let answer = service_fn(move |request: http::Request<Incoming>| {
+                let (service, answering) = (service.clone(), answering.answering());
+                async move { Ok::<_, Infallible>(service.answer(client, answering, request).await) }
+            });
+            let connection = watcher.watch(builder.serve_connection(stream, answer).into_owned());
+            tokio::select! {
+                ended = connection => if ended.is_err() {
+                    counter!("connections_broken_total").increment(1);
+                },
+                () = outstayed(&doing) => counter!("connections_outstayed_total").increment(1),
+            }
+        });
+        // The task has gone already only if the worker ends.
+        let _ = entered.send(open.enter(client, activity, task.abort_handle()));
+    }
+}
+
+/// Ends when a connection has rested or stood still for too long.
+async fn outstayed(activity: &Activity) {
+    loop {
+        tokio::time::sleep(LOOK).await;
+        let old = activity.at_rest() && activity.age() > LIFETIME;
+        if activity.still_for() > REST_PATIENCE || old {
+            // A moment for what is just being said.
+            pin!(tokio::time::sleep(FAREWELL)).await;
+            if activity.still_for() > FAREWELL {
+                return;
+            }
+        }
+    }
+}
+
+async fn handshake(tls: TlsAcceptor, stream: TcpStream) -> Option<TlsStream<TcpStream>> {
+    let begun = std::time::Instant::now();
+    match tokio::time::timeout(HANDSHAKE_PATIENCE, tls.accept(stream)).await {
+        Ok(Ok(stream)) => {
+            histogram!("handshake_seconds").record(begun.elapsed().as_secs_f64());
+            Some(stream)
+        }
+        Ok(Err(_)) => {
+            counter!("handshakes_failed_total", "why" => "refused").increment(1);
+            None
+        }
+        Err(_) => {
+            counter!("handshakes_failed_total", "why" => "slow").increment(1);
+            None
+        }
+    }
+}
+
+/// The limits of HTTP itself; those of hyper's defaults that are generous are tightened.
+fn http_builder() -> auto::Builder<TokioExecutor> {
+    let mut builder = auto::Builder::new(TokioExecutor::new());
+    builder
+        .http1()
+        .timer(TokioTimer::new())
+        .header_read_timeout(HEADER_PATIENCE)
+        .max_headers(64)
+        .max_buf_size(32 * 1024)
+        .pipeline_flush(true);
+    builder
+        .http2()
+        .timer(TokioTimer::new())
+        .max_concurrent_streams(100)
+        .max_pending_accept_reset_streams(20)
+        .max_local_error_reset_streams(100)
+        .max_header_list_size(16 * 1024)
+        .max_send_buf_size(64 * 1024)
+        .initial_stream_window_size(128 * 1024)
+        .initial_connection_window_size(512 * 1024)
+        .keep_alive_interval(Duration::from_secs(20))
+        .keep_alive_timeout(Duration::from_secs(10));
+    builder
+}
