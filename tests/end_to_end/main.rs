@@ -7,8 +7,10 @@
     reason = "a test that cannot go on has failed"
 )]
 
+mod raw;
 mod support;
 
+mod abuse;
 mod accounts;
 mod admin;
 mod api;

@@ -211,13 +211,13 @@ async fn handshake(tls: TlsAcceptor, stream: TcpStream) -> Option<TlsStream<TcpS
 /// The limits of HTTP itself; those of hyper's defaults that are generous are tightened.
 fn http_builder() -> auto::Builder<TokioExecutor> {
     let mut builder = auto::Builder::new(TokioExecutor::new());
+    // Not `pipeline_flush`: an answer that ends the connection would be lost where another request stands behind.
     builder
         .http1()
         .timer(TokioTimer::new())
         .header_read_timeout(HEADER_PATIENCE)
         .max_headers(64)
-        .max_buf_size(32 * 1024)
-        .pipeline_flush(true);
+        .max_buf_size(32 * 1024);
     builder
         .http2()
         .timer(TokioTimer::new())

@@ -3,11 +3,11 @@
 use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use metrics::counter;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::time::{Sleep, sleep_until};
+use tokio::time::{Sleep, sleep, sleep_until};
 
 use super::frames::{BLOCK_PATIENCE, Flood, Frames};
 use super::framing::{Fault, Framing, Then};
@@ -21,7 +21,21 @@ const GOAWAY: [u8; 17] = [0, 0, 8, 7, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 11];
 pub struct Guarded<S> {
     stream: S,
     looking: Looking,
+    /// Set from our end of the connection to the peer's.
+    lingering: Option<Lingering>,
 }
+
+/// A close that lets the last answer arrive: what still comes is read and thrown away, since closing on unread
+/// bytes resets the connection and the answer with it (RFC 9112 § 9.6).
+#[derive(Debug)]
+struct Lingering {
+    until: Pin<Box<Sleep>>,
+    left: usize,
+}
+
+/// How long, and for how many bytes, a close may linger.
+const LINGER: Duration = Duration::from_secs(2);
+const LINGER_BYTES: usize = 1 << 20;
 
 #[derive(Debug)]
 enum Looking {
@@ -54,13 +68,13 @@ impl<S> Guarded<S> {
             Version::One => Looking::One(One::default()),
             Version::Two => Looking::Two(Two { frames: Frames::new(Instant::now()), patience: None }),
         };
-        Self { stream, looking }
+        Self { stream, looking, lingering: None }
     }
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin> AsyncRead for Guarded<S> {
     fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
-        let Self { stream, looking } = self.get_mut();
+        let Self { stream, looking, .. } = self.get_mut();
         match looking {
             Looking::One(one) => one.poll_read(stream, cx, buf),
             Looking::Two(two) => two.poll_read(stream, cx, buf),
@@ -195,7 +209,7 @@ fn cut<S: AsyncWrite + Unpin>(stream: &mut S, cx: &mut Context<'_>, flood: Flood
     io::Error::new(io::ErrorKind::InvalidData, flood.label())
 }
 
-impl<S: AsyncWrite + Unpin> AsyncWrite for Guarded<S> {
+impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Guarded<S> {
     fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
         Pin::new(&mut self.get_mut().stream).poll_write(cx, buf)
     }
@@ -205,7 +219,23 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Guarded<S> {
     }
 
     fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.get_mut().stream).poll_shutdown(cx)
+        let Self { stream, lingering, .. } = self.get_mut();
+        if lingering.is_none() {
+            ready!(Pin::new(&mut *stream).poll_shutdown(cx))?;
+        }
+        let lingering =
+            lingering.get_or_insert_with(|| Lingering { until: Box::pin(sleep(LINGER)), left: LINGER_BYTES });
+        let mut thrown = [0; 4096];
+        loop {
+            let mut thrown = ReadBuf::new(&mut thrown);
+            match Pin::new(&mut *stream).poll_read(cx, &mut thrown) {
+                Poll::Ready(Ok(())) if !thrown.filled().is_empty() && lingering.left > 0 => {
+                    lingering.left = lingering.left.saturating_sub(thrown.filled().len());
+                }
+                Poll::Ready(_) => return Poll::Ready(Ok(())),
+                Poll::Pending => return lingering.until.as_mut().poll(cx).map(Ok),
+            }
+        }
     }
 
     fn poll_write_vectored(
