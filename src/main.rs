@@ -6,7 +6,9 @@ mod calc;
 mod check;
 mod config;
 mod describe;
+mod doctor;
 mod external;
+mod firewall;
 mod follow;
 mod import;
 mod list;
@@ -59,6 +61,10 @@ enum Command {
     Completions(describe::CompletionsArgs),
     /// Print the manual page
     Manual,
+    /// Tell what is wrong with configuration, keys, files, ports and store
+    Doctor,
+    /// Print the nftables rules for this configuration and today's blocklist
+    Firewall(firewall::FirewallArgs),
     /// Look after accounts, subscribers, messages, orders and bans
     Admin(admin::AdminArgs),
 }
@@ -75,6 +81,8 @@ fn main() -> ExitCode {
         Command::Manual => describe::manual::<Cli>(),
         Command::Serve(args) => serve::run(&cli.root, &args),
         Command::Calc(args) => calc::run(cli.json, &args),
+        Command::Doctor => doctor::run(&cli.root, cli.json),
+        Command::Firewall(args) => firewall::run(&cli.root, &args),
         Command::Admin(args) => admin::run(&cli.root, cli.json, args),
     };
     result.unwrap_or_else(|error| {

@@ -93,6 +93,8 @@ fn log_to_stderr() {
     tracing_subscriber::fmt()
         .json()
         .flatten_event(true)
+        // It would be told on standard error, which is what cannot be written.
+        .log_internal_errors(false)
         .with_env_filter(filter)
         .with_writer(std::io::stderr)
         .init();

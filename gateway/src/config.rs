@@ -79,6 +79,9 @@ pub struct GatewayConfig {
     /// Balancers, which begin each connection with a PROXY protocol header, and proxies, whose `Forwarded` is believed.
     #[serde(default)]
     pub trusted: Trusted,
+    /// What `aops firewall` lets in beside our ports.
+    #[serde(default)]
+    pub firewall: FirewallConfig,
     /// Certificate chain and key in PEM; without it, development makes its own.
     #[serde(default)]
     pub tls: Option<TlsConfig>,
@@ -118,6 +121,14 @@ pub enum Refusal {
     Reset,
     /// Nothing is said; the peer waits for a while.
     Silent,
+}
+
+/// The `[gateway.firewall]` table.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct FirewallConfig {
+    /// Where SSH may come from; slowly from everywhere when empty.
+    pub ssh_from: Vec<ipnet::IpNet>,
 }
 
 /// Who may say for whom it speaks.

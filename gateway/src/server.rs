@@ -51,6 +51,7 @@ impl Server {
     /// # Errors
     /// [`StartError`]: what is wrong and what to do about it.
     pub async fn start(settings: Settings, live_reload: Option<LiveReload>) -> Result<Self, StartError> {
+        raise_descriptors();
         let https = accept::bind_workers("https", settings.gateway.https)?;
         let http = accept::bind("http", settings.gateway.http)?;
         let operations = accept::bind("operations", settings.gateway.operations)?;
@@ -159,6 +160,16 @@ async fn assemble(
         tokens,
         settings,
     })
+}
+
+/// Lets this process open as many files as it may: a connection is one.
+fn raise_descriptors() {
+    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+    let limit = getrlimit(Resource::Nofile);
+    let raised = Rlimit { current: limit.maximum, maximum: limit.maximum };
+    if let Err(error) = setrlimit(Resource::Nofile, raised) {
+        tracing::warn!(%error, "the limit of open files could not be raised");
+    }
 }
 
 /// Makes the data folder, which only this user may enter.

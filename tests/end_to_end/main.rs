@@ -28,4 +28,5 @@ mod faults;
 mod house;
 mod incidents;
 mod newsletter;
+mod operations;
 mod pages;

@@ -57,8 +57,23 @@ impl Gateway {
     /// Starts the process with these arguments and waits until it is ready.
     pub(crate) async fn launch_with(&mut self, arguments: &[&str]) {
         let log = fs::File::options().create(true).append(true).open(self.root().join("serve.log")).unwrap();
+        self.launch_into(arguments, log).await;
+    }
+
+    /// Starts `aops serve` with a log of its own.
+    pub(crate) async fn launch_with_log(&mut self, log: fs::File) {
+        let mut command = self.command(&["serve"]);
+        command.stdout(Stdio::null()).stderr(log).stdin(Stdio::null());
+        self.wait_for(command).await;
+    }
+
+    async fn launch_into(&mut self, arguments: &[&str], log: fs::File) {
         let mut command = self.command(arguments);
         command.stdout(log.try_clone().unwrap()).stderr(log).stdin(Stdio::null());
+        self.wait_for(command).await;
+    }
+
+    async fn wait_for(&mut self, mut command: Command) {
         self.process = Some(command.spawn().unwrap());
         let deadline = Instant::now() + Duration::from_secs(60);
         let ready = format!("http://{}/readyz", self.operations);
@@ -73,6 +88,11 @@ impl Gateway {
             assert!(Instant::now() < deadline, "the gateway is not ready after a minute:\n{}", self.log());
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
+    }
+
+    /// The process.
+    pub(crate) fn process_id(&self) -> u32 {
+        self.process.as_ref().unwrap().id()
     }
 
     /// Kills the process at once, as a power cut would.

@@ -8,8 +8,9 @@ use anyhow::{Context, Result, bail};
 use crate::sh;
 
 /// By program: the Debian package that brings it.
-const DEBIAN: [(&str, &str); 4] = [
+const DEBIAN: [(&str, &str); 5] = [
     ("chromium", "chromium"),
+    ("nft", "nftables"),
     ("redis-server", "redis-server"),
     ("npm", "npm"),
     ("java", "default-jre-headless"),

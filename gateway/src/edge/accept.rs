@@ -163,6 +163,14 @@ pub fn bind_workers(
     (0..workers).map(|_| socket(found, true)).collect::<io::Result<_>>().map_err(failed)
 }
 
+/// Whether an address could be listened on now.
+///
+/// # Errors
+/// As [`bind`].
+pub fn free(name: &'static str, address: SocketAddr) -> Result<(), BindError> {
+    socket(address, false).map(drop).map_err(|source| BindError { name, address, source })
+}
+
 fn socket(address: SocketAddr, shared: bool) -> io::Result<std::net::TcpListener> {
     use socket2::{Domain, Protocol, Socket, Type};
     let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;

@@ -213,11 +213,7 @@ impl Banned {
 
 impl Listed {
     fn read(files: &Files) -> Result<Self, BlocklistError> {
-        let blocks = |path: &Option<PathBuf>| match path {
-            Some(path) if path.exists() => read(path),
-            _ => Ok(Vec::new()),
-        };
-        let (block, allow) = (blocks(&files.block)?, blocks(&files.allow)?);
+        let (block, allow) = (blocks(files.block.as_deref())?, blocks(files.allow.as_deref())?);
         gauge!("blocklist_blocks").set(block.len() as f64);
         Ok(Self {
             count: block.len(),
@@ -231,6 +227,17 @@ impl Listed {
 pub fn parse_block(text: &str) -> Option<IpNet> {
     let net = IpNet::from_str(text).ok().or_else(|| Some(IpNet::from(IpAddr::from_str(text).ok()?)))?;
     Some(net.trunc())
+}
+
+/// The blocks of a list; none when it is not configured or not there.
+///
+/// # Errors
+/// [`BlocklistError`].
+pub fn blocks(path: Option<&Path>) -> Result<Vec<IpNet>, BlocklistError> {
+    match path {
+        Some(path) if path.exists() => read(path),
+        _ => Ok(Vec::new()),
+    }
 }
 
 fn read(path: &Path) -> Result<Vec<IpNet>, BlocklistError> {

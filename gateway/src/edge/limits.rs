@@ -95,7 +95,9 @@ impl Limits {
             None => (0, 1),
         };
         let told = format!("\"{}\";r={remaining};t={reset}", limiter.name);
-        if let Ok(value) = HeaderValue::from_str(&told) {
+        if let Ok(mut value) = HeaderValue::from_str(&told) {
+            // It changes with each answer: HPACK need not remember it.
+            value.set_sensitive(true);
             headers.insert(HeaderName::from_static("ratelimit"), value);
         }
     }

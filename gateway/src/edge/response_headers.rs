@@ -14,7 +14,9 @@ pub fn set(headers: &mut HeaderMap, request_id: &str) {
     headers
         .entry(header::CONTENT_SECURITY_POLICY)
         .or_insert(HeaderValue::from_static("default-src 'none'; frame-ancestors 'none'; base-uri 'none'"));
-    if let Ok(id) = HeaderValue::from_str(request_id) {
+    if let Ok(mut id) = HeaderValue::from_str(request_id) {
+        // Never twice the same: HPACK need not remember it (RFC 7541 § 7.1.3).
+        id.set_sensitive(true);
         headers.insert("x-request-id", id);
     }
 }

@@ -6,4 +6,4 @@ mod command;
 mod socket;
 
 pub use self::command::{Command, StaffError, execute};
-pub use self::socket::{CallError, call, serve};
+pub use self::socket::{CallError, answers, call, serve};

@@ -105,6 +105,11 @@ pub async fn call(path: &Path, command: &Command) -> Result<Value, CallError> {
     }
 }
 
+/// Whether a gateway listens there.
+pub async fn answers(path: &Path) -> bool {
+    UnixStream::connect(path).await.is_ok()
+}
+
 /// The listener and its user. The socket is made under another name and moved into place, so that it never
 /// stands open to others, and one left by a killed gateway is replaced.
 fn listen(path: &Path) -> io::Result<(UnixListener, u32)> {
