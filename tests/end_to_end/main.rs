@@ -21,6 +21,7 @@ mod checkout;
 mod consent;
 mod contact;
 mod content;
+mod deploy;
 mod edge;
 mod editor;
 mod examples;
