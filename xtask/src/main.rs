@@ -31,6 +31,9 @@ enum Task {
         /// Record a flame graph of the cold build of 10,000 pages instead
         #[arg(long)]
         flame: bool,
+        /// Only the gateway beside nginx
+        #[arg(long)]
+        edge: bool,
     },
     /// Compute the worked figures of the articles again and write them beside their pages
     Figures {
@@ -43,7 +46,7 @@ enum Task {
 fn main() -> Result<()> {
     match Cli::parse().task {
         Task::Test { slow } => test::run(slow),
-        Task::Bench { flame } => bench::run(flame),
+        Task::Bench { flame, edge } => bench::run(flame, edge),
         Task::Figures { check } => figures::run(check),
     }
 }

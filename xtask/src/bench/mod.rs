@@ -1,5 +1,6 @@
 //! `cargo xtask bench`: the figures of this machine, on a release build; nothing here passes or fails.
 
+mod edge;
 mod generator;
 
 use std::path::Path;
@@ -14,28 +15,18 @@ use crate::sh;
 ///
 /// # Errors
 /// When something cannot be built or started.
-pub(crate) fn run(flame: bool) -> Result<()> {
+pub(crate) fn run(flame: bool, only_edge: bool) -> Result<()> {
     sh::run(sh::command("cargo", &["build", "--release", "--bin", "aops"]))?;
+    if only_edge {
+        return edge::run();
+    }
     sh::run(sh::command("cargo", &["build", "--release", "--package", "aops-generator", "--examples"]))?;
     if flame {
         return generator::flame();
     }
     generator::run()?;
     sh::run(sh::command("cargo", &["bench", "--package", "aops-engine", "--bench", "annuities"]))?;
-    requests_per_second()
-}
-
-/// Pages a second over TLS on keep-alive connections, by Debian's `wrk`, server and client on the same machine.
-fn requests_per_second() -> Result<()> {
-    if !sh::has("wrk") {
-        println!("\npages a second: NOT measured, install Debian's package wrk");
-        return Ok(());
-    }
-    let scratch = tempfile::tempdir()?;
-    let serve = sh::command(&sh::binary("release")?.to_string_lossy(), &["serve"]);
-    let _server = Running::serve(serve, scratch.path())?;
-    wait_for("127.0.0.1:19090")?;
-    sh::run(sh::command("wrk", &["-t1", "-c64", "-d10s", "--latency", "https://localhost:18443/offres/"]))
+    edge::run()
 }
 
 struct Running(Child);
@@ -51,14 +42,22 @@ impl Running {
             .env("AOPS_OPERATIONS", "127.0.0.1:19090")
             .env("RUST_LOG", "warn")
             .stdout(Stdio::null());
-        Ok(Self(serve.spawn()?))
+        Self::start(&mut serve)
+    }
+
+    fn id(&self) -> u32 {
+        self.0.id()
+    }
+
+    fn start(command: &mut Command) -> Result<Self> {
+        Ok(Self(command.spawn()?))
     }
 }
 
 impl Drop for Running {
     fn drop(&mut self) {
-        // It may have ended already; there is nobody to tell.
-        let _ = self.0.kill();
+        // Asked, not killed: nginx ends its workers. It may have ended already; there is nobody to tell.
+        let _ = Command::new("kill").arg(self.0.id().to_string()).status();
         let _ = self.0.wait();
     }
 }
