@@ -20,6 +20,7 @@ use tokio_rustls::server::TlsStream;
 use crate::edge::accept::{place, refuse, reset};
 use crate::edge::blocks::Blocks;
 use crate::edge::bounds::{Bounds, Place};
+use crate::edge::gathered::{Gathered, Gathering};
 use crate::edge::open_connections::Activity;
 use crate::edge::overload::Overload;
 use crate::edge::protocol::Version;
@@ -144,12 +145,13 @@ impl Connections {
         let (entered, admitted) = tokio::sync::oneshot::channel();
         let task = tokio::spawn(async move {
             let (Ok(_entered), mut place) = (admitted.await, place) else { return };
-            let Some(stream) = handshake(tls, stream).await else { return };
+            let Some(mut stream) = handshake(tls, stream).await else { return };
             place.shaken();
             let session = stream.get_ref().1;
             let version = if session.alpn_protocol() == Some(b"h2") { Version::Two } else { Version::One };
             let client =
                 Client { address: client, version, certified: session.peer_certificates().is_some() };
+            let outgoing = (version == Version::Two).then(|| stream.get_mut().0.gather());
             let stream = TokioIo::new(WriteTimed::new(Guarded::new(stream, version), WRITE_PATIENCE));
             let builder = auto::Builder::clone(&http);
             // The protocol is settled by the handshake: nothing is guessed from the first bytes.
@@ -162,7 +164,8 @@ impl Connections {
                 let (service, answering) = (service.clone(), answering.answering());
                 async move { Ok::<_, Infallible>(service.answer(client, answering, request).await) }
             });
-            let connection = watcher.watch(builder.serve_connection(stream, answer).into_owned());
+            let connection = pin!(watcher.watch(builder.serve_connection(stream, answer).into_owned()));
+            let connection = Gathering::new(connection, outgoing);
             tokio::select! {
                 ended = connection => if ended.is_err() {
                     counter!("connections_broken_total").increment(1);
@@ -190,9 +193,9 @@ async fn outstayed(activity: &Activity) {
     }
 }
 
-async fn handshake(tls: TlsAcceptor, stream: TcpStream) -> Option<TlsStream<TcpStream>> {
+async fn handshake(tls: TlsAcceptor, stream: TcpStream) -> Option<TlsStream<Gathered>> {
     let begun = std::time::Instant::now();
-    match tokio::time::timeout(HANDSHAKE_PATIENCE, tls.accept(stream)).await {
+    match tokio::time::timeout(HANDSHAKE_PATIENCE, tls.accept(Gathered::new(stream))).await {
         Ok(Ok(stream)) => {
             histogram!("handshake_seconds").record(begun.elapsed().as_secs_f64());
             Some(stream)

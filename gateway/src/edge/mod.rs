@@ -15,6 +15,7 @@ pub mod blocks;
 pub mod bounds;
 pub mod connection;
 pub mod forwarded;
+pub mod gathered;
 pub mod limits;
 pub mod open_connections;
 pub mod operations;

@@ -28,6 +28,7 @@ use crate::edge::{authority, forwarded, protocol, request_headers, request_id, r
 use crate::web::dress::{Audience, dress};
 use crate::web::error::WebError;
 use crate::web::router::{self, Routes};
+use crate::web::stored::Leaving;
 use crate::web::{Peer, RequestId, compression};
 
 /// The longest that a body may take to come whole.
@@ -65,7 +66,7 @@ struct Passed {
     class: RouteClass,
     allowance: Option<Allowance>,
     /// What the built site answers by itself.
-    built: Option<http::Response<bytes::Bytes>>,
+    built: Option<http::Response<Leaving>>,
 }
 
 impl Service {
@@ -105,9 +106,9 @@ impl Service {
         let passed = match passed {
             Ok(Passed { built: Some(mut built), class, allowance }) => {
                 self.app.limits.tell(class, allowance.as_ref(), built.headers_mut());
-                response_headers::set(built.headers_mut(), &id);
-                line(request.uri().path(), built.status(), Some(built.body().len() as u64));
-                return built.map(|bytes| AnswerBody::whole(bytes, answering));
+                response_headers::name(built.headers_mut(), &id);
+                line(request.uri().path(), built.status(), Some(built.body().len()));
+                return built.map(|bytes| AnswerBody::built(bytes, answering));
             }
             other => other,
         };

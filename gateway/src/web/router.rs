@@ -5,12 +5,13 @@ use std::net::IpAddr;
 use axum::Router;
 use axum::body::Body;
 use axum::response::{IntoResponse, Response};
-use bytes::Bytes;
 use http::{HeaderValue, Method, Request, StatusCode, header};
 use tower::ServiceExt;
 
 use crate::app::{App, SharedApp};
-use crate::web::site::Resource;
+use crate::edge::response_headers;
+use crate::web::resource::Resource;
+use crate::web::stored::Leaving;
 use crate::web::{live_reload, negotiation, pages, search};
 
 /// The features' routes, ready to answer.
@@ -37,7 +38,12 @@ impl Routes {
 }
 
 /// What the built site answers by itself, at once: files, what has moved, and what is nowhere.
-pub fn built<B>(app: &App, path: &str, peer: IpAddr, request: &Request<B>) -> Option<http::Response<Bytes>> {
+pub fn built<B>(
+    app: &App,
+    path: &str,
+    peer: IpAddr,
+    request: &Request<B>,
+) -> Option<http::Response<Leaving>> {
     if !reads(request.method()) {
         return None;
     }
@@ -64,7 +70,7 @@ pub async fn answer(app: &SharedApp, routes: &Routes, path: &str, request: Reque
         }
         // A search page that is asked nothing after all.
         if let Some(resource) = site.resource(path) {
-            return pages::answer(resource, request.method(), request.headers()).map(Body::from);
+            return pages::answer(resource, request.method(), request.headers()).map(Body::new);
         }
     }
     let method = request.method().clone();
@@ -84,7 +90,7 @@ pub async fn answer(app: &SharedApp, routes: &Routes, path: &str, request: Reque
     }
     let program = path.starts_with("/api/") || negotiation::wants_json(&headers);
     match site.not_found(language) {
-        Some(page) if !program => pages::not_found(page, &method, &headers).map(Body::from),
+        Some(page) if !program => pages::not_found(page, &method, &headers).map(Body::new),
         _ => response,
     }
 }
@@ -122,7 +128,7 @@ fn moved(site: &crate::web::Site, path: &str) -> Option<(String, StatusCode)> {
     site.resource(&canonical).map(|_| (canonical, StatusCode::PERMANENT_REDIRECT))
 }
 
-fn redirected(to: &str, status: StatusCode, query: Option<&str>) -> http::Response<Bytes> {
+fn redirected(to: &str, status: StatusCode, query: Option<&str>) -> http::Response<Leaving> {
     const PATH: &percent_encoding::AsciiSet =
         &percent_encoding::CONTROLS.add(b' ').add(b'?').add(b'#').add(b'%');
     let mut location = percent_encoding::utf8_percent_encode(to, PATH).to_string();
@@ -130,7 +136,8 @@ fn redirected(to: &str, status: StatusCode, query: Option<&str>) -> http::Respon
         location.push('?');
         location.push_str(query);
     }
-    let mut response = http::Response::new(Bytes::new());
+    let mut response = http::Response::new(Leaving::NONE);
+    *response.headers_mut() = response_headers::places();
     match HeaderValue::from_str(&location) {
         Ok(location) => {
             *response.status_mut() = status;
