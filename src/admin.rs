@@ -124,6 +124,8 @@ enum BanAct {
     },
     /// The bans that have not ended.
     List,
+    /// The lists that others keep, and how each fares.
+    Feeds,
     /// Lifts a ban.
     Remove {
         /// The block as it was given.
@@ -174,6 +176,7 @@ fn command(subject: Subject) -> io::Result<Command> {
         Subject::Consents(ListAct::List) => Command::ConsentsList,
         Subject::Ban(BanAct::Add { block, duration }) => Command::BanAdd { block, seconds: duration },
         Subject::Ban(BanAct::List) => Command::BanList,
+        Subject::Ban(BanAct::Feeds) => Command::BanFeeds,
         Subject::Ban(BanAct::Remove { block }) => Command::BanRemove { block },
     })
 }

@@ -118,6 +118,9 @@ impl Configuration {
         }
         gateway.blocklist = gateway.blocklist.map(|path| root.join(path));
         gateway.allowlist = gateway.allowlist.map(|path| root.join(path));
+        if let Some(countries) = &mut gateway.countries {
+            countries.table = root.join(&countries.table);
+        }
         if let Some(tls) = &mut gateway.tls {
             let also = tls.also.iter_mut().flat_map(|files| [&mut files.certificate, &mut files.key]);
             for path in

@@ -1,9 +1,10 @@
 //! Everything that a handler may reach, made once at start.
 
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use arc_swap::ArcSwap;
+use metrics_exporter_prometheus::PrometheusHandle;
 use tokio::sync::Notify;
 
 use crate::accounts::{PasswordError, Passwords, Throttle};
@@ -13,6 +14,8 @@ use crate::calculations::Calculations;
 use crate::clock::Clock;
 use crate::config::Settings;
 use crate::edge::address_filter::{AddressFilter, BlocklistError};
+use crate::edge::feeds::Feeds;
+use crate::edge::jails::Jails;
 use crate::edge::limits::Limits;
 use crate::edge::open_connections::OpenConnections;
 use crate::mail::{Mailer, MailerError};
@@ -48,6 +51,12 @@ pub struct App {
     pub outbox_wake: Notify,
     /// Addresses refused.
     pub blocklist: AddressFilter,
+    /// Lists of addresses that others keep.
+    pub feeds: Feeds,
+    /// What misbehaviour costs.
+    pub jails: Jails,
+    /// What this process measures of itself, once it listens.
+    pub metrics: OnceLock<PrometheusHandle>,
     /// The connections that are open.
     pub connections: OpenConnections,
     /// Rate limits by class of route.
@@ -92,6 +101,9 @@ pub enum StartError {
     /// The blocklist is wrong.
     #[error(transparent)]
     Blocklist(#[from] BlocklistError),
+    /// A feed is configured wrongly.
+    #[error(transparent)]
+    Feed(#[from] crate::edge::feeds::FeedError),
     /// Mail cannot be set up.
     #[error(transparent)]
     Mail(#[from] MailerError),

@@ -9,6 +9,9 @@ use serde::Deserialize;
 use crate::audience::AudienceConfig;
 use crate::clock::Clock;
 use crate::consent::Registry;
+use crate::edge::address_filter::CountriesConfig;
+use crate::edge::feeds::FeedConfig;
+use crate::edge::jails::JailsConfig;
 
 /// Everything the gateway needs to start; the binary puts it together from `site.toml` and the environment.
 #[derive(Debug, Clone)]
@@ -73,6 +76,15 @@ pub struct GatewayConfig {
     /// CIDR blocks never to refuse, one a line; read again when it changes.
     #[serde(default)]
     pub allowlist: Option<PathBuf>,
+    /// Lists of blocks that others keep, fetched now and then.
+    #[serde(default)]
+    pub feeds: Vec<FeedConfig>,
+    /// Countries to refuse; none without a table.
+    #[serde(default)]
+    pub countries: Option<CountriesConfig>,
+    /// What misbehaviour costs.
+    #[serde(default)]
+    pub jails: JailsConfig,
     /// How a listed address is refused.
     #[serde(default)]
     pub refusal: Refusal,

@@ -13,6 +13,7 @@ pub mod clock;
 pub mod config;
 pub mod consent;
 pub mod contact;
+pub mod countries;
 pub mod doctor;
 pub mod edge;
 pub mod email;

@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use arc_swap::ArcSwap;
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
@@ -18,6 +18,8 @@ use crate::calculations::Calculations;
 use crate::config::Settings;
 use crate::edge::address_filter::{self, AddressFilter};
 use crate::edge::connection::Connections;
+use crate::edge::feeds::{self, Feeds};
+use crate::edge::jails::Jails;
 use crate::edge::limits::{self, Limits};
 use crate::edge::open_connections::OpenConnections;
 use crate::edge::request::Service;
@@ -56,10 +58,16 @@ impl Server {
         let http = accept::bind("http", settings.gateway.http)?;
         let operations = accept::bind("operations", settings.gateway.operations)?;
         private_folder(&settings)?;
+        // Before anything is counted.
+        let metrics = recorder();
         let certificates = Arc::new(tls::certificates(&settings)?);
         let tls = TlsAcceptor::from(Arc::new(tls::server_config(&settings, Arc::clone(&certificates))?));
         let app = Arc::new(open(settings, live_reload).await?);
-        Ok(Self { app, https, http, operations, tls, certificates, metrics: recorder() })
+        if let Some(metrics) = &metrics {
+            // It is new: nothing was set.
+            let _ = app.metrics.set(metrics.clone());
+        }
+        Ok(Self { app, https, http, operations, tls, certificates, metrics })
     }
 
     /// The application, for what runs beside the listeners.
@@ -84,6 +92,8 @@ impl Server {
             tokio::spawn(outbox::run(Arc::clone(&app), stopped.clone())),
             tokio::spawn(staff::serve(Arc::clone(&app), socket, stopped.clone())),
             tokio::spawn(tidy(Arc::clone(&app), upkeep)),
+            tokio::spawn(staff::bans::carry_out(Arc::clone(&app))),
+            tokio::spawn(feeds::follow(Arc::clone(&app))),
             tokio::spawn(async move { self.certificates.follow().await }),
         ];
         let (counted, counting) = watch::channel(false);
@@ -136,9 +146,13 @@ async fn assemble(
     let sealer = Sealer::new(MasterKey::load(&settings)?);
     sealer.check(store.as_ref()).await?;
     let tokens = Tokens::new(&sealer);
-    let bans = staff::bans::stored(store.as_ref()).await?;
-    let (block, allow) = (settings.gateway.blocklist.clone(), settings.gateway.allowlist.clone());
-    let lists = address_filter::Files { block, allow };
+    let bans = staff::bans::remembered(store.as_ref()).await?;
+    let gateway = &settings.gateway;
+    let jails = Jails::new(gateway.jails, &gateway.trusted, settings.limits_factor, &bans);
+    let feeds = Feeds::new(&settings)?;
+    let in_force = bans.into_iter().filter(|ban| ban.in_force(settings.clock.now())).collect();
+    let blocklist = AddressFilter::new(address_filter::Files::of(gateway), in_force)?;
+    blocklist.feed(feeds.blocks());
     Ok(App {
         hosts: Hosts::new(&settings.gateway.hosts, &[settings.gateway.https.port()]),
         clock: settings.clock,
@@ -146,7 +160,10 @@ async fn assemble(
         payments,
         site: ArcSwap::from_pointee(site),
         outbox_wake: Notify::new(),
-        blocklist: AddressFilter::new(lists, bans)?,
+        blocklist,
+        feeds,
+        jails,
+        metrics: OnceLock::new(),
         connections: OpenConnections::default(),
         limits: Limits::new(&settings.gateway.limits, settings.limits_factor),
         antispam: Antispam::new(&sealer, settings.limits_factor),

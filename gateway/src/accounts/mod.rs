@@ -98,6 +98,20 @@ impl Role {
     }
 }
 
+/// Lets staff alone pass; for clients there is nothing at `wanted`.
+///
+/// # Errors
+/// [`SignInNeeded`]: signing in first, or not found.
+pub async fn require_staff(app: &App, headers: &http::HeaderMap, wanted: &str) -> Result<(), SignInNeeded> {
+    let session = require(app, headers, wanted).await?;
+    let account = read(app, &session.organisation, &session.account).await;
+    match account.map_err(|error| SignInNeeded::Failed(error.into()))? {
+        Some(account) if account.role.is_staff() => Ok(()),
+        Some(_) => Err(SignInNeeded::Failed(WebError::NotFound)),
+        None => Err(SignInNeeded::To(None)),
+    }
+}
+
 /// What a new account is made of.
 #[derive(Clone)]
 pub struct NewAccount {

@@ -12,6 +12,7 @@ use serde_json::json;
 
 use crate::accounts::{self, LocalPath, sessions};
 use crate::app::{App, SharedApp};
+use crate::edge::jails::Offence;
 use crate::edge::prefix::ClientPrefix;
 use crate::web::posted::{Posted, fault_title};
 use crate::web::{Peer, WebError, negotiation, render, render_titled};
@@ -64,6 +65,7 @@ async fn sign_in(
     let matches = app.passwords.verify(bounded(password), known).await?;
     let (true, Some(account)) = (matches, account) else {
         app.throttle.failed(&counted, client, app.clock.now());
+        app.jails.saw(Offence::FailedSignIn, peer);
         return Ok(refused(&app, &posted));
     };
     app.throttle.succeeded(&counted, client);

@@ -2,7 +2,6 @@
 //! visitor could be told from another (`p-audience-anonymous`). Exempt from consent: CNIL, guidelines on cookies of
 //! 17 September 2020, § 51; the objection is kept all the same.
 
-mod countries;
 mod page;
 mod request;
 mod stored;
@@ -17,12 +16,12 @@ use http::HeaderMap;
 use serde::{Deserialize, Serialize};
 use tokio::sync::watch;
 
-pub use self::countries::{Countries, CountriesError};
 pub use self::stored::{Line, list};
 
 use self::visits::{Counts, Visits};
 use crate::accounts::random::NoRandomness;
 use crate::app::{App, SharedApp};
+use crate::countries::{Countries, CountriesError};
 
 /// How often totals are stored.
 const PERIOD: Duration = Duration::from_secs(60);
@@ -83,7 +82,7 @@ impl Audience {
     /// Counts a page of the site that was answered, unless its visitor objects. `path` is one of the site's own.
     pub fn saw(&self, app: &App, peer: IpAddr, path: &str, headers: &HeaderMap) {
         let Some(seen) = request::read(&app.hosts, headers) else { return };
-        let country = self.countries.of(peer);
+        let country = self.countries.of(visits::cut(peer).into());
         let mut visits = self.visits.lock().unwrap_or_else(PoisonError::into_inner);
         visits.count(app.clock.now(), peer, path, &seen, country);
     }

@@ -31,7 +31,7 @@ pub(super) fn routes() -> Router<SharedApp> {
 }
 
 async fn page(State(app): State<SharedApp>, uri: Uri, headers: HeaderMap) -> Result<Response, SignInNeeded> {
-    staff(&app, &uri, &headers).await?;
+    accounts::require_staff(&app, &headers, wanted(&uri)).await?;
     let period = period(&app, &uri).map_err(SignInNeeded::Failed)?;
     let lines = figures(&app, &period).await.map_err(SignInNeeded::Failed)?;
     let context = json!({
@@ -50,7 +50,7 @@ async fn page(State(app): State<SharedApp>, uri: Uri, headers: HeaderMap) -> Res
 }
 
 async fn csv(State(app): State<SharedApp>, uri: Uri, headers: HeaderMap) -> Result<Response, SignInNeeded> {
-    staff(&app, &uri, &headers).await?;
+    accounts::require_staff(&app, &headers, wanted(&uri)).await?;
     let period = period(&app, &uri).map_err(SignInNeeded::Failed)?;
     let lines = figures(&app, &period).await.map_err(SignInNeeded::Failed)?;
     let name = format!("attachment; filename=\"audience-{}-{}.csv\"", period.from, period.to);
@@ -65,16 +65,8 @@ async fn csv(State(app): State<SharedApp>, uri: Uri, headers: HeaderMap) -> Resu
     Ok(response)
 }
 
-/// Staff alone; for clients there is nothing here.
-async fn staff(app: &App, uri: &Uri, headers: &HeaderMap) -> Result<(), SignInNeeded> {
-    let wanted = uri.path_and_query().map_or(PATH, |path| path.as_str());
-    let session = accounts::require(app, headers, wanted).await?;
-    let account = accounts::read(app, &session.organisation, &session.account).await;
-    match account.map_err(|error| SignInNeeded::Failed(error.into()))? {
-        Some(account) if account.role.is_staff() => Ok(()),
-        Some(_) => Err(SignInNeeded::Failed(WebError::NotFound)),
-        None => Err(SignInNeeded::To(None)),
-    }
+fn wanted(uri: &Uri) -> &str {
+    uri.path_and_query().map_or(PATH, |path| path.as_str())
 }
 
 /// Days asked for, both included.

@@ -11,9 +11,9 @@ use jiff::{SignedDuration, Timestamp};
 use zeroize::Zeroizing;
 
 use super::Measure;
-use super::countries::Country;
 use super::request::Seen;
 use crate::accounts::random::NoRandomness;
+use crate::countries::Country;
 use crate::sealing::{KEY_BYTES, authenticated};
 
 /// A visit has ended when its visitor has opened nothing for so long.
@@ -91,7 +91,7 @@ impl Visits {
         self.one(day, Measure::Entry, path);
         self.one(day, Measure::Device, seen.device);
         self.one(day, Measure::Language, seen.language);
-        if let Some(country) = country.as_ref().and_then(|country| std::str::from_utf8(country).ok()) {
+        if let Some(country) = country.as_ref().map(Country::as_str) {
             self.one(day, Measure::Country, country);
         }
         if let Some(host) = &seen.referrer {
@@ -268,7 +268,13 @@ mod tests {
         visits.count(now, PEER, "/", &Seen { robot: true, ..seen("bot") }, None);
         for n in 0..MOST_HOSTS + 5 {
             let referrer = Some(format!("h{n}.example"));
-            visits.count(now, PEER, "/", &Seen { referrer, ..seen(&n.to_string()) }, Some(*b"FR"));
+            visits.count(
+                now,
+                PEER,
+                "/",
+                &Seen { referrer, ..seen(&n.to_string()) },
+                "FR".to_owned().try_into().ok(),
+            );
         }
         let counts = visits.take(now, true);
         assert_eq!(sum(&counts, Measure::Robot), [(String::new(), 1)]);

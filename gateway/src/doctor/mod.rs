@@ -6,6 +6,7 @@ use std::path::Path;
 
 use crate::config::{Environment, Settings};
 use crate::edge::address_filter::{AddressFilter, Files};
+use crate::edge::feeds::Feeds;
 use crate::edge::tls;
 use crate::staff;
 use crate::web::Site;
@@ -97,9 +98,11 @@ fn lists(settings: &Settings, found: &mut impl FnMut(&'static str, String)) {
             found("lists", format!("[gateway] {name}: {} does not exist", path.display()));
         }
     }
-    let files = Files { block: gateway.blocklist.clone(), allow: gateway.allowlist.clone() };
-    if let Err(error) = AddressFilter::new(files, Vec::new()) {
+    if let Err(error) = AddressFilter::new(Files::of(gateway), Vec::new()) {
         found("lists", error.to_string());
+    }
+    if let Err(error) = Feeds::new(settings) {
+        found("feeds", error.to_string());
     }
 }
 

@@ -1,8 +1,9 @@
 //! Second phase: addresses that are refused before the handshake (`p-ip-blacklist`).
 //!
-//! Blocks come from a file, read again when it changes, and from bans, which end by themselves. The addresses of the
-//! allow-list are never refused.
+//! Blocks come from a file and a table of countries, read again when they change, from feeds, and from bans, which end
+//! by themselves. The addresses of the allow-list are never refused.
 
+use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
@@ -14,9 +15,13 @@ use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 use jiff::Timestamp;
 use metrics::gauge;
 use prefix_trie::PrefixMap;
+use serde::Deserialize;
 
+use crate::config::GatewayConfig;
+use crate::countries::{Countries, CountriesError, Country};
 use crate::edge::blocks::Blocks;
 use crate::edge::open_connections::OpenConnections;
+use crate::edge::route_class::RouteClass;
 
 /// How often the files are looked at.
 const RELOAD_PERIOD: Duration = Duration::from_secs(1);
@@ -32,8 +37,9 @@ const LARGEST: u64 = 64 << 20;
 pub struct AddressFilter {
     files: Files,
     listed: ArcSwap<Listed>,
+    fed: ArcSwap<Blocks>,
     banned: ArcSwap<Banned>,
-    bans: Mutex<Vec<Ban>>,
+    bans: Mutex<BTreeMap<IpNet, Ban>>,
 }
 
 /// The files that blocks come from.
@@ -43,6 +49,29 @@ pub struct Files {
     pub block: Option<PathBuf>,
     /// Blocks never to refuse.
     pub allow: Option<PathBuf>,
+    /// Countries to refuse.
+    pub countries: Option<CountriesConfig>,
+}
+
+impl Files {
+    /// Those that the `[gateway]` table names.
+    pub fn of(gateway: &GatewayConfig) -> Self {
+        let countries = gateway.countries.clone();
+        Self { block: gateway.blocklist.clone(), allow: gateway.allowlist.clone(), countries }
+    }
+}
+
+/// The `[gateway.countries]` table.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CountriesConfig {
+    /// A CSV of `start,end,country`, as `[audience] country_table` has it.
+    pub table: PathBuf,
+    /// The countries refused, by their two letters (ISO 3166-1).
+    pub block: Vec<Country>,
+    /// The classes of routes refused to them; without any, they are refused before the handshake.
+    #[serde(default)]
+    pub classes: Vec<RouteClass>,
 }
 
 /// A ban, as `aops admin ban list` tells it.
@@ -52,6 +81,39 @@ pub struct Ban {
     pub net: IpNet,
     /// The end; none for good.
     pub until: Option<Timestamp>,
+    /// The beginning.
+    #[serde(default)]
+    pub since: Option<Timestamp>,
+    /// The jail that pronounced it, if none of the staff did.
+    #[serde(default)]
+    pub jail: Option<String>,
+    /// How many bans in a row this is.
+    #[serde(default = "once")]
+    pub times: u32,
+    /// What for.
+    #[serde(default)]
+    pub reason: Option<String>,
+}
+
+fn once() -> u32 {
+    1
+}
+
+impl Ban {
+    /// A ban by hand.
+    pub fn by_hand(net: IpNet, since: Timestamp, until: Option<Timestamp>) -> Self {
+        Self { net, until, since: Some(since), jail: None, times: 1, reason: None }
+    }
+
+    /// Whether it has not ended.
+    pub fn in_force(&self, now: Timestamp) -> bool {
+        self.until.is_none_or(|until| now < until)
+    }
+
+    /// Whether a ban of a jail may take its place: not where it would end sooner.
+    fn yields_to(&self, other: &Self) -> bool {
+        other.jail.is_none() || self.until.is_some_and(|until| other.until.is_none_or(|end| until <= end))
+    }
 }
 
 /// What is wrong with a blocklist file.
@@ -83,14 +145,21 @@ pub enum BlocklistError {
         /// What stands there.
         text: String,
     },
+    /// The table of countries.
+    #[error("[gateway.countries] table: {0}")]
+    Countries(#[from] CountriesError),
 }
 
 #[derive(Debug, Default)]
 struct Listed {
     block: Blocks,
     allow: Blocks,
+    /// Countries refused to some classes alone.
+    abroad: Blocks,
     /// As the list of blocks told them.
     count: usize,
+    /// Ranges of the countries refused.
+    countries: usize,
 }
 
 #[derive(Debug, Default)]
@@ -105,8 +174,11 @@ impl AddressFilter {
     /// # Errors
     /// [`BlocklistError`] when a file exists and is wrong; a missing list of blocks blocks nobody.
     pub fn new(files: Files, bans: Vec<Ban>) -> Result<Self, BlocklistError> {
-        let listed = ArcSwap::from_pointee(Listed::read(&files)?);
-        let filter = Self { files, listed, banned: ArcSwap::default(), bans: Mutex::new(bans) };
+        let listed = Listed::read(&files)?;
+        listed.tell();
+        let listed = ArcSwap::from_pointee(listed);
+        let bans = bans.into_iter().map(|ban| (ban.net, ban)).collect();
+        let filter = Self { files, listed, bans: Mutex::new(bans), ..Self::default() };
         filter.change(|_| ());
         Ok(filter)
     }
@@ -114,38 +186,61 @@ impl AddressFilter {
     /// Whether an address is refused now: some block in force holds it, and none of the allow-list.
     pub fn refuses(&self, address: IpAddr, now: Timestamp) -> bool {
         let listed = self.listed.load();
-        (listed.block.hold(address) || self.banned.load().hold(address, now)) && !listed.allow.hold(address)
+        (listed.block.hold(address) || self.fed.load().hold(address) || self.banned.load().hold(address, now))
+            && !listed.allow.hold(address)
     }
 
-    /// Adds a ban, or moves the end of one of the same block.
-    pub fn ban(&self, ban: Ban) {
+    /// Whether this kind of route is refused to the country of an address.
+    pub fn refuses_class(&self, address: IpAddr, class: RouteClass) -> bool {
+        let classes = self.files.countries.as_ref().map(|countries| &countries.classes);
+        if !classes.is_some_and(|classes| classes.contains(&class)) {
+            return false;
+        }
+        let listed = self.listed.load();
+        listed.abroad.hold(address) && !listed.allow.hold(address)
+    }
+
+    /// Whether a block holds an address that is never refused.
+    pub fn allows_part_of(&self, net: &IpNet) -> bool {
+        self.listed.load().allow.meet(net)
+    }
+
+    /// Takes the blocks of all feeds in place of those before.
+    pub fn feed(&self, blocks: Blocks) {
+        self.fed.store(Arc::new(blocks));
+    }
+
+    /// Adds bans, or moves the end of those of the same blocks; those of a jail shorten none that stands.
+    pub fn ban(&self, new: impl IntoIterator<Item = Ban>, now: Timestamp) {
         self.change(|bans| {
-            bans.retain(|other| other.net != ban.net);
-            bans.push(ban);
+            bans.retain(|_, ban| ban.in_force(now));
+            for ban in new {
+                if bans.get(&ban.net).is_none_or(|standing| standing.yields_to(&ban)) {
+                    bans.insert(ban.net, ban);
+                }
+            }
         });
     }
 
     /// Lifts the ban of exactly this block; whether there was one.
     pub fn lift(&self, net: &IpNet) -> bool {
         let mut found = false;
-        self.change(|bans| {
-            let before = bans.len();
-            bans.retain(|ban| ban.net != *net);
-            found = bans.len() < before;
-        });
+        self.change(|bans| found = bans.remove(net).is_some());
         found
     }
 
     /// The bans that have not ended.
     pub fn bans(&self, now: Timestamp) -> Vec<Ban> {
         let bans = self.bans.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-        bans.iter().filter(|ban| ban.until.is_none_or(|until| now < until)).cloned().collect()
+        bans.values().filter(|ban| ban.in_force(now)).cloned().collect()
     }
 
     /// Reads the files again whenever one changes, for ever, and ends the connections of those refused from then
     /// on; a wrong file changes nothing and is told.
     pub async fn follow(&self, open: &OpenConnections, now: impl Fn() -> Timestamp) {
-        let stamps = || [&self.files.block, &self.files.allow].map(|path| path.as_deref().and_then(stamp));
+        let table = self.files.countries.as_ref().map(|countries| countries.table.clone());
+        let stamps =
+            || [&self.files.block, &self.files.allow, &table].map(|path| path.as_deref().and_then(stamp));
         let mut seen = stamps();
         let mut doubted = None;
         loop {
@@ -177,6 +272,7 @@ impl AddressFilter {
                     }
                     doubted = None;
                     tracing::info!(blocks = listed.count, "the blocklist was read again");
+                    listed.tell();
                     self.listed.store(Arc::new(listed));
                     let now = now();
                     open.cut(|address| self.refuses(address, now));
@@ -187,11 +283,12 @@ impl AddressFilter {
         }
     }
 
-    fn change(&self, act: impl FnOnce(&mut Vec<Ban>)) {
+    fn change(&self, act: impl FnOnce(&mut BTreeMap<IpNet, Ban>)) {
         let mut bans = self.bans.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
         act(&mut bans);
         let mut banned = Banned::default();
-        for ban in bans.iter() {
+        gauge!("blocklist_blocks", "source" => "bans").set(bans.len() as f64);
+        for ban in bans.values() {
             match ban.net {
                 IpNet::V4(net) => drop(banned.v4.insert(net.trunc(), ban.until)),
                 IpNet::V6(net) => drop(banned.v6.insert(net.trunc(), ban.until)),
@@ -214,12 +311,23 @@ impl Banned {
 impl Listed {
     fn read(files: &Files) -> Result<Self, BlocklistError> {
         let (block, allow) = (blocks(files.block.as_deref())?, blocks(files.allow.as_deref())?);
-        gauge!("blocklist_blocks").set(block.len() as f64);
-        Ok(Self {
-            count: block.len(),
-            block: block.into_iter().collect(),
-            allow: allow.into_iter().collect(),
-        })
+        let count = block.len();
+        let (mut block, mut abroad): (Blocks, _) = (block.into_iter().collect(), Blocks::default());
+        let mut countries = 0;
+        if let Some(config) = &files.countries {
+            let refused = Blocks::of_ranges(Countries::read(&config.table)?.ranges(&config.block));
+            countries = refused.ranges();
+            match config.classes.is_empty() {
+                true => block = Blocks::union([&block, &refused]),
+                false => abroad = refused,
+            }
+        }
+        Ok(Self { block, allow: allow.into_iter().collect(), abroad, count, countries })
+    }
+
+    fn tell(&self) {
+        gauge!("blocklist_blocks", "source" => "file").set(self.count as f64);
+        gauge!("blocklist_blocks", "source" => "countries").set(self.countries as f64);
     }
 }
 
@@ -272,10 +380,14 @@ mod tests {
         Timestamp::from_second(second).unwrap()
     }
 
+    fn banned(net: &str, until: Option<i64>) -> Ban {
+        Ban::by_hand(parse_block(net).unwrap(), at(0), until.map(at))
+    }
+
     fn filter(list: &str) -> AddressFilter {
         let file = tempfile::NamedTempFile::new().unwrap();
         std::fs::write(file.path(), list).unwrap();
-        let files = Files { block: Some(file.path().to_owned()), allow: None };
+        let files = Files { block: Some(file.path().to_owned()), ..Files::default() };
         AddressFilter::new(files, Vec::new()).unwrap()
     }
 
@@ -283,9 +395,9 @@ mod tests {
     fn the_allow_list_wins_over_blocks_and_bans() {
         let allow = tempfile::NamedTempFile::new().unwrap();
         std::fs::write(allow.path(), "192.0.2.128/25\n").unwrap();
-        let files = Files { block: None, allow: Some(allow.path().to_owned()) };
+        let files = Files { allow: Some(allow.path().to_owned()), ..Files::default() };
         let filter = AddressFilter::new(files, Vec::new()).unwrap();
-        filter.ban(Ban { net: parse_block("192.0.2.0/24").unwrap(), until: None });
+        filter.ban([banned("192.0.2.0/24", None)], at(0));
         assert!(filter.refuses("192.0.2.1".parse().unwrap(), at(0)));
         assert!(!filter.refuses("192.0.2.129".parse().unwrap(), at(0)));
     }
@@ -305,7 +417,7 @@ mod tests {
     fn a_ban_ends_at_its_instant_and_can_be_lifted() {
         let filter = AddressFilter::default();
         let net = parse_block("203.0.113.0/24").unwrap();
-        filter.ban(Ban { net, until: Some(at(100)) });
+        filter.ban([banned("203.0.113.0/24", Some(100))], at(0));
         let address = "203.0.113.9".parse().unwrap();
         assert!(filter.refuses(address, at(99)));
         assert!(!filter.refuses(address, at(100)));
@@ -318,9 +430,49 @@ mod tests {
     #[test]
     fn a_narrow_ban_that_ended_does_not_open_a_wider_one() {
         let filter = AddressFilter::default();
-        filter.ban(Ban { net: parse_block("203.0.113.0/24").unwrap(), until: None });
-        filter.ban(Ban { net: parse_block("203.0.113.9").unwrap(), until: Some(at(10)) });
+        filter.ban([banned("203.0.113.0/24", None)], at(0));
+        filter.ban([banned("203.0.113.9", Some(10))], at(0));
         assert!(filter.refuses("203.0.113.9".parse().unwrap(), at(20)));
+    }
+
+    #[test]
+    fn a_jail_shortens_no_ban_that_stands_and_staff_may() {
+        let filter = AddressFilter::default();
+        let jailed = |until| Ban { jail: Some("trap".into()), ..banned("192.0.2.1", Some(until)) };
+        let ends = |filter: &AddressFilter| filter.bans(at(0)).first().and_then(|ban| ban.until);
+        filter.ban([banned("192.0.2.1", Some(100))], at(0));
+        filter.ban([jailed(50)], at(0));
+        assert_eq!(ends(&filter), Some(at(100)));
+        filter.ban([jailed(200)], at(0));
+        assert_eq!(ends(&filter), Some(at(200)));
+        filter.ban([banned("192.0.2.1", Some(10))], at(0));
+        assert_eq!(ends(&filter), Some(at(10)));
+        filter.ban([banned("192.0.2.1", None), jailed(500)], at(0));
+        assert_eq!(ends(&filter), None);
+    }
+
+    #[test]
+    fn countries_are_refused_whole_or_for_some_kinds_of_route() {
+        let folder = tempfile::tempdir().unwrap();
+        let table = folder.path().join("countries.csv");
+        std::fs::write(&table, "192.0.2.0,192.0.2.255,XX\n198.51.100.0,198.51.100.255,FR\n").unwrap();
+        let filter = |classes| {
+            let countries = CountriesConfig {
+                table: table.clone(),
+                block: vec!["XX".to_owned().try_into().unwrap()],
+                classes,
+            };
+            AddressFilter::new(Files { countries: Some(countries), ..Files::default() }, Vec::new()).unwrap()
+        };
+        let [abroad, here] = ["192.0.2.7", "198.51.100.7"].map(|address| address.parse().unwrap());
+        let whole = filter(Vec::new());
+        assert!(whole.refuses(abroad, at(0)) && !whole.refuses(here, at(0)));
+        let some = filter(vec![RouteClass::SignIn]);
+        assert!(!some.refuses(abroad, at(0)));
+        assert!(
+            some.refuses_class(abroad, RouteClass::SignIn) && !some.refuses_class(abroad, RouteClass::Pages)
+        );
+        assert!(!some.refuses_class(here, RouteClass::SignIn));
     }
 
     #[test]
@@ -328,7 +480,7 @@ mod tests {
         let file = tempfile::NamedTempFile::new().unwrap();
         std::fs::write(file.path(), "192.0.2.0/24\n300.1.1.1\n").unwrap();
         let error =
-            AddressFilter::new(Files { block: Some(file.path().to_owned()), allow: None }, Vec::new())
+            AddressFilter::new(Files { block: Some(file.path().to_owned()), ..Files::default() }, Vec::new())
                 .unwrap_err();
         assert!(error.to_string().contains(":2: `300.1.1.1` is no address"), "{error}");
     }

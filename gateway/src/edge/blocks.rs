@@ -31,6 +31,53 @@ impl FromIterator<IpNet> for Blocks {
                 IpNet::V6(net) => v6.push((u128::from(net.network()), u128::from(net.broadcast()))),
             }
         }
+        Self::of(v4, v6)
+    }
+}
+
+impl Blocks {
+    /// The addresses from each first to each last, IPv4-mapped ones as IPv4.
+    pub fn of_ranges(ranges: impl IntoIterator<Item = (IpAddr, IpAddr)>) -> Self {
+        let (mut v4, mut v6) = (Vec::new(), Vec::new());
+        for (first, last) in ranges {
+            match (first.to_canonical(), last.to_canonical()) {
+                (IpAddr::V4(first), IpAddr::V4(last)) => v4.push((u32::from(first), u32::from(last))),
+                (IpAddr::V6(first), IpAddr::V6(last)) => v6.push((u128::from(first), u128::from(last))),
+                // A range across the families is none.
+                _ => {}
+            }
+        }
+        Self::of(v4, v6)
+    }
+
+    /// Several sets as one.
+    pub fn union<'a>(sets: impl IntoIterator<Item = &'a Self>) -> Self {
+        let (mut v4, mut v6) = (Vec::new(), Vec::new());
+        for set in sets {
+            v4.extend_from_slice(&set.v4);
+            v6.extend_from_slice(&set.v6);
+        }
+        Self::of(v4, v6)
+    }
+
+    /// How many ranges are left once those that touch are made one.
+    pub fn ranges(&self) -> usize {
+        self.v4.len() + self.v6.len()
+    }
+
+    /// Whether some block holds an address of this one.
+    pub fn meet(&self, net: &IpNet) -> bool {
+        fn met<T: Ord + Copy>(ranges: &[(T, T)], first: T, last: T) -> bool {
+            let after = ranges.partition_point(|(start, _)| *start <= last);
+            after > 0 && ranges[after - 1].1 >= first
+        }
+        match net {
+            IpNet::V4(net) => met(&self.v4, net.network().into(), net.broadcast().into()),
+            IpNet::V6(net) => met(&self.v6, net.network().into(), net.broadcast().into()),
+        }
+    }
+
+    fn of(v4: Vec<(u32, u32)>, v6: Vec<(u128, u128)>) -> Self {
         let v4 = merged(v4, |end| end.checked_add(1));
         let v6 = merged(v6, |end| end.checked_add(1));
         let mut halves = Vec::new();
@@ -41,9 +88,7 @@ impl FromIterator<IpNet> for Blocks {
         }
         Self { v4, halves, v6 }
     }
-}
 
-impl Blocks {
     /// Whether some block holds an address; an IPv4-mapped one counts as IPv4.
     pub fn hold(&self, address: IpAddr) -> bool {
         match address.to_canonical() {
@@ -87,6 +132,30 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+
+    #[test]
+    fn sets_are_made_one_and_meet_what_they_share_an_address_with() {
+        let set = |nets: &[&str]| nets.iter().map(|net| net.parse::<IpNet>().unwrap()).collect::<Blocks>();
+        let address = |text: &str| text.parse::<IpAddr>().unwrap();
+        let mapped = (address("::ffff:203.0.113.8"), address("::ffff:203.0.113.9"));
+        let ranges = Blocks::of_ranges([(address("198.51.100.7"), address("198.51.100.9")), mapped]);
+        let all =
+            Blocks::union([&set(&["192.0.2.0/25", "2001:db8::/32"]), &set(&["192.0.2.128/25"]), &ranges]);
+        assert_eq!(all.ranges(), 4, "neighbours are one");
+        for held in ["192.0.2.255", "198.51.100.9", "203.0.113.8", "2001:db8::1"] {
+            assert!(all.hold(address(held)), "{held}");
+        }
+        assert!(!all.hold(address("198.51.100.10")) && !all.hold(address("203.0.113.10")));
+        let meets = |net: &str| all.meet(&net.parse().unwrap());
+        assert!(
+            meets("198.51.100.0/24") && meets("198.51.100.8/32") && meets("0.0.0.0/0") && meets("2001::/16")
+        );
+        assert!(
+            !meets("198.51.100.0/30")
+                && !meets("2001:db9::/32")
+                && !Blocks::default().meet(&"::/0".parse().unwrap())
+        );
+    }
 
     #[test]
     fn ends_of_the_address_space_are_held() {

@@ -70,7 +70,7 @@ impl Bounds {
         counts.handshaking += 1;
         *counts.clients.entry(client).or_default() += 1;
         *counts.networks.entry(client.network()).or_default() += 1;
-        gauge!("connections_open").set(counts.open as f64);
+        told(counts);
         Place { client, handshaking: true, counts: Arc::clone(&self.counts) }
     }
 }
@@ -112,7 +112,9 @@ impl Place {
     /// The handshake is over.
     pub fn shaken(&mut self) {
         if std::mem::take(&mut self.handshaking) {
-            self.counts.lock().unwrap_or_else(PoisonError::into_inner).handshaking -= 1;
+            let mut counts = self.counts.lock().unwrap_or_else(PoisonError::into_inner);
+            counts.handshaking -= 1;
+            told(&counts);
         }
     }
 }
@@ -124,8 +126,13 @@ impl Drop for Place {
         counts.open -= 1;
         release(&mut counts.clients, &self.client);
         release(&mut counts.networks, &self.client.network());
-        gauge!("connections_open").set(counts.open as f64);
+        told(&counts);
     }
+}
+
+fn told(counts: &Counts) {
+    gauge!("connections_open").set(counts.open as f64);
+    gauge!("connections_handshaking").set(counts.handshaking as f64);
 }
 
 fn release<K: Hash + Eq>(counts: &mut HashMap<K, usize>, key: &K) {

@@ -21,6 +21,7 @@ use crate::edge::accept::{place, refuse, reset};
 use crate::edge::blocks::Blocks;
 use crate::edge::bounds::{Bounds, Place};
 use crate::edge::gathered::{Gathered, Gathering};
+use crate::edge::jails::Offence;
 use crate::edge::open_connections::Activity;
 use crate::edge::overload::Overload;
 use crate::edge::protocol::Version;
@@ -145,14 +146,19 @@ impl Connections {
         let (entered, admitted) = tokio::sync::oneshot::channel();
         let task = tokio::spawn(async move {
             let (Ok(_entered), mut place) = (admitted.await, place) else { return };
-            let Some(mut stream) = handshake(tls, stream).await else { return };
+            let Some(mut stream) = handshake(tls, stream).await else {
+                return service.app.jails.saw(Offence::FailedHandshake, client);
+            };
             place.shaken();
             let session = stream.get_ref().1;
             let version = if session.alpn_protocol() == Some(b"h2") { Version::Two } else { Version::One };
             let client =
                 Client { address: client, version, certified: session.peer_certificates().is_some() };
             let outgoing = (version == Version::Two).then(|| stream.get_mut().0.gather());
-            let stream = TokioIo::new(WriteTimed::new(Guarded::new(stream, version), WRITE_PATIENCE));
+            let (app, address) = (Arc::clone(&service.app), client.address);
+            let guarded =
+                Guarded::new(stream, version).telling(move || app.jails.saw(Offence::Malformed, address));
+            let stream = TokioIo::new(WriteTimed::new(guarded, WRITE_PATIENCE));
             let builder = auto::Builder::clone(&http);
             // The protocol is settled by the handshake: nothing is guessed from the first bytes.
             let builder = match version {

@@ -3,6 +3,8 @@
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
+use ipnet::{IpNet, Ipv4Net, Ipv6Net};
+
 /// One client, as far as addresses tell.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct ClientPrefix(u128);
@@ -13,6 +15,18 @@ impl ClientPrefix {
         match address.to_canonical() {
             IpAddr::V4(address) => Self(u128::from(u32::from(address)) | (0xffff << 32)),
             IpAddr::V6(address) => Self(u128::from(address) & !u128::from(u64::MAX)),
+        }
+    }
+
+    /// The addresses that are this client.
+    pub fn net(self) -> IpNet {
+        match self.0 >> 32 {
+            0xffff => Ipv4Net::from(Ipv4Addr::from(self.0 as u32)).into(),
+            _ => {
+                let address = Ipv6Addr::from(self.0);
+                // A length of 64 is one.
+                Ipv6Net::new(address, 64).unwrap_or_else(|_| address.into()).into()
+            }
         }
     }
 }

@@ -16,6 +16,7 @@ use crate::app::SharedApp;
 use crate::edge::access_log::{self, Line};
 use crate::edge::answer_body::AnswerBody;
 use crate::edge::blocks::Blocks;
+use crate::edge::jails::{Offence, traps};
 use crate::edge::limits::Allowance;
 use crate::edge::open_connections::Answering;
 use crate::edge::overload::Overload;
@@ -89,7 +90,12 @@ impl Service {
         let id = self.id(client, &request);
         let mut class = RouteClass::Pages;
         let passed = self.phases(Client { address: peer, ..client }, &request, &mut class);
+        if let Some(offence) = passed.as_ref().err().and_then(offence_of) {
+            self.app.jails.saw(offence, peer);
+        }
         let method = request.method().clone();
+        // What another site's page has a visitor's browser ask for is not the visitor's doing.
+        let embedded = request.headers().get("sec-fetch-site").is_some_and(|site| site == "cross-site");
         let line = |path: &str, status: StatusCode, bytes: Option<u64>| {
             let elapsed = started.elapsed();
             access_log::write(&Line {
@@ -114,6 +120,9 @@ impl Service {
         };
         let path = request.uri().path().to_owned();
         let (allowance, response) = self.handled(peer, &id, passed, request).await;
+        if response.status() == StatusCode::NOT_FOUND && !embedded {
+            self.missed(peer, class, &path);
+        }
         let mut response = response;
         self.app.limits.tell(class, allowance.as_ref(), response.headers_mut());
         response_headers::set(response.headers_mut(), &id);
@@ -144,8 +153,20 @@ impl Service {
         if self.app.blocklist.refuses(client, self.app.clock.now()) {
             return Err(Refusal::closing(StatusCode::FORBIDDEN, "address_filter", "listed"));
         }
+        if self.app.blocklist.refuses_class(client, class) {
+            return Err(Refusal::new(StatusCode::FORBIDDEN, "address_filter", "country"));
+        }
         let refused = Refusal::new(StatusCode::TOO_MANY_REQUESTS, "limits", class.label());
         self.app.limits.take(class, ClientPrefix::of(client)).map_err(|wait| refused.wait(wait))
+    }
+
+    /// Somebody asked for what is nowhere. Programs of clients may ask for what is gone.
+    fn missed(&self, peer: IpAddr, class: RouteClass, path: &str) {
+        if protocol::decoded_path(path).is_some_and(|path| traps::is_one(&path)) {
+            self.app.jails.saw(Offence::Trap, peer);
+        } else if class == RouteClass::Pages {
+            self.app.jails.saw(Offence::NotFound, peer);
+        }
     }
 
     /// The staff's pages stay open when all else is too much.
@@ -188,9 +209,18 @@ impl Service {
 
     /// A name of our own, but for the trace that a listed proxy began.
     fn id(&self, client: Client, request: &Request<Incoming>) -> String {
-        let trace = request.headers().get("traceparent").filter(|_| self.proxies.hold(client.address));
-        let trace = trace.and_then(|value| request_id::of_trace(value.to_str().ok()?));
+        let believed = self.proxies.hold(client.address);
+        let trace = believed.then(|| request_id::of_trace(request.headers())).flatten();
         trace.unwrap_or_else(request_id::draw)
+    }
+}
+
+/// What a refusal tells of the client.
+fn offence_of(refusal: &Refusal) -> Option<Offence> {
+    match refusal.status {
+        StatusCode::TOO_MANY_REQUESTS => Some(Offence::Limited),
+        _ if refusal.phase == protocol::PHASE && refusal.closing => Some(Offence::Malformed),
+        _ => None,
     }
 }
 

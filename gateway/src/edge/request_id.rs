@@ -2,6 +2,8 @@
 
 use std::cell::RefCell;
 
+use http::HeaderMap;
+
 const IDS: usize = 128;
 
 thread_local! {
@@ -27,17 +29,21 @@ pub fn draw() -> String {
     })
 }
 
-/// The trace id that a trusted peer gave, if `traceparent` is one of version 00.
-pub fn of_trace(traceparent: &str) -> Option<String> {
-    let mut parts = traceparent.split('-');
+/// The trace id that a trusted peer gave, if there is one `traceparent` and it is well formed (W3C Trace Context
+/// § 3.2.2). A later version may have more behind its flags (§ 4.3); of it only what version 00 has is understood.
+pub fn of_trace(headers: &HeaderMap) -> Option<String> {
+    let mut fields = headers.get_all("traceparent").iter();
+    let (Some(field), None) = (fields.next(), fields.next()) else { return None };
+    let mut parts = field.to_str().ok()?.splitn(5, '-');
     let (version, trace, span, flags) = (parts.next()?, parts.next()?, parts.next()?, parts.next()?);
     let digits = |text: &str, length: usize| {
-        text.len() == length
-            && text.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
-            && text.bytes().any(|byte| byte != b'0')
+        text.len() == length && text.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
     };
-    let known = version == "00" && flags.len() == 2 && parts.next().is_none();
-    (known && digits(trace, 32) && digits(span, 16)).then(|| trace.to_owned())
+    let some = |text: &str| text.bytes().any(|byte| byte != b'0');
+    let known = digits(version, 2) && version != "ff" && digits(flags, 2);
+    let ends = version != "00" || parts.next().is_none();
+    let named = digits(trace, 32) && some(trace) && digits(span, 16) && some(span);
+    (known && ends && named).then(|| trace.to_owned())
 }
 
 fn hexadecimal(bytes: &[u8]) -> String {
@@ -50,6 +56,8 @@ fn hexadecimal(bytes: &[u8]) -> String {
 mod tests {
     use std::collections::HashSet;
 
+    use http::{HeaderName, HeaderValue};
+
     use super::*;
 
     #[test]
@@ -60,12 +68,41 @@ mod tests {
     }
 
     #[test]
-    fn a_trace_goes_on_only_from_a_whole_traceparent() {
-        let trace = "0af7651916cd43dd8448eb211c80319c";
-        assert_eq!(of_trace(&format!("00-{trace}-b7ad6b7169203331-01")).as_deref(), Some(trace));
-        for wrong in ["", "00-x-y-01", "01-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"] {
-            assert_eq!(of_trace(wrong), None, "{wrong}");
+    fn a_trace_goes_on_only_from_one_whole_traceparent() {
+        let told = |fields: &[&str]| {
+            let named = |field: &&str| {
+                (HeaderName::from_static("traceparent"), HeaderValue::from_str(field).unwrap())
+            };
+            of_trace(&fields.iter().map(named).collect())
+        };
+        let (trace, span) = ("0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331");
+        for good in [
+            format!("00-{trace}-{span}-01"),
+            format!("00-{trace}-{span}-00"),
+            format!("cc-{trace}-{span}-01"),
+            format!("cc-{trace}-{span}-01-what-the-future-holds"),
+        ] {
+            assert_eq!(told(&[&good]).as_deref(), Some(trace), "{good}");
         }
-        assert_eq!(of_trace(&format!("00-{}-b7ad6b7169203331-01", "0".repeat(32))), None);
+        let whole = format!("00-{trace}-{span}-01");
+        for wrong in [
+            String::new(),
+            format!("00-{trace}-{span}"),
+            format!("00-{trace}-{span}-01-more"),
+            format!("00-{trace}-{span}-0"),
+            format!("00-{trace}-{span}-0x"),
+            format!("ff-{trace}-{span}-01"),
+            format!("0-{trace}-{span}-01"),
+            format!("00-{}-{span}-01", trace.to_uppercase()),
+            format!("00-{}-{span}-01", "0".repeat(32)),
+            format!("00-{trace}-{}-01", "0".repeat(16)),
+            format!("00-{}-{span}-01", &trace[1..]),
+            format!("cc-{trace}-{span}-01.more"),
+            format!(" 00_{trace}_{span}_01"),
+        ] {
+            assert_eq!(told(&[&wrong]), None, "{wrong}");
+        }
+        assert_eq!(told(&[&whole, &whole]), None, "two");
+        assert_eq!(told(&[]), None);
     }
 }

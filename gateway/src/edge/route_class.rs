@@ -5,7 +5,8 @@ use http::{Method, StatusCode};
 use crate::edge::refusal::Refusal;
 
 /// A kind of route. Tables by class follow the order of [`RouteClass::ALL`].
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum RouteClass {
     /// Pages and files.
     Pages,

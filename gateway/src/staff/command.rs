@@ -64,6 +64,8 @@ pub enum Command {
     },
     /// `ban list`.
     BanList,
+    /// `ban feeds`.
+    BanFeeds,
     /// `ban remove`.
     BanRemove {
         /// An address or a CIDR block.
@@ -92,6 +94,11 @@ pub enum StaffError {
         "`{0}` is neither an address nor a CIDR block (examples: 192.0.2.7, 192.0.2.0/24, 2001:db8::/32)"
     )]
     Block(String),
+    /// Too much of the world.
+    #[error(
+        "`{0}` is too wide to ban: /8 in IPv4 and /16 in IPv6 are the widest; a firewall may refuse more"
+    )]
+    TooWide(String),
     /// Not banned.
     #[error("`{0}` is not banned; see `aops admin ban list`")]
     NotBanned(String),
@@ -162,10 +169,20 @@ pub async fn execute(app: &App, command: Command) -> Result<Value, StaffError> {
         }
         Command::BanAdd { block, seconds } => {
             let until = seconds.map(|seconds| end(app.clock.now(), seconds));
-            let ban = bans::add(app, &block, until).await?.ok_or(StaffError::Block(block))?;
-            Ok(serde_json::to_value(ban)?)
+            match bans::add(app, &block, until).await? {
+                Ok(added) => {
+                    let mut told = serde_json::to_value(added.ban)?;
+                    if added.partly_allowed {
+                        told["warning"] = json!("addresses of it on the allow-list stay served");
+                    }
+                    Ok(told)
+                }
+                Err(bans::Unbanned::NoBlock) => Err(StaffError::Block(block)),
+                Err(bans::Unbanned::TooWide) => Err(StaffError::TooWide(block)),
+            }
         }
-        Command::BanList => Ok(serde_json::to_value(bans::stored(app.store.as_ref()).await?)?),
+        Command::BanList => Ok(serde_json::to_value(app.blocklist.bans(app.clock.now()))?),
+        Command::BanFeeds => Ok(serde_json::to_value(app.feeds.states(app.clock.now()))?),
         Command::BanRemove { block } => match bans::remove(app, &block).await? {
             Some(true) => Ok(json!({ "net": block })),
             Some(false) => Err(StaffError::NotBanned(block)),
@@ -219,6 +236,8 @@ mod tests {
             (create("a@example.com", testing::PASSWORD, Some("platine")), "no plan `platine`"),
             (Command::ApikeyCreate { account: "a@example.com".into() }, "no account"),
             (Command::BanAdd { block: "999.1.1.1".into(), seconds: None }, "neither an address"),
+            (Command::BanAdd { block: "0.0.0.0/0".into(), seconds: Some(60) }, "too wide"),
+            (Command::BanAdd { block: "::/0".into(), seconds: None }, "too wide"),
             (Command::BanRemove { block: "192.0.2.0/24".into() }, "is not banned"),
         ] {
             let error = execute(&app, command).await.unwrap_err().to_string();
@@ -248,7 +267,10 @@ mod tests {
         assert!(app.blocklist.refuses(address, app.clock.now()));
         let listed = execute(&app, Command::BanList).await.unwrap();
         assert_eq!(listed[0]["net"], "192.0.2.0/24");
-        assert_eq!(bans::stored(app.store.as_ref()).await.unwrap(), app.blocklist.bans(app.clock.now()));
+        assert_eq!(
+            bans::stored(app.store.as_ref(), app.clock.now()).await.unwrap(),
+            app.blocklist.bans(app.clock.now())
+        );
         execute(&app, Command::BanRemove { block: "192.0.2.0/24".into() }).await.unwrap();
         assert!(!app.blocklist.refuses(address, app.clock.now()));
         assert_eq!(execute(&app, Command::BanList).await.unwrap(), json!([]));

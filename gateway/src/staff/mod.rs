@@ -3,7 +3,14 @@
 
 pub mod bans;
 mod command;
+mod figures;
+mod page;
 mod socket;
 
 pub use self::command::{Command, StaffError, execute};
 pub use self::socket::{CallError, answers, call, serve};
+
+/// The routes of the staff's page.
+pub fn routes() -> axum::Router<crate::app::SharedApp> {
+    page::routes()
+}

@@ -29,7 +29,8 @@ impl Routes {
             .merge(crate::newsletter::routes())
             .merge(crate::contact::routes())
             .merge(crate::consent::routes())
-            .merge(crate::audience::routes());
+            .merge(crate::audience::routes())
+            .merge(crate::staff::routes());
         if app.live_reload.is_some() {
             features = features.merge(live_reload::routes());
         }

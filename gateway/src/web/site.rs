@@ -180,7 +180,7 @@ impl Site {
         let Some(shell) = self.manifest.shells.get(&language) else {
             return Err(SiteError::Templates(format!("no frame for {}", language.tag())));
         };
-        let scripts = json!({ "forms": self.asset("forms.js"), "calculators": self.asset("calculators.js") });
+        let scripts = json!({ "forms": self.asset("forms.js"), "calculators": self.asset("calculators.js"), "gateway": self.asset("gateway.js") });
         let mut all = json!({ "title": title, "company": settings.company, "offers": settings.offers, "consent": settings.consent, "scripts": scripts });
         if let (Some(all), Value::Object(own)) = (all.as_object_mut(), context) {
             all.extend(own);

@@ -23,6 +23,17 @@ pub struct Guarded<S> {
     looking: Looking,
     /// Set from our end of the connection to the peer's.
     lingering: Option<Lingering>,
+    /// Hears of what broke the protocol and is not answered as a request.
+    broken: Option<Told>,
+}
+
+/// Whom to tell.
+struct Told(Box<dyn Fn() + Send>);
+
+impl std::fmt::Debug for Told {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Told(..)")
+    }
 }
 
 /// A close that lets the last answer arrive: what still comes is read and thrown away, since closing on unread
@@ -68,17 +79,30 @@ impl<S> Guarded<S> {
             Version::One => Looking::One(One::default()),
             Version::Two => Looking::Two(Two { frames: Frames::new(Instant::now()), patience: None }),
         };
-        Self { stream, looking, lingering: None }
+        Self { stream, looking, lingering: None, broken: None }
+    }
+
+    /// Tells when the connection ends for what came on it.
+    pub fn telling(self, told: impl Fn() + Send + 'static) -> Self {
+        Self { broken: Some(Told(Box::new(told))), ..self }
     }
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin> AsyncRead for Guarded<S> {
     fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
-        let Self { stream, looking, .. } = self.get_mut();
-        match looking {
+        let Self { stream, looking, broken, .. } = self.get_mut();
+        let read = ready!(match looking {
             Looking::One(one) => one.poll_read(stream, cx, buf),
             Looking::Two(two) => two.poll_read(stream, cx, buf),
+        });
+        if let Err(error) = &read
+            && error.kind() == io::ErrorKind::InvalidData
+            && error.get_ref().is_some_and(|why| why.is::<Broken>())
+            && let Some(told) = broken.take()
+        {
+            told.0();
         }
+        Poll::Ready(read)
     }
 }
 
@@ -154,7 +178,7 @@ impl One {
             Then::Broken(fault) => {
                 counter!("requests_refused_total", "phase" => "protocol", "why" => fault.label())
                     .increment(1);
-                Err(io::Error::new(io::ErrorKind::InvalidData, fault.label()))
+                Err(broken(fault.label()))
             }
         }
     }
@@ -206,7 +230,16 @@ fn cut<S: AsyncWrite + Unpin>(stream: &mut S, cx: &mut Context<'_>, flood: Flood
     // Whoever floods need not be heard to: it is told once, and only if it reads.
     let _ = Pin::new(&mut *stream).poll_write(cx, &GOAWAY);
     let _ = Pin::new(stream).poll_flush(cx);
-    io::Error::new(io::ErrorKind::InvalidData, flood.label())
+    broken(flood.label())
+}
+
+/// The protocol was broken beyond an answer; TLS's own errors are none of these.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+struct Broken(&'static str);
+
+fn broken(why: &'static str) -> io::Error {
+    io::Error::new(io::ErrorKind::InvalidData, Broken(why))
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Guarded<S> {

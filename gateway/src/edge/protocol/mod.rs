@@ -15,7 +15,8 @@ use percent_encoding::percent_decode_str;
 
 use crate::edge::refusal::Refusal;
 
-const PHASE: &str = "protocol";
+/// The phase, as metrics label it.
+pub const PHASE: &str = "protocol";
 
 /// The method that stands in for a head that [`framing`] refuses; no client's request with it passes.
 pub const REFUSED: &str = "REFUSED";

@@ -1,13 +1,36 @@
-//! The country of a cut address, by a table that lies on this machine; nobody is asked.
+//! The country of an address, by a table that lies on this machine; nobody is asked.
 
 use std::fs;
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv6Addr};
 use std::path::{Path, PathBuf};
 
-use super::visits::cut;
+use serde::Deserialize;
 
 /// Two letters (ISO 3166-1).
-pub(super) type Country = [u8; 2];
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize)]
+#[serde(try_from = "String")]
+pub struct Country([u8; 2]);
+
+impl Country {
+    /// The letters.
+    pub fn as_str(&self) -> &str {
+        // They are ASCII.
+        std::str::from_utf8(&self.0).unwrap_or_default()
+    }
+}
+
+impl TryFrom<String> for Country {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        country(&text).ok_or_else(|| format!("`{text}` is no country; write two capital letters, such as FR"))
+    }
+}
+
+fn country(text: &str) -> Option<Country> {
+    let letters: [u8; 2] = text.as_bytes().try_into().ok()?;
+    letters.iter().all(u8::is_ascii_uppercase).then_some(Country(letters))
+}
 
 /// Ranges of addresses with their countries, in order.
 #[derive(Debug, Default)]
@@ -24,7 +47,7 @@ struct Range {
 #[derive(Debug, thiserror::Error)]
 pub enum CountriesError {
     /// It cannot be read.
-    #[error("{path}: {source}; see country_table in [audience] of site.toml")]
+    #[error("{path}: {source}; it is the country table that site.toml names")]
     File {
         /// The file.
         path: PathBuf,
@@ -66,26 +89,34 @@ impl Countries {
         Ok(Self(ranges))
     }
 
-    /// The country of an address, once it is cut.
-    pub(super) fn of(&self, address: IpAddr) -> Option<Country> {
-        let address = u128::from_be_bytes(cut(address));
+    /// The country of an address.
+    pub fn of(&self, address: IpAddr) -> Option<Country> {
+        let address = wide(address);
         let after = self.0.partition_point(|range| range.start <= address);
         self.0[..after].last().filter(|range| address <= range.end).map(|range| range.country)
     }
+
+    /// The first and last address of each range of some countries.
+    pub fn ranges(&self, of: &[Country]) -> impl Iterator<Item = (IpAddr, IpAddr)> {
+        let address = |bits: u128| IpAddr::from(Ipv6Addr::from(bits));
+        let ranges = self.0.iter().filter(|range| of.contains(&range.country));
+        ranges.map(move |range| (address(range.start), address(range.end)))
+    }
+}
+
+fn wide(address: IpAddr) -> u128 {
+    u128::from(match address {
+        IpAddr::V4(address) => address.to_ipv6_mapped(),
+        IpAddr::V6(address) => address,
+    })
 }
 
 fn range(line: &str) -> Option<Range> {
     let mut fields = line.split(',').map(|field| field.trim().trim_matches('"'));
-    let mut next = || -> Option<u128> {
-        let address: IpAddr = fields.next()?.parse().ok()?;
-        Some(u128::from(match address {
-            IpAddr::V4(address) => address.to_ipv6_mapped(),
-            IpAddr::V6(address) => address,
-        }))
-    };
+    let mut next = || Some(wide(fields.next()?.parse().ok()?));
     let (start, end) = (next()?, next()?);
-    let country: Country = fields.next()?.as_bytes().try_into().ok()?;
-    (start <= end && country.iter().all(u8::is_ascii_uppercase)).then_some(Range { start, end, country })
+    let country = country(fields.next()?)?;
+    (start <= end).then_some(Range { start, end, country })
 }
 
 #[cfg(test)]
@@ -93,7 +124,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_cut_address_has_the_country_of_its_range() {
+    fn an_address_has_the_country_of_its_range() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("c.csv");
         fs::write(
@@ -102,12 +133,17 @@ mod tests {
         )
         .unwrap();
         let countries = Countries::read(&path).unwrap();
-        let of = |address: &str| countries.of(address.parse().unwrap());
+        let of =
+            |address: &str| countries.of(address.parse().unwrap()).map(|country| country.as_str().to_owned());
         assert_eq!(
             (of("192.0.2.77"), of("::ffff:192.0.2.77"), of("198.51.100.1")),
-            (Some(*b"FR"), Some(*b"FR"), None)
+            (Some("FR".into()), Some("FR".into()), None)
         );
-        assert_eq!((of("2001:db8::7"), of("2001:db9::7")), (Some(*b"BE"), None));
+        assert_eq!((of("2001:db8::7"), of("2001:db9::7")), (Some("BE".into()), None));
+        let wanted = [country("BE").unwrap()];
+        let mut ranges = countries.ranges(&wanted);
+        assert_eq!(ranges.next().unwrap().0.to_string(), "2001:db8::");
+        assert!(ranges.next().is_none());
         fs::write(&path, "192.0.2.0,192.0.2.255,FR\n192.0.2.9,192.0.2.1,FR\n").unwrap();
         assert!(Countries::read(&path).unwrap_err().to_string().contains("c.csv:2: "));
         assert!(Countries::read(&folder.path().join("none")).is_err());
