@@ -28,6 +28,7 @@ mod examples;
 mod faults;
 mod house;
 mod incidents;
+mod limits;
 mod newsletter;
 mod operations;
 mod pages;

@@ -5,25 +5,31 @@
 //! if its version still stands), the plan and the mail. It is applied whole or not at all, so an event counts
 //! once or will be sent again.
 
-use axum::Router;
 use axum::body::Body;
 use axum::extract::State;
 use axum::routing::post;
+use axum::{Extension, Router};
 use http::{HeaderMap, StatusCode};
 use serde_json::json;
 
 use crate::accounts;
 use crate::app::{App, SharedApp};
 use crate::checkout::{EVENTS, ORDERS, Order, OrderState, PLANS, Plan, PlanSource, order_of_session};
+use crate::edge::prefix::ClientPrefix;
+use crate::edge::route_class::RouteClass;
 use crate::outbox::{self, Mail, Purpose};
 use crate::payments::Event;
 use crate::records;
 use crate::store::{Address, Batch, Expect, StoreError};
-use crate::web::WebError;
 use crate::web::posted::read_body;
+use crate::web::{Peer, WebError};
 
 /// The largest event that is read, in bytes.
 const BODY_LIMIT: usize = 256 * 1024;
+/// What a call without a good signature costs, beside the one unit of every request.
+const FORGERY: u32 = 19;
+/// Why such a call is refused.
+const SIGNATURE: &str = "the webhook's signature is not good";
 /// Other writers of the same order whom one event waits for, before the processor is asked to send it again.
 const TRIES: usize = 16;
 /// The partition of events about no order of ours.
@@ -37,11 +43,19 @@ pub(super) fn routes() -> Router<SharedApp> {
 /// `POST /webhooks/stripe`: 200 once the event is on disk.
 async fn stripe(
     State(app): State<SharedApp>,
+    Extension(Peer(peer)): Extension<Peer>,
     headers: HeaderMap,
     body: Body,
 ) -> Result<StatusCode, WebError> {
     let body = read_body(body, BODY_LIMIT).await?;
-    receive(&app, &headers, &body).await?;
+    let received = receive(&app, &headers, &body).await;
+    let client = ClientPrefix::of(peer);
+    match &received {
+        // Forging costs; what is signed is not counted, however much comes.
+        Err(WebError::BadRequest(SIGNATURE)) => app.limits.charge(RouteClass::Webhooks, client, FORGERY),
+        _ => app.limits.give_back(RouteClass::Webhooks, client),
+    }
+    received?;
     Ok(StatusCode::OK)
 }
 
@@ -54,7 +68,7 @@ pub(super) async fn receive(app: &App, headers: &HeaderMap, body: &[u8]) -> Resu
     let verified = app.payments.secrets().verify(headers, body, app.clock.now());
     let text = verified.map_err(|error| {
         tracing::warn!(%error, "a webhook was refused");
-        WebError::BadRequest("the webhook's signature is not good")
+        WebError::BadRequest(SIGNATURE)
     })?;
     let event = Event::parse(text).map_err(|error| {
         tracing::error!(%error, "a signed webhook cannot be read");

@@ -28,6 +28,9 @@ const WORK: [(&str, &[&str], &str); 6] = [
 /// # Errors
 /// When something cannot be built or started.
 pub(super) fn run() -> Result<()> {
+    println!();
+    let example = ["run", "--release", "--quiet", "--package", "aops-gateway", "--example", "limits"];
+    sh::run(sh::command("cargo", &example))?;
     let missing: Vec<_> =
         ["nginx", "wrk", "h2load", "openssl", "taskset"].into_iter().filter(|name| !sh::has(name)).collect();
     if !missing.is_empty() {
