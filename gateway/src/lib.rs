@@ -34,6 +34,7 @@ mod testing;
 pub mod texts;
 pub mod tokens;
 pub mod typed;
+pub mod valkey;
 pub mod web;
 
 pub use app::{App, SharedApp, StartError};

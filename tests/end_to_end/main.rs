@@ -30,6 +30,7 @@ mod feeds;
 mod house;
 mod incidents;
 mod jails;
+mod limits;
 mod newsletter;
 mod operations;
 mod pages;
