@@ -36,6 +36,15 @@ impl ClientPrefix {
     pub fn bytes(self) -> [u8; 16] {
         self.0.to_be_bytes()
     }
+
+    /// The /48 of an IPv6 client.
+    pub fn v6_network(self) -> Option<[u8; 6]> {
+        if self.0 >> 32 == 0xffff {
+            return None;
+        }
+        let [a, b, c, d, e, f, ..] = self.bytes();
+        Some([a, b, c, d, e, f])
+    }
 }
 
 /// A wide neighbourhood of clients: an IPv4 /16 or an IPv6 /32, folded into few enough values to remember them all.

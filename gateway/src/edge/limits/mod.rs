@@ -29,8 +29,10 @@ use self::gcra::{Denied, Gcra, Ticks};
 use self::shared::Shared;
 use self::table::{REGIONS, Subject, Table, update_word};
 
-/// A region's allowance is that of so many clients.
+/// The allowance of a region, or of an IPv6 network, is that of so many clients.
 const CLIENTS_OF_A_REGION: u32 = 16;
+/// Beside a limit's number: the IPv6 networks that it counts.
+const NETWORKS: u8 = 0x80;
 
 /// How often a part of the table is swept.
 pub const SWEEP_PERIOD: Duration = Duration::from_secs(5);
@@ -132,10 +134,26 @@ impl Limits {
     /// How long to wait, in whole seconds, when the client is past its limit.
     pub fn take(&self, class: RouteClass, client: ClientPrefix) -> Result<Allowance, Duration> {
         let limit = &self.classes[class as usize];
-        match self.count(limit, self.client(limit, client), 1, || self.region(class, client)) {
+        let counted = self.count(limit, self.client(limit, client), 1, || self.region(class, client));
+        // The client comes first: who is past its own limit takes nothing from its neighbours.
+        match counted.and_then(|left| self.of_network(limit, client, left)) {
             Ok(left) => Ok(Allowance { class, left }),
             Err(Refused::Wait(wait, _)) => Err(Duration::from_secs(wait.seconds())),
             Err(Refused::TooDear(_)) => Err(Duration::from_secs(1)),
+        }
+    }
+
+    /// Counts the IPv6 /48 that one customer may have, with the 65,536 clients in it; in IPv4, networks have many owners.
+    fn of_network(&self, limit: &Limit, client: ClientPrefix, left: Left) -> Result<Left, Refused> {
+        let Some(network) = client.v6_network() else { return Ok(left) };
+        let subject = self.subject(limit.number | NETWORKS, &network);
+        let take = |place: table::Place<'_>| limit.region.take(place.owed, 1).map(|owed| (owed, owed));
+        match self.table.update(subject, self.now(), take) {
+            Some(Ok((_, owed))) => {
+                Ok(Left { remaining: left.remaining.min(limit.region.remaining(owed)), ..left })
+            }
+            Some(Err(Denied::Wait(wait))) => Err(Refused::Wait(wait, Left { remaining: 0, ..left })),
+            Some(Err(Denied::TooDear)) | None => Ok(left),
         }
     }
 
@@ -157,7 +175,7 @@ impl Limits {
     /// Gives back what a request took that is not to be counted.
     pub fn give_back(&self, class: RouteClass, client: ClientPrefix) {
         let limit = &self.classes[class as usize];
-        let one = limit.rates(self.share()).rate.worth(1);
+        let one = limit.rates(limit.shared && self.share()).rate.worth(1);
         self.adjust(limit, client, |owed| Ticks(owed.0.saturating_sub(one.0)));
     }
 
@@ -384,6 +402,21 @@ mod tests {
         assert!(matches!(limits.spend(limits.key(), "key", 100), Ok(Left { remaining: 0, .. })));
         assert!(matches!(limits.spend(limits.key(), "key", 50), Err(Refused::Wait(_, _))));
         assert!(limits.spend(limits.key(), "another", 50).is_ok());
+    }
+
+    #[test]
+    fn an_ipv6_network_has_the_allowance_of_sixteen_clients_however_many_it_has() {
+        let limits = limits(1);
+        let neighbour = |n: u32| client(&format!("2001:db8:1:{n:x}::1"));
+        let let_in = (0..1_000).filter(|n| limits.take(RouteClass::SignIn, neighbour(*n)).is_ok()).count();
+        let most = (LimitsConfig::default().sign_in.burst * CLIENTS_OF_A_REGION) as usize;
+        assert!((most..most + 20).contains(&let_in), "{let_in} of {most}");
+        assert!(limits.take(RouteClass::SignIn, client("2001:db8:2::1")).is_ok());
+        // Who is past its own limit takes nothing from the others.
+        for _ in 0..2_000 {
+            let _ = limits.take(RouteClass::SignIn, client("2001:db8:3:1::1"));
+        }
+        assert!(limits.take(RouteClass::SignIn, client("2001:db8:3:2::1")).is_ok());
     }
 
     #[test]
