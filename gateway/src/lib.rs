@@ -19,6 +19,8 @@ pub mod edge;
 pub mod email;
 pub mod files;
 pub mod firewall;
+#[cfg(test)]
+mod fuzzing;
 pub mod mail;
 pub mod newsletter;
 pub mod outbox;

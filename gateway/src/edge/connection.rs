@@ -40,6 +40,8 @@ const WRITE_PATIENCE: Duration = Duration::from_secs(30);
 const REST_PATIENCE: Duration = Duration::from_secs(90);
 /// The longest life of a connection that has no answer on its way.
 const LIFETIME: Duration = Duration::from_secs(3_600);
+/// The longest life of a connection in any case: a stream that its peer never lets end is on its way for ever.
+const LONGEST: Duration = Duration::from_secs(2 * 3_600);
 /// How long a connection may take to end once it was asked to.
 const FAREWELL: Duration = Duration::from_secs(10);
 /// How often a connection is looked at.
@@ -188,6 +190,9 @@ impl Connections {
 async fn outstayed(activity: &Activity) {
     loop {
         tokio::time::sleep(LOOK).await;
+        if activity.age() > LONGEST {
+            return;
+        }
         let old = activity.at_rest() && activity.age() > LIFETIME;
         if activity.still_for() > REST_PATIENCE || old {
             // A moment for what is just being said.

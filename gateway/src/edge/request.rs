@@ -24,7 +24,7 @@ use crate::edge::prefix::ClientPrefix;
 use crate::edge::protocol::Version;
 use crate::edge::refusal::Refusal;
 use crate::edge::route_class::RouteClass;
-use crate::edge::timed::DeadlineBody;
+use crate::edge::timed::PacedBody;
 use crate::edge::{authority, forwarded, protocol, request_headers, request_id, response_headers};
 use crate::web::dress::{Audience, dress};
 use crate::web::error::WebError;
@@ -32,10 +32,7 @@ use crate::web::router::{self, Routes};
 use crate::web::stored::Leaving;
 use crate::web::{Peer, RequestId, compression};
 
-/// The longest that a body may take to come whole.
-const BODY_PATIENCE: Duration = Duration::from_secs(30);
-
-/// The longest that a handler may take to begin its answer.
+/// The longest that a handler may take to begin its answer, the body that it waits for within.
 const HANDLER_PATIENCE: Duration = Duration::from_secs(60);
 
 /// What every request of a listener shares.
@@ -191,7 +188,7 @@ impl Service {
         let (parts, body) = request.into_parts();
         let audience = Audience::of(&parts);
         let compressed = compression::wanted(&parts.headers);
-        let request = Request::from_parts(parts, Body::new(DeadlineBody::new(body, BODY_PATIENCE)));
+        let request = Request::from_parts(parts, Body::new(PacedBody::new(body)));
         let (allowance, response) = match passed {
             Ok(passed) => {
                 let path = protocol::decoded_path(request.uri().path()).unwrap_or_default().into_owned();

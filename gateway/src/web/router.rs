@@ -50,6 +50,9 @@ pub fn built<B>(
     }
     let site = app.site.load();
     if let Some(resource) = site.resource(path) {
+        if !is_canonical(request.uri().path()) {
+            return Some(redirected(path, StatusCode::PERMANENT_REDIRECT, request.uri().query()));
+        }
         if request.uri().query().is_some() && search::is_page(&site, path) {
             return None;
         }
@@ -129,6 +132,17 @@ fn moved(site: &crate::web::Site, path: &str) -> Option<(String, StatusCode)> {
     site.resource(&canonical).map(|_| (canonical, StatusCode::PERMANENT_REDIRECT))
 }
 
+/// Whether a path encodes nothing that needs no encoding, and writes the rest in capitals (RFC 3986 § 6.2.2): a page
+/// has one address.
+fn is_canonical(path: &str) -> bool {
+    let needless = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte);
+    path.split('%').skip(1).all(|encoded| {
+        let Some(digits) = encoded.get(..2) else { return true };
+        let small = digits.bytes().any(|digit| digit.is_ascii_lowercase());
+        u8::from_str_radix(digits, 16).map_or(true, |byte| !small && !needless(byte))
+    })
+}
+
 fn redirected(to: &str, status: StatusCode, query: Option<&str>) -> http::Response<Leaving> {
     const PATH: &percent_encoding::AsciiSet =
         &percent_encoding::CONTROLS.add(b' ').add(b'?').add(b'#').add(b'%');
@@ -151,4 +165,19 @@ fn redirected(to: &str, status: StatusCode, query: Option<&str>) -> http::Respon
 
 fn is_bare(response: &Response) -> bool {
     !response.headers().contains_key(header::CONTENT_TYPE)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_canonical;
+
+    #[test]
+    fn a_path_has_one_form() {
+        for one in ["/", "/offres/", "/th%C3%A8mes/", "/a%20b", "/a%", "/a%zz"] {
+            assert!(is_canonical(one), "{one}");
+        }
+        for other in ["/%6fffres/", "/%6Fffres/", "/th%c3%a8mes/", "/a%2Db", "/%7E"] {
+            assert!(!is_canonical(other), "{other}");
+        }
+    }
 }
