@@ -85,7 +85,11 @@ impl Gateway {
             if let Some(ended) = self.process.as_mut().unwrap().try_wait().unwrap() {
                 panic!("the gateway ended with {ended}:\n{}", self.log());
             }
-            assert!(Instant::now() < deadline, "the gateway is not ready after five minutes:\n{}", self.log());
+            assert!(
+                Instant::now() < deadline,
+                "the gateway is not ready after five minutes:\n{}",
+                self.log()
+            );
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
     }
