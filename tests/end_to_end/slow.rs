@@ -136,7 +136,7 @@ async fn windows_that_open_a_byte_at_a_time_do_not_hold_a_connection() {
     for n in 0..50u32 {
         raw.send(&frame(1, 5, 2 * n + 1, &head)).unwrap();
     }
-    let byte = |n: u32| if n % 10 == 0 { frame(8, 0, 1, &[0, 0, 0, 1]) } else { Vec::new() };
+    let byte = |n: u32| if n.is_multiple_of(10) { frame(8, 0, 1, &[0, 0, 0, 1]) } else { Vec::new() };
     let cut = until_cut(raw, byte, Duration::from_secs(200));
     println!("cut after {cut:?}");
     cut.expect("a byte of window now and then holds no connection");
