@@ -61,14 +61,16 @@ impl Spared {
         let found = blocks.len();
         let mut taken = Vec::with_capacity(found);
         for block in blocks {
-            if self.private.iter().any(|private| private.contains(&block)) || self.ours.meet(&block) {
+            if self.private.iter().any(|private| private.contains(&block)) {
                 continue;
             }
-            // Whatever private part it has too.
+            // Whatever of it is private or ours.
             if too_wide(&block) {
                 return Err(Doubt::TooWide(block));
             }
-            taken.push(block);
+            if !self.ours.meet(&block) {
+                taken.push(block);
+            }
         }
         match taken.len() {
             0 => Err(Doubt::Empty),
