@@ -196,7 +196,7 @@ async fn a_kept_list_cut_short_is_told_and_fetched_anew() {
 }
 
 #[tokio::test]
-async fn a_feed_in_clear_or_with_a_strange_name_is_refused_at_the_start() {
+async fn doctor_refuses_a_feed_in_clear_with_a_strange_name_or_too_often() {
     for (url, name, why) in [
         ("http://lists.example/drop.txt", "drop", "https://"),
         ("https://lists.example/drop.txt", "../drop", "small letters"),
@@ -207,9 +207,10 @@ async fn a_feed_in_clear_or_with_a_strange_name_is_refused_at_the_start() {
         let text = fs::read_to_string(&config).unwrap();
         let feed = format!("\n[[gateway.feeds]]\nname = \"{name}\"\nurl = \"{url}\"\nevery = \"10s\"\n");
         fs::write(&config, text + &feed).unwrap();
-        let refused = gateway.command(&["serve"]).output().unwrap();
+        let refused = gateway.command(&["doctor"]).output().unwrap();
         assert!(!refused.status.success());
-        assert!(String::from_utf8_lossy(&refused.stderr).contains(why), "{url} {name}");
+        let told = String::from_utf8_lossy(&refused.stdout).into_owned();
+        assert!(told.contains("feeds: [[gateway.feeds]]") && told.contains(why), "{url} {name}: {told}");
     }
 }
 

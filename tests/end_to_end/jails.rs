@@ -288,3 +288,44 @@ async fn a_listed_address_hears_nothing_where_refusals_are_silent() {
     assert!(matches!(&end, Ok(0)) || end.as_ref().is_err_and(|error| !waits(error)), "{end:?}");
     drop(held);
 }
+
+#[tokio::test]
+async fn staff_look_at_the_gateway_live_and_clients_and_strangers_do_not() {
+    let gateway = Gateway::start().await;
+    let page = "/equipe/passerelle";
+    let stranger = gateway.get(page).await;
+    assert_eq!(stranger.status(), 303);
+    assert_eq!(stranger.headers()["location"], "/compte/connexion?suite=/equipe/passerelle");
+    let (password, _) = gateway.client_account("cliente@example.org", None);
+    let signed_in = async |email: &str| {
+        let cookie = gateway.sign_in(email, &password).await;
+        gateway.client().get(gateway.url(page)).header("cookie", cookie).send().await.unwrap()
+    };
+    assert_eq!(signed_in("cliente@example.org").await.status(), 404);
+    let arguments = [
+        "account",
+        "create",
+        "--email",
+        "machine@example.org",
+        "--password-stdin",
+        "--verified",
+        "--role",
+        "operator",
+    ];
+    gateway.admin_with(&arguments, &format!("{password}\n"));
+    gateway.admin(&["ban", "add", "203.0.113.0/24", "--for", "2h"]);
+    let shown = signed_in("machine@example.org").await;
+    assert_eq!(
+        (shown.status().as_u16(), &shown.headers()["cache-control"]),
+        (200, &"no-store".parse().unwrap())
+    );
+    let policy = shown.headers()["content-security-policy"].to_str().unwrap().to_owned();
+    assert!(policy.contains("connect-src 'self'") && !policy.contains("unsafe"), "{policy}");
+    let text = shown.text().await.unwrap();
+    for told in
+        ["Connexions ouvertes", "203.0.113.0/24", "à la main", "Connexion</th>", "localhost</th>", "médiane"]
+    {
+        assert!(text.contains(told), "{told}: {text}");
+    }
+    assert!(!text.contains("gateway."), "every string has its words: {text}");
+}
