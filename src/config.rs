@@ -11,7 +11,7 @@ use std::str::FromStr;
 use anyhow::{Context, Result, bail};
 use aops_gateway::audience::AudienceConfig;
 use aops_gateway::clock::Clock;
-use aops_gateway::config::{Environment, GatewayConfig, MailConfig, Offer, Secrets, Settings};
+use aops_gateway::config::{Environment, GatewayConfig, MailConfig, Offer, Secrets, Settings, ValkeyConfig};
 use aops_gateway::consent::{ConsentConfig, Registry, Services};
 use aops_generator::{Diagnostics, SiteConfig};
 use jiff::SignedDuration;
@@ -36,6 +36,7 @@ pub(crate) struct Configuration {
     gateway: Option<GatewayConfig>,
     /// As the gateway's.
     mail: Option<MailConfig>,
+    valkey: Option<ValkeyConfig>,
     #[serde(default)]
     offers: Vec<Offer>,
     #[serde(default)]
@@ -142,6 +143,14 @@ impl Configuration {
             data: variable("AOPS_DATA")?.map_or_else(|| root.join("data"), PathBuf::from),
             public: root.join("public"),
             gateway,
+            valkey: self.valkey.clone().map(|mut valkey| {
+                let pair =
+                    valkey.certificate.iter_mut().flat_map(|files| [&mut files.certificate, &mut files.key]);
+                for path in pair.chain(&mut valkey.authority) {
+                    *path = root.join(&path);
+                }
+                valkey
+            }),
             mail,
             company: self.company.clone(),
             offers: self.offers.clone(),
@@ -181,6 +190,7 @@ fn secrets() -> Result<Secrets> {
         stripe_base: variable("STRIPE_API_BASE")?,
         sendgrid_key: secret("SENDGRID_API_KEY")?,
         sendgrid_base: variable("SENDGRID_API_BASE")?,
+        valkey_password: secret("AOPS_VALKEY_PASSWORD")?,
     })
 }
 

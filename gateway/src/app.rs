@@ -23,6 +23,7 @@ use crate::payments::{Payments, PaymentsError};
 use crate::sealing::{SealError, Sealer};
 use crate::store::{Store, StoreError};
 use crate::tokens::Tokens;
+use crate::valkey::{Valkey, ValkeyError};
 use crate::web::hosts::Hosts;
 use crate::web::live_reload::LiveReload;
 use crate::web::site::{Site, SiteError};
@@ -59,15 +60,17 @@ pub struct App {
     pub metrics: OnceLock<PrometheusHandle>,
     /// The connections that are open.
     pub connections: OpenConnections,
-    /// Rate limits by class of route.
+    /// Rate limits by class of route, key and account.
     pub limits: Limits,
+    /// The server that gateways share.
+    pub valkey: Option<Valkey>,
     /// What keeps robots out of the public forms.
     pub antispam: Antispam,
     /// Turns for hashing passwords.
     pub passwords: Passwords,
     /// What slows down the guessing of passwords.
     pub throttle: Throttle,
-    /// Turns for the engine, and limits by API key.
+    /// Turns for the engine.
     pub calculations: Calculations,
     /// Our own audience figures.
     pub audience: Audience,
@@ -107,6 +110,9 @@ pub enum StartError {
     /// Mail cannot be set up.
     #[error(transparent)]
     Mail(#[from] MailerError),
+    /// The server that gateways share cannot be reached as it is told.
+    #[error(transparent)]
+    Valkey(#[from] ValkeyError),
     /// Payments cannot be set up.
     #[error(transparent)]
     Payments(#[from] PaymentsError),

@@ -26,6 +26,8 @@ pub struct Settings {
     pub public: PathBuf,
     /// The `[gateway]` table.
     pub gateway: GatewayConfig,
+    /// The `[valkey]` table.
+    pub valkey: Option<ValkeyConfig>,
     /// The `[mail]` table.
     pub mail: MailConfig,
     /// The `[company]` table, handed to templates as it is.
@@ -208,7 +210,7 @@ impl Default for Connections {
 }
 
 /// Rate limits by class of route, each per IPv4 address or IPv6 /64.
-#[derive(Debug, Clone, Copy, Deserialize)]
+#[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct LimitsConfig {
     /// Pages and files.
@@ -223,10 +225,16 @@ pub struct LimitsConfig {
     pub calculators: Rate,
     /// The API, before the key is known.
     pub api: Rate,
-    /// The API, for one key.
+    /// Calculations of the API for one key, in units of their cost.
     pub api_key: Rate,
-    /// Signed calls of our processors.
+    /// The same for all keys of one organisation.
+    pub api_account: Rate,
+    /// By offer: what its organisations get instead of `api_account`.
+    pub plans: BTreeMap<String, Rate>,
+    /// Calls of our processors, as long as their signature is not known to be good.
     pub webhooks: Rate,
+    /// How many gateways share these limits, over the server of `[valkey]`.
+    pub gateways: u32,
 }
 
 impl Default for LimitsConfig {
@@ -239,9 +247,29 @@ impl Default for LimitsConfig {
             calculators: Rate { per_minute: 120, burst: 30 },
             api: Rate { per_minute: 3_000, burst: 200 },
             api_key: Rate { per_minute: 1_200, burst: 100 },
+            api_account: Rate { per_minute: 2_400, burst: 400 },
+            plans: BTreeMap::new(),
             webhooks: Rate { per_minute: 3_000, burst: 200 },
+            gateways: 1,
         }
     }
+}
+
+/// The `[valkey]` table of `site.toml`: the server that gateways share.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ValkeyConfig {
+    /// `rediss://host:port`; without TLS (`redis://`, `redis+unix://`) on this machine alone. Several are a cluster.
+    pub urls: Vec<String>,
+    /// The user of its access list; the password is `AOPS_VALKEY_PASSWORD`.
+    #[serde(default)]
+    pub user: Option<String>,
+    /// The authority of its certificate, in PEM, instead of those that the system trusts.
+    #[serde(default)]
+    pub authority: Option<PathBuf>,
+    /// Our certificate and key, in PEM, where the server asks for one.
+    #[serde(default)]
+    pub certificate: Option<TlsFiles>,
 }
 
 /// A steady rate and how far a client may run ahead of it.
@@ -314,6 +342,8 @@ pub struct Secrets {
     pub sendgrid_key: Option<String>,
     /// `SENDGRID_API_BASE`.
     pub sendgrid_base: Option<String>,
+    /// `AOPS_VALKEY_PASSWORD`.
+    pub valkey_password: Option<String>,
 }
 
 impl std::fmt::Debug for Secrets {

@@ -19,6 +19,9 @@ pub mod edge;
 pub mod email;
 pub mod files;
 pub mod firewall;
+#[cfg(test)]
+#[expect(unreachable_pub, reason = "its other home is a crate that calls each from a program")]
+mod fuzzing;
 pub mod mail;
 pub mod newsletter;
 pub mod outbox;
@@ -34,6 +37,7 @@ mod testing;
 pub mod texts;
 pub mod tokens;
 pub mod typed;
+pub mod valkey;
 pub mod web;
 
 pub use app::{App, SharedApp, StartError};

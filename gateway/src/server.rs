@@ -20,7 +20,7 @@ use crate::edge::address_filter::{self, AddressFilter};
 use crate::edge::connection::Connections;
 use crate::edge::feeds::{self, Feeds};
 use crate::edge::jails::Jails;
-use crate::edge::limits::{self, Limits};
+use crate::edge::limits::{self, Limits, shared};
 use crate::edge::open_connections::OpenConnections;
 use crate::edge::request::Service;
 use crate::edge::tls::{self, certificates::Certificates};
@@ -28,6 +28,7 @@ use crate::edge::{accept, access_log, operations, redirect};
 use crate::sealing::{MasterKey, Sealer};
 use crate::store::RedbStore;
 use crate::tokens::Tokens;
+use crate::valkey::Valkey;
 use crate::web::hosts::Hosts;
 use crate::web::live_reload::LiveReload;
 use crate::web::site::Site;
@@ -94,6 +95,7 @@ impl Server {
             tokio::spawn(tidy(Arc::clone(&app), upkeep)),
             tokio::spawn(staff::bans::carry_out(Arc::clone(&app))),
             tokio::spawn(feeds::follow(Arc::clone(&app))),
+            tokio::spawn(share_limits(Arc::clone(&app))),
             tokio::spawn(async move { self.certificates.follow().await }),
         ];
         let (counted, counting) = watch::channel(false);
@@ -165,11 +167,12 @@ async fn assemble(
         jails,
         metrics: OnceLock::new(),
         connections: OpenConnections::default(),
-        limits: Limits::new(&settings.gateway.limits, settings.limits_factor),
+        limits: Limits::new(&settings.gateway.limits, settings.limits_factor, limits_secret(&sealer)),
+        valkey: valkey(&settings)?,
         antispam: Antispam::new(&sealer, settings.limits_factor),
         passwords: Passwords::new()?,
         throttle: Throttle::new(settings.limits_factor),
-        calculations: Calculations::new(&settings.gateway.limits, settings.limits_factor),
+        calculations: Calculations::new(),
         audience: Audience::new(&settings.audience)?,
         live_reload,
         store,
@@ -210,7 +213,6 @@ async fn tidy(app: SharedApp, metrics: Option<PrometheusHandle>) {
                 metrics.run_upkeep();
             }
             app.limits.sweep();
-            app.calculations.sweep();
             app.antispam.sweep();
         }
     };
@@ -223,6 +225,32 @@ async fn tidy(app: SharedApp, metrics: Option<PrometheusHandle>) {
         }
     };
     tokio::join!(limits, expired, app.blocklist.follow(&app.connections, || app.clock.now()));
+}
+
+/// Shares limits with other gateways, where there are any.
+async fn share_limits(app: SharedApp) {
+    match &app.valkey {
+        Some(valkey) => shared::run(&app.limits, valkey).await,
+        None if app.limits.shared().is_some() => {
+            tracing::warn!(
+                "[gateway.limits] gateways is above 1 without [valkey]: each limit is this gateway's part"
+            );
+        }
+        None => {}
+    }
+}
+
+/// The server that gateways share, as configured.
+fn valkey(settings: &Settings) -> Result<Option<Valkey>, StartError> {
+    let password = settings.secrets.valkey_password.as_deref();
+    Ok(settings.valkey.as_ref().map(|config| Valkey::new(config, password)).transpose()?)
+}
+
+/// What names clients to limits: the same on every gateway with the same master key.
+fn limits_secret(sealer: &Sealer) -> [u8; 16] {
+    let mut secret = [0; 16];
+    secret.copy_from_slice(&sealer.derive("limits")[..16]);
+    secret
 }
 
 /// The metrics recorder of this process; none when one is already installed.

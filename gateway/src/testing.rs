@@ -32,6 +32,7 @@ pub(crate) fn settings(folder: &Path, ahead: SignedDuration) -> Settings {
         data: folder.join("data"),
         public: folder.join("public"),
         gateway: serde_json::from_value(gateway).unwrap(),
+        valkey: None,
         mail: MailConfig {
             from: "a@example.com".into(),
             from_name: "A".into(),

@@ -101,7 +101,7 @@ impl Coding {
 }
 
 /// How caches may keep an entry (RFC 9111, RFC 8246).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Cache {
     /// The name bears a digest of the bytes: a year, `immutable`.

@@ -2,25 +2,21 @@
 
 use std::io::{self, Read, Write};
 use std::net::TcpStream;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use crate::raw::{Raw, connect_from, fields, frame, status};
 use crate::support::{Gateway, eventually};
 
-const GOAWAY: u8 = 7;
-const RESET: u8 = 3;
 const HEADERS: u8 = 1;
-const DATA: u8 = 0;
 const END_STREAM: u8 = 1;
 const END_HEADERS: u8 = 4;
 
-#[tokio::test]
-async fn heads_that_can_be_read_in_two_ways_get_one_answer_and_the_connection_ends() {
-    let gateway = Gateway::start().await;
+/// Heads that are refused and end the connection: the section and the case, what is sent, and the status.
+pub(crate) fn heads() -> Vec<(&'static str, String, u16)> {
     let long = "a".repeat(9_000);
     let many = "x: y\r\n".repeat(80);
     let large = format!("x: {}\r\n", "y".repeat(20_000));
-    let cases: Vec<(&str, String, u16)> = vec![
+    vec![
         ("RFC 9112 § 6.3: both framings", "POST /contact HTTP/1.1\r\nHost: localhost\r\nContent-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n".into(), 400),
         ("RFC 9112 § 6.3: both framings, the other way round", "POST /contact HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\nContent-Length: 3\r\n\r\n0\r\n\r\n".into(), 400),
         ("RFC 9112 § 6.3: two lengths", "POST /contact HTTP/1.1\r\nHost: localhost\r\nContent-Length: 3\r\nContent-Length: 4\r\n\r\nabcd".into(), 400),
@@ -59,8 +55,13 @@ async fn heads_that_can_be_read_in_two_ways_get_one_answer_and_the_connection_en
         ("RFC 9110 § 15.5.14: a body declared too large", "POST /contact HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100000000\r\n\r\n".into(), 413),
         ("RFC 9110 § 10.1.1: another expectation", "POST /contact HTTP/1.1\r\nHost: localhost\r\nExpect: a-miracle\r\nContent-Length: 3\r\n\r\nabc".into(), 417),
         ("RFC 9110 § 10.1.1: a body that is not welcome", "POST /contact HTTP/1.1\r\nHost: localhost\r\nExpect: 100-continue\r\nContent-Length: 100000000\r\n\r\n".into(), 413),
-    ];
-    for (case, head, expected) in cases {
+    ]
+}
+
+#[tokio::test]
+async fn heads_that_can_be_read_in_two_ways_get_one_answer_and_the_connection_ends() {
+    let gateway = Gateway::start().await;
+    for (case, head, expected) in heads() {
         let mut raw = Raw::h1(&gateway);
         raw.send(head.as_bytes()).unwrap();
         // The beginning of another request, which nobody may answer.
@@ -178,152 +179,6 @@ async fn ranges_are_answered_one_at_a_time() {
     }
 }
 
-/// What ends a connection of HTTP/2: GOAWAY, or no farewell at all.
-fn ended(raw: &mut Raw) -> bool {
-    let deadline = Instant::now() + Duration::from_secs(20);
-    while Instant::now() < deadline {
-        match raw.frame() {
-            Ok((GOAWAY, ..)) => return true,
-            Ok(_) => {}
-            Err(error) => {
-                return !matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut);
-            }
-        }
-    }
-    false
-}
-
-fn get(stream: u32, flags: u8) -> Vec<u8> {
-    let block = fields(&[
-        (":method", "GET"),
-        (":scheme", "https"),
-        (":authority", "localhost"),
-        (":path", "/favicon.svg"),
-    ]);
-    frame(HEADERS, flags, stream, &block)
-}
-
-#[tokio::test]
-async fn floods_of_frames_end_the_connection_of_their_sender_alone() {
-    let gateway = Gateway::start().await;
-    let reset = |n: u32| {
-        [get(2 * n + 1, END_STREAM | END_HEADERS), frame(RESET, 0, 2 * n + 1, &8u32.to_be_bytes())].concat()
-    };
-    type Flood = Box<dyn Fn(u32) -> Vec<u8>>;
-    let floods: Vec<(&str, Flood)> = vec![
-        ("CVE-2023-44487: rapid reset", Box::new(reset)),
-        (
-            "CVE-2024-27316: CONTINUATION without end",
-            Box::new(|n| if n == 0 { get(1, 0) } else { frame(9, 0, 1, &fields(&[("x", "y")])) }),
-        ),
-        ("CVE-2019-9512: PING", Box::new(|_| frame(6, 0, 0, &[0; 8]))),
-        ("CVE-2019-9515: SETTINGS", Box::new(|_| frame(4, 0, 0, &[]))),
-        (
-            "CVE-2019-9518: empty DATA",
-            Box::new(|n| if n == 0 { get(1, END_HEADERS) } else { frame(DATA, 0, 1, &[]) }),
-        ),
-        ("RFC 9113 § 5.3.2: PRIORITY", Box::new(|n| frame(2, 0, 2 * n + 1, &[0; 5]))),
-        ("RFC 9113 § 5.5: frames that nobody knows", Box::new(|_| frame(0xbe, 0, 0, &[]))),
-    ];
-    for (case, flood) in floods {
-        let mut raw = Raw::h2(&gateway);
-        for n in 0..5_000 {
-            if raw.send(&flood(n)).is_err() {
-                break;
-            }
-        }
-        assert!(ended(&mut raw), "{case}");
-        assert_eq!(gateway.get("/").await.status(), 200, "{case}: others are served");
-    }
-}
-
-#[tokio::test]
-async fn frames_that_break_the_protocol_are_refused_by_stream_or_by_connection() {
-    let gateway = Gateway::start().await;
-    let request = |more: &[(&str, &str)]| {
-        let mut all =
-            vec![(":method", "GET"), (":scheme", "https"), (":authority", "localhost"), (":path", "/")];
-        all.extend_from_slice(more);
-        frame(HEADERS, END_STREAM | END_HEADERS, 1, &fields(&all))
-    };
-    let cases: Vec<(&str, Vec<u8>)> = vec![
-        ("§ 8.2.2: connection", request(&[("connection", "close")])),
-        ("§ 8.2.2: transfer-encoding", request(&[("transfer-encoding", "chunked")])),
-        ("§ 8.2.2: upgrade", request(&[("upgrade", "h2c")])),
-        ("§ 8.2.2: te other than trailers", request(&[("te", "gzip")])),
-        ("§ 8.2.1: a name in capitals", request(&[("X-Upper", "a")])),
-        ("§ 8.2.1: a line end in a value", request(&[("x", "a\r\nb")])),
-        ("§ 8.3: a pseudo-field that does not exist", request(&[(":strange", "a")])),
-        ("§ 8.3: a pseudo-field behind a field", request(&[("x", "a"), (":path", "/b")])),
-        (
-            "§ 8.3.1: no path",
-            frame(
-                HEADERS,
-                END_STREAM | END_HEADERS,
-                1,
-                &fields(&[(":method", "GET"), (":scheme", "https"), (":authority", "localhost")]),
-            ),
-        ),
-        ("§ 8.3.1: two paths", request(&[(":path", "/b")])),
-        ("§ 6.1: DATA on an idle stream", frame(DATA, END_STREAM, 1, b"abc")),
-        (
-            "§ 5.1.1: a stream of ours",
-            frame(HEADERS, END_STREAM | END_HEADERS, 2, &fields(&[(":method", "GET")])),
-        ),
-        (
-            "§ 6.2: HEADERS on no stream",
-            frame(HEADERS, END_STREAM | END_HEADERS, 0, &fields(&[(":method", "GET")])),
-        ),
-        ("§ 6.9: a window of nothing", frame(8, 0, 0, &[0; 4])),
-        (
-            "§ 6.9.1: a window past its end",
-            [frame(8, 0, 0, &0x7fff_ffffu32.to_be_bytes()), frame(8, 0, 0, &0x7fff_ffffu32.to_be_bytes())]
-                .concat(),
-        ),
-        ("§ 6.5: SETTINGS of half an entry", frame(4, 0, 0, &[0, 1, 2])),
-        ("§ 6.5: SETTINGS on a stream", frame(4, 0, 1, &[])),
-        ("§ 6.7: PING of seven bytes", frame(6, 0, 0, &[0; 7])),
-        ("§ 6.6: a promise from a client", frame(5, END_HEADERS, 1, &[0, 0, 0, 2, 0])),
-        ("§ 6.4: a reset of an idle stream", frame(RESET, 0, 9, &[0; 4])),
-        ("§ 6.10: CONTINUATION of nothing", frame(9, END_HEADERS, 1, &fields(&[("x", "y")]))),
-        ("§ 4.2: a frame past its size", frame(DATA, 0, 1, &[0; 20_000])),
-        (
-            "§ 4.3: a header block that cannot be read",
-            frame(HEADERS, END_STREAM | END_HEADERS, 1, &[0xff; 20]),
-        ),
-    ];
-    for (case, bytes) in cases {
-        let mut raw = Raw::h2(&gateway);
-        let _ = raw.send(&bytes);
-        let refused = loop {
-            match raw.frame() {
-                Ok((RESET | GOAWAY, ..)) => break true,
-                Ok((HEADERS, _, _, block)) => break is_status(&block, "400"),
-                Ok(_) => {}
-                Err(error) => {
-                    break !matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut);
-                }
-            }
-        };
-        assert!(refused, "RFC 9113 {case}");
-    }
-}
-
-/// Whether a block of fields begins with this status, indexed or as a literal.
-fn is_status(block: &[u8], code: &str) -> bool {
-    let indexed = [
-        ("200", 0x88),
-        ("204", 0x89),
-        ("206", 0x8a),
-        ("304", 0x8b),
-        ("400", 0x8c),
-        ("404", 0x8d),
-        ("500", 0x8e),
-    ];
-    let by_index = indexed.iter().any(|(status, index)| *status == code && block.contains(index));
-    by_index || block.windows(3).any(|three| three == code.as_bytes())
-}
-
 #[tokio::test]
 async fn an_authority_that_is_not_ours_is_misdirected_in_http2_too() {
     let gateway = Gateway::start().await;
@@ -342,25 +197,6 @@ async fn an_authority_that_is_not_ours_is_misdirected_in_http2_too() {
 }
 
 #[tokio::test]
-async fn many_idle_connections_of_one_address_do_not_slow_another_client() {
-    let gateway = Gateway::start_with(&[]).await;
-    let idle: Vec<_> = (0..600).map(|_| connect_from([127, 0, 0, 2], gateway.https())).collect();
-    let client = gateway.client();
-    for _ in 0..20 {
-        assert_eq!(client.get(gateway.url("/")).send().await.unwrap().status(), 200);
-    }
-    let mut open = 0;
-    for stream in idle.into_iter().flatten() {
-        stream.set_nonblocking(true).unwrap();
-        let mut stream = stream;
-        open += usize::from(
-            matches!(stream.read(&mut [0]), Err(error) if error.kind() == io::ErrorKind::WouldBlock),
-        );
-    }
-    assert!((1..=256).contains(&open), "{open} are held for one address");
-}
-
-#[tokio::test]
 async fn a_client_that_holds_too_many_gives_up_one_that_rests_for_a_new_one() {
     let gateway = Gateway::start_with(&[]).await;
     let mut held: Vec<TcpStream> = (0..256).map(|_| TcpStream::connect(gateway.https()).unwrap()).collect();
@@ -373,32 +209,6 @@ async fn a_client_that_holds_too_many_gives_up_one_that_rests_for_a_new_one() {
         !matches!(stream.read(&mut [0]), Err(error) if error.kind() == io::ErrorKind::WouldBlock)
     };
     assert_eq!(held.iter_mut().filter_map(|stream| ended(stream).then_some(())).count(), 1);
-}
-
-#[tokio::test]
-async fn a_reader_who_stops_reading_and_a_body_that_trickles_are_cut() {
-    let gateway = Gateway::start().await;
-    let mut trickling = Raw::h1(&gateway);
-    let head = format!(
-        "POST /contact HTTP/1.1\r\nHost: localhost\r\nOrigin: {}\r\nContent-Type: application/x-www-form-urlencoded\r\nContent-Length: 1000\r\n\r\n",
-        gateway.url("")
-    );
-    trickling
-        .send(
-            head.replace("Host: localhost", &format!("Host: localhost:{}", gateway.https().port()))
-                .as_bytes(),
-        )
-        .unwrap();
-    trickling.patience(Duration::from_millis(200));
-    let begun = Instant::now();
-    let end = loop {
-        let _ = trickling.send(b"a");
-        let (answer, end) = trickling.rest();
-        if end.is_ok() || begun.elapsed() > Duration::from_secs(50) {
-            break (answer, end);
-        }
-    };
-    end.1.expect("the connection ends though a byte comes now and then");
 }
 
 #[tokio::test]

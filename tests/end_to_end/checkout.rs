@@ -168,7 +168,7 @@ async fn deliver(gateway: &Gateway, body: &str, signature: &str) -> u16 {
     post.send().await.unwrap().status().as_u16()
 }
 
-fn signature(body: &str, at: i64, secret: &str) -> String {
+pub(crate) fn signature(body: &str, at: i64, secret: &str) -> String {
     let mut mac = Hmac::<Sha256>::new_from_slice(secret.as_bytes()).unwrap();
     mac.update(format!("{at}.{body}").as_bytes());
     let code: String = mac.finalize().into_bytes().iter().map(|byte| format!("{byte:02x}")).collect();

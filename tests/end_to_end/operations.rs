@@ -200,3 +200,59 @@ async fn answers_tell_what_is_left_of_a_limit() {
     slow.set_read_timeout(Some(Duration::from_secs(15))).unwrap();
     assert!(matches!(slow.read(&mut [0]), Ok(0) | Err(_)), "a handshake that does not begin ends");
 }
+
+#[tokio::test]
+async fn a_certificate_replaced_by_rubbish_costs_no_request_under_load() {
+    let mut gateway = Gateway::prepare(&[("AOPS_LIMITS_FACTOR", "1000")]);
+    let (certificate, key) = (gateway.root().join("own.pem"), gateway.root().join("own.key"));
+    let pair = rcgen::KeyPair::generate().unwrap();
+    let params = rcgen::CertificateParams::new(["localhost".to_owned()]).unwrap();
+    fs::write(&key, pair.serialize_pem()).unwrap();
+    fs::write(&certificate, params.self_signed(&pair).unwrap().pem()).unwrap();
+    let config = gateway.root().join("site.toml");
+    let text = fs::read_to_string(&config).unwrap();
+    let tls = "hosts = [\"localhost\"]\ntls = { certificate = \"own.pem\", key = \"own.key\" }";
+    fs::write(&config, text.replace("hosts = [\"localhost\"]", tls)).unwrap();
+    gateway.launch().await;
+    let url = gateway.url("/favicon.svg");
+    let load = tokio::spawn(async move {
+        let mut answers = 0;
+        // A handshake for each.
+        for _ in 0..150 {
+            let client = reqwest::Client::builder().tls_danger_accept_invalid_certs(true).build().unwrap();
+            assert_eq!(client.get(&url).send().await.unwrap().status(), 200);
+            answers += 1;
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        answers
+    });
+    for rubbish in
+        [&b"rubbish"[..], b"", b"-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n", &[0; 4_096]]
+    {
+        fs::write(&certificate, rubbish).unwrap();
+        tokio::time::sleep(Duration::from_millis(700)).await;
+    }
+    fs::remove_file(&certificate).unwrap();
+    assert_eq!(load.await.unwrap(), 150);
+    assert!(gateway.log().contains("were not taken"));
+}
+
+#[tokio::test]
+async fn a_clock_that_is_set_back_stops_no_service() {
+    let mut gateway = Gateway::start().await;
+    let (password, _) = gateway.client_account("horloge@example.fr", Some("illimite"));
+    let cookie = gateway.sign_in("horloge@example.fr", &password).await;
+    gateway.kill();
+    for offset in ["-86400", "-31536000", "86400"] {
+        gateway.set("AOPS_NOW_OFFSET", offset);
+        gateway.launch().await;
+        assert_eq!(gateway.get("/").await.status(), 200, "{offset}");
+        let area = gateway.client().get(gateway.url("/espace-client/")).header("cookie", &cookie);
+        let status = area.send().await.unwrap().status().as_u16();
+        assert!(matches!(status, 200 | 303), "{offset}: {status}");
+        gateway.sign_in("horloge@example.fr", &password).await;
+        let answer = gateway.post("/newsletter", &[("email", "x")]).await;
+        assert_eq!(answer.status(), 422, "{offset}");
+        assert!(gateway.stop().success(), "{offset}");
+    }
+}

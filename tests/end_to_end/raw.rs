@@ -38,7 +38,9 @@ impl Raw {
             .unwrap()
             .with_root_certificates(roots)
             .with_no_client_auth();
+        // Nothing asks for nothing.
         config.alpn_protocols = vec![protocol.to_vec()];
+        config.alpn_protocols.retain(|protocol| !protocol.is_empty());
         socket.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
         socket.set_nodelay(true).unwrap();
         let name = ServerName::try_from("localhost").unwrap();
@@ -48,6 +50,12 @@ impl Raw {
     /// Sends bytes; an error when the gateway has ended the connection.
     pub(crate) fn send(&mut self, bytes: &[u8]) -> io::Result<()> {
         self.0.write_all(bytes)?;
+        self.0.flush()
+    }
+
+    /// Renews the keys of this side (RFC 8446 § 4.6.3).
+    pub(crate) fn renew_keys(&mut self) -> io::Result<()> {
+        self.0.conn.refresh_traffic_keys().map_err(io::Error::other)?;
         self.0.flush()
     }
 

@@ -75,7 +75,7 @@ impl Gateway {
 
     async fn wait_for(&mut self, mut command: Command) {
         self.process = Some(command.spawn().unwrap());
-        let deadline = Instant::now() + Duration::from_secs(60);
+        let deadline = Instant::now() + Duration::from_secs(300);
         let ready = format!("http://{}/readyz", self.operations);
         let client = Client::new();
         loop {
@@ -85,7 +85,11 @@ impl Gateway {
             if let Some(ended) = self.process.as_mut().unwrap().try_wait().unwrap() {
                 panic!("the gateway ended with {ended}:\n{}", self.log());
             }
-            assert!(Instant::now() < deadline, "the gateway is not ready after a minute:\n{}", self.log());
+            assert!(
+                Instant::now() < deadline,
+                "the gateway is not ready after five minutes:\n{}",
+                self.log()
+            );
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
     }

@@ -1,10 +1,26 @@
-//! The fuzz targets of the generator, a fixed time each, by libFuzzer and the compiler's own coverage.
+//! The fuzz targets of the generator and of the edge, a fixed time each, by libFuzzer and the compiler's own coverage.
 
 use anyhow::Result;
 
 use crate::sh;
 
-const TARGETS: [&str; 4] = ["front_matter", "links", "shortcodes", "typography"];
+/// By folder: the targets.
+const TARGETS: [(&str, &[&str]); 2] = [
+    ("generator/fuzz", &["front_matter", "links", "shortcodes", "typography"]),
+    (
+        "gateway/fuzz",
+        &[
+            "accept_encoding",
+            "authority",
+            "cookies",
+            "forwarded",
+            "frames",
+            "framing",
+            "proxy_protocol",
+            "range",
+        ],
+    ),
+];
 /// Seconds for each target.
 const TIME: u32 = 60;
 /// What `cargo fuzz` passes to the compiler without a sanitizer: it works on stable Rust.
@@ -17,7 +33,11 @@ const FLAGS: &str = "--cfg fuzzing -Cpasses=sancov-module -Cllvm-args=-sanitizer
 /// # Errors
 /// A target broke.
 pub(crate) fn run() -> Result<()> {
-    let fuzz = sh::repository().join("generator/fuzz");
+    TARGETS.iter().try_for_each(|(folder, targets)| folder_of(folder, targets))
+}
+
+fn folder_of(folder: &str, targets: &[&str]) -> Result<()> {
+    let fuzz = sh::repository().join(folder);
     let scratch = tempfile::tempdir()?;
     let target = sh::binary("fuzz")?.with_file_name("targets");
     // A target triple keeps the flags away from build scripts.
@@ -25,7 +45,7 @@ pub(crate) fn run() -> Result<()> {
     let mut build = sh::command("cargo", &["build", "--release", "--bins", "--target", &triple]);
     build.current_dir(&fuzz).env("RUSTFLAGS", FLAGS).env("CARGO_TARGET_DIR", &target);
     sh::run(build)?;
-    for name in TARGETS {
+    for name in targets {
         let found = scratch.path().join(name);
         std::fs::create_dir_all(&found)?;
         let binary = target.join(&triple).join("release").join(name);

@@ -1,9 +1,12 @@
-//! Development tasks: `cargo xtask test`, `bench`, `figures`.
+//! Development tasks: `cargo xtask test`, `bench`, `soak`, `figures`.
 
 mod bench;
 mod figures;
 mod fuzz;
+mod gateway;
+mod hostile;
 mod sh;
+mod soak;
 mod test;
 mod tools;
 
@@ -35,6 +38,12 @@ enum Task {
         #[arg(long)]
         edge: bool,
     },
+    /// Load a gateway with pages, forms, abuse and slow peers; fail where what it holds grows
+    Soak {
+        /// For how long
+        #[arg(long, default_value_t = 60)]
+        minutes: u64,
+    },
     /// Compute the worked figures of the articles again and write them beside their pages
     Figures {
         /// Only compare; fail where a page states another figure than the engine
@@ -47,6 +56,10 @@ fn main() -> Result<()> {
     match Cli::parse().task {
         Task::Test { slow } => test::run(slow),
         Task::Bench { flame, edge } => bench::run(flame, edge),
+        Task::Soak { minutes } => {
+            sh::run(sh::command("cargo", &["build", "--release", "--bin", "aops"]))?;
+            soak::run(minutes, "release")
+        }
         Task::Figures { check } => figures::run(check),
     }
 }

@@ -8,12 +8,14 @@ use anyhow::{Context, Result, bail};
 use crate::sh;
 
 /// By program: the Debian package that brings it.
-const DEBIAN: [(&str, &str); 5] = [
+const DEBIAN: [(&str, &str); 7] = [
     ("chromium", "chromium"),
     ("nft", "nftables"),
     ("redis-server", "redis-server"),
     ("npm", "npm"),
     ("java", "default-jre-headless"),
+    ("testssl", "testssl.sh"),
+    ("slowhttptest", "slowhttptest"),
 ];
 
 /// By program: the crate that brings it.

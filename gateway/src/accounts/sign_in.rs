@@ -1,6 +1,7 @@
 //! Signing in and out: the page, the posted form, and nothing that tells a known address from an unknown one.
 
 use std::collections::BTreeMap;
+use std::time::Instant;
 
 use aops_manifest::Language;
 use axum::extract::State;
@@ -57,14 +58,14 @@ async fn sign_in(
     };
     let client = ClientPrefix::of(peer);
     let counted = accounts::lookup(&app, &email);
-    if let Some(wait) = app.throttle.wait(&counted, client, app.clock.now()) {
+    if let Some(wait) = app.throttle.wait(&counted, client, Instant::now()) {
         return Err(WebError::TooMany(wait));
     }
     let account = accounts::find(&app, &email).await?;
     let known = account.as_ref().map(|account| account.password.as_str());
     let matches = app.passwords.verify(bounded(password), known).await?;
     let (true, Some(account)) = (matches, account) else {
-        app.throttle.failed(&counted, client, app.clock.now());
+        app.throttle.failed(&counted, client, Instant::now());
         app.jails.saw(Offence::FailedSignIn, peer);
         return Ok(refused(&app, &posted));
     };

@@ -77,10 +77,14 @@ pub(super) fn read(hosts: &Hosts, headers: &HeaderMap) -> Option<Seen> {
 }
 
 fn is_robot(agent: &str, languages: &str) -> bool {
+    // A browser says its languages and calls itself Mozilla; what does neither is a program.
+    let browser = agent.get(..8).is_some_and(|name| name.eq_ignore_ascii_case("mozilla/"));
+    if languages.is_empty() || !browser {
+        return true;
+    }
     // Cubot makes telephones.
     let agent = agent.to_ascii_lowercase().replace("cubot", "");
-    // A browser says its languages and calls itself Mozilla; what does neither is a program.
-    languages.is_empty() || !agent.starts_with("mozilla/") || ROBOTS.iter().any(|word| agent.contains(word))
+    ROBOTS.iter().any(|word| agent.contains(word))
 }
 
 fn device(agent: &str, mobile: &str) -> &'static str {

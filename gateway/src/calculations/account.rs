@@ -9,7 +9,7 @@ use serde_json::json;
 
 use crate::accounts::api_keys;
 use crate::app::SharedApp;
-use crate::calculations::MODULES;
+use crate::calculations::{MODULES, cost};
 use crate::checkout;
 use crate::web::WebError;
 
@@ -31,6 +31,7 @@ async fn account(State(app): State<SharedApp>, headers: HeaderMap) -> Result<Res
         "key": client.key,
         "modules": modules,
         "plans": plans,
+        "tariff": cost::tariff(),
     });
     Ok(([(header::CACHE_CONTROL, HeaderValue::from_static("no-store"))], Json(told)).into_response())
 }

@@ -1,5 +1,7 @@
 //! `POST /api/v1/compute/{module}`: one calculation for a program, answered at once.
 
+use std::time::Duration;
+
 use axum::Router;
 use axum::body::Body;
 use axum::extract::{Path, State};
@@ -8,11 +10,12 @@ use axum::routing::post;
 use http::{HeaderMap, HeaderValue, Uri, header};
 use serde_json::Value;
 
-use crate::accounts::api_keys;
+use crate::accounts::api_keys::{self, ApiClient};
 use crate::app::{App, SharedApp};
-use crate::calculations::allowance::Allowance;
-use crate::calculations::{MODULES, faults};
-use crate::checkout;
+use crate::calculations::{MODULES, cost, faults};
+use crate::checkout::{self, Plan};
+use crate::edge::limits::{Left, Limit, Refused};
+use crate::web::error::Violated;
 use crate::web::posted::read_body;
 use crate::web::{WebError, negotiation};
 
@@ -33,23 +36,84 @@ async fn compute(
     body: Body,
 ) -> Result<Response, WebError> {
     let client = api_keys::authenticate(&app, &headers).await?;
-    let (allowance, answer) = match app.calculations.allowances.take(&client.key) {
-        Ok(allowance) => (allowance, answer(&app, &client.organisation, &module, &uri, &headers, body).await),
-        Err(allowance) => (allowance, Err(WebError::TooMany(allowance.wait))),
+    let plans = checkout::plans(&app, &client.organisation).await?;
+    let mut paid = Paying::new(&app, client, &plans);
+    let answer = match paid.spend(1) {
+        Ok(()) => answer(&app, &plans, &module, &uri, &headers, body, &mut paid).await,
+        Err(refused) => Err(refused),
     };
-    Ok(told(answer, allowance))
+    Ok(paid.told(answer))
+}
+
+/// What a request spends of its key's limit and of its account's.
+struct Paying<'a> {
+    app: &'a App,
+    client: ApiClient,
+    limits: [&'a Limit; 2],
+    cost: u32,
+    left: [Option<Left>; 2],
+    /// Which limit is too low, and until when.
+    refused: Option<(usize, Refused)>,
+}
+
+impl<'a> Paying<'a> {
+    fn new(app: &'a App, client: ApiClient, plans: &[Plan]) -> Self {
+        let now = app.clock.now();
+        let open = plans.iter().filter(|plan| plan.opens(&plan.module, now));
+        let account = app.limits.account(open.map(|plan| plan.offer.as_str()));
+        Self { app, client, limits: [app.limits.key(), account], cost: 0, left: [None; 2], refused: None }
+    }
+
+    /// Spends so many units more, of both.
+    fn spend(&mut self, cost: u32) -> Result<(), WebError> {
+        if cost == 0 {
+            return Ok(());
+        }
+        self.cost = self.cost.saturating_add(cost);
+        for (index, name) in [&self.client.key, &self.client.organisation].into_iter().enumerate() {
+            match self.app.limits.spend(self.limits[index], name, cost) {
+                Ok(left) => self.left[index] = Some(left),
+                Err(refused) => {
+                    self.refused = Some((index, refused));
+                    return Err(match refused {
+                        Refused::Wait(wait, _) => WebError::TooMany(Duration::from_secs(wait.seconds())),
+                        Refused::TooDear(most) => WebError::TooDear { cost: self.cost, most },
+                    });
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// The answer, with both limits.
+    fn told(self, answer: Result<Response, WebError>) -> Response {
+        let mut response = answer.unwrap_or_else(WebError::into_response);
+        for (index, limit) in self.limits.into_iter().enumerate() {
+            match (self.refused, self.left[index]) {
+                (Some((at, Refused::Wait(wait, left))), _) if at == index => {
+                    response.extensions_mut().insert(Violated(limit.name().to_owned()));
+                    limit.tell_wait(left, wait, response.headers_mut());
+                }
+                (_, Some(left)) => limit.tell(left, self.cost, response.headers_mut()),
+                _ => {}
+            }
+        }
+        response
+    }
 }
 
 async fn answer(
     app: &App,
-    organisation: &str,
+    plans: &[Plan],
     module: &str,
     uri: &Uri,
     headers: &HeaderMap,
     body: Body,
+    paid: &mut Paying<'_>,
 ) -> Result<Response, WebError> {
     let module = MODULES.into_iter().find(|known| *known == module).ok_or(WebError::NotFound)?;
-    if !checkout::may(app, organisation, module).await? {
+    let now = app.clock.now();
+    if !plans.iter().any(|plan| plan.opens(module, now)) {
         return Err(WebError::PaymentRequired);
     }
     if !is_json(headers) {
@@ -58,6 +122,7 @@ async fn answer(
     let body = read_body(body, BODY_LIMIT).await?;
     let input: Value =
         serde_json::from_slice(&body).map_err(|_| WebError::BadRequest("the body is not JSON"))?;
+    paid.spend(cost::of(module, &input) - 1)?;
     match app.calculations.run(module, input).await? {
         Ok(result) => Ok(json(&result)),
         Err(found) => {
@@ -76,12 +141,6 @@ fn json(result: &Value) -> Response {
     response
 }
 
-fn told(answer: Result<Response, WebError>, allowance: Allowance) -> Response {
-    let mut response = answer.unwrap_or_else(WebError::into_response);
-    allowance.tell(response.headers_mut());
-    response
-}
-
 /// `application/json`, or a media type built on it (RFC 6839 § 3.1).
 fn is_json(headers: &HeaderMap) -> bool {
     let kind = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
@@ -94,6 +153,7 @@ mod tests {
     use http::{Method, StatusCode};
 
     use super::*;
+    use crate::config::Rate;
     use crate::testing;
 
     #[test]
@@ -165,18 +225,14 @@ mod tests {
     #[tokio::test]
     async fn a_key_past_its_limit_is_told_when_to_come_back() {
         let folder = tempfile::tempdir().unwrap();
-        let app = testing::shared(folder.path()).await;
+        drop(testing::app(folder.path(), jiff::SignedDuration::ZERO).await);
+        let mut settings = testing::settings(folder.path(), jiff::SignedDuration::ZERO);
+        settings.gateway.limits.api_key = Rate { per_minute: 1, burst: 2 };
+        let app = std::sync::Arc::new(crate::server::open(settings, None).await.unwrap());
         let account = testing::account(&app, "a@example.com").await;
         let key = api_keys::create(&app, &account).await.unwrap().key;
-        let burst = app.settings.gateway.limits.api_key.burst;
-        for _ in 0..burst {
-            assert_eq!(
-                status(&app, &key, "inconnu", "application/json", String::new()).await,
-                StatusCode::NOT_FOUND
-            );
+        for expected in [StatusCode::NOT_FOUND, StatusCode::NOT_FOUND, StatusCode::TOO_MANY_REQUESTS] {
+            assert_eq!(status(&app, &key, "inconnu", "application/json", String::new()).await, expected);
         }
-        let past = (0..burst).map(|_| status(&app, &key, "inconnu", "application/json", String::new()));
-        let past = futures::future::join_all(past).await;
-        assert!(past.contains(&StatusCode::TOO_MANY_REQUESTS));
     }
 }

@@ -2,8 +2,8 @@
 //! knows no formula; it decides who may ask, how often, and how many run at once.
 
 mod account;
-mod allowance;
 mod compute;
+mod cost;
 mod faults;
 mod public;
 
@@ -15,35 +15,25 @@ use serde_json::Value;
 use tokio::sync::Semaphore;
 
 use crate::app::SharedApp;
-use crate::config::{LimitsConfig, Rate};
 use crate::web::WebError;
-
-use self::allowance::Allowances;
 
 /// The modules that the API computes at once.
 pub const MODULES: [&str; 3] = ["rente", "ifc", "provisionnement"];
 /// The longest wait for a turn; past it the client is told to come back.
 const PATIENCE: Duration = Duration::from_secs(5);
 
-/// Turns for the engine, and what each key may still ask.
+/// Turns for the engine.
 #[derive(Debug)]
 pub struct Calculations {
     turns: Arc<Semaphore>,
-    allowances: Allowances,
 }
 
 impl Calculations {
-    /// As many turns as the machine has cores, and each key's limit multiplied by `factor`.
-    pub fn new(limits: &LimitsConfig, factor: u32) -> Self {
+    /// As many turns as the machine has cores.
+    #[allow(clippy::new_without_default, reason = "it asks the machine")]
+    pub fn new() -> Self {
         let cores = std::thread::available_parallelism().map_or(2, usize::from);
-        let Rate { per_minute, burst } = limits.api_key;
-        let allowances = Allowances::new(Rate { per_minute, burst }, factor);
-        Self { turns: Arc::new(Semaphore::new(cores)), allowances }
-    }
-
-    /// Forgets keys whose allowance is whole again.
-    pub fn sweep(&self) {
-        self.allowances.sweep();
+        Self { turns: Arc::new(Semaphore::new(cores)) }
     }
 
     /// One calculation, in its turn, on a thread where it hinders no other request.

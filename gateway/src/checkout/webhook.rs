@@ -16,6 +16,8 @@ use crate::accounts;
 use crate::app::{App, SharedApp};
 use crate::checkout::{EVENTS, ORDERS, Order, OrderState, PLANS, Plan, PlanSource, order_of_session};
 use crate::edge::jails::Offence;
+use crate::edge::prefix::ClientPrefix;
+use crate::edge::route_class::RouteClass;
 use crate::outbox::{self, Mail, Purpose};
 use crate::payments::Event;
 use crate::records;
@@ -25,6 +27,8 @@ use crate::web::{Peer, WebError};
 
 /// The largest event that is read, in bytes.
 const BODY_LIMIT: usize = 256 * 1024;
+/// What a call without a good signature costs, beside the one unit of every request.
+const FORGERY: u32 = 3;
 /// Other writers of the same order whom one event waits for, before the processor is asked to send it again.
 const TRIES: usize = 16;
 /// What is told of a call that the processor did not sign.
@@ -45,11 +49,17 @@ async fn stripe(
     body: Body,
 ) -> Result<StatusCode, WebError> {
     let body = read_body(body, BODY_LIMIT).await?;
-    receive(&app, &headers, &body).await.inspect_err(|error| {
-        if matches!(error, WebError::BadRequest(UNSIGNED)) {
+    let received = receive(&app, &headers, &body).await;
+    let client = ClientPrefix::of(peer);
+    match &received {
+        // Forging costs; what is signed is not counted, however much comes.
+        Err(WebError::BadRequest(UNSIGNED)) => {
+            app.limits.charge(RouteClass::Webhooks, client, FORGERY);
             app.jails.saw(Offence::BadSignature, peer);
         }
-    })?;
+        _ => app.limits.give_back(RouteClass::Webhooks, client),
+    }
+    received?;
     Ok(StatusCode::OK)
 }
 

@@ -9,6 +9,7 @@ use crate::edge::address_filter::{AddressFilter, Files};
 use crate::edge::feeds::Feeds;
 use crate::edge::tls;
 use crate::staff;
+use crate::valkey::Valkey;
 use crate::web::Site;
 
 /// Certificates that end sooner should have been renewed.
@@ -31,6 +32,7 @@ pub async fn examine(settings: &Settings) -> Vec<Finding> {
     configuration(settings, &mut found);
     certificate(settings, &mut found);
     lists(settings, &mut found);
+    shared(settings, &mut found).await;
     site(&settings.public, &mut found);
     machine::data(settings, running, &mut found);
     machine::limits(settings, &mut found);
@@ -103,6 +105,24 @@ fn lists(settings: &Settings, found: &mut impl FnMut(&'static str, String)) {
     }
     if let Err(error) = Feeds::new(settings) {
         found("feeds", error.to_string());
+    }
+}
+
+/// The server that gateways share answers, and takes our password.
+async fn shared(settings: &Settings, found: &mut impl FnMut(&'static str, String)) {
+    let Some(config) = &settings.valkey else {
+        if settings.gateway.limits.gateways > 1 {
+            found("valkey", "[gateway.limits] gateways is above 1; name their server in [valkey]".into());
+        }
+        return;
+    };
+    match Valkey::new(config, settings.secrets.valkey_password.as_deref()) {
+        Ok(valkey) => {
+            if let Err(error) = valkey.connect().await {
+                found("valkey", format!("{error}; look at [valkey] urls and AOPS_VALKEY_PASSWORD"));
+            }
+        }
+        Err(error) => found("valkey", error.to_string()),
     }
 }
 

@@ -8,6 +8,7 @@ use bytes::Bytes;
 use http_body::{Frame, SizeHint};
 
 use crate::edge::open_connections::Answering;
+use crate::web::stored::Leaving;
 
 /// A body that tells its connection when it moves and when it has gone.
 #[derive(Debug)]
@@ -18,14 +19,14 @@ pub struct AnswerBody {
 
 #[derive(Debug)]
 enum Content {
-    Whole(Bytes),
+    Built(Leaving),
     Written(Body),
 }
 
 impl AnswerBody {
-    /// Bytes that are there already.
-    pub fn whole(bytes: Bytes, answering: Answering) -> Self {
-        Self { content: Content::Whole(bytes), answering }
+    /// Bytes of the built site.
+    pub fn built(bytes: Leaving, answering: Answering) -> Self {
+        Self { content: Content::Built(bytes), answering }
     }
 
     /// What a handler writes.
@@ -45,22 +46,23 @@ impl http_body::Body for AnswerBody {
         let this = self.get_mut();
         this.answering.moved();
         match &mut this.content {
-            Content::Whole(bytes) if bytes.is_empty() => Poll::Ready(None),
-            Content::Whole(bytes) => Poll::Ready(Some(Ok(Frame::data(std::mem::take(bytes))))),
+            Content::Built(bytes) => {
+                Pin::new(bytes).poll_frame(cx).map(|frame| frame.map(|frame| frame.map_err(axum::Error::new)))
+            }
             Content::Written(body) => Pin::new(body).poll_frame(cx),
         }
     }
 
     fn is_end_stream(&self) -> bool {
         match &self.content {
-            Content::Whole(bytes) => bytes.is_empty(),
+            Content::Built(bytes) => bytes.is_empty(),
             Content::Written(body) => body.is_end_stream(),
         }
     }
 
     fn size_hint(&self) -> SizeHint {
         match &self.content {
-            Content::Whole(bytes) => SizeHint::with_exact(bytes.len() as u64),
+            Content::Built(bytes) => bytes.size_hint(),
             Content::Written(body) => body.size_hint(),
         }
     }

@@ -20,6 +20,7 @@ use tokio_rustls::server::TlsStream;
 use crate::edge::accept::{place, refuse, reset};
 use crate::edge::blocks::Blocks;
 use crate::edge::bounds::{Bounds, Place};
+use crate::edge::gathered::{Gathered, Gathering};
 use crate::edge::jails::Offence;
 use crate::edge::open_connections::Activity;
 use crate::edge::overload::Overload;
@@ -39,6 +40,8 @@ const WRITE_PATIENCE: Duration = Duration::from_secs(30);
 const REST_PATIENCE: Duration = Duration::from_secs(90);
 /// The longest life of a connection that has no answer on its way.
 const LIFETIME: Duration = Duration::from_secs(3_600);
+/// The longest life of a connection in any case: a stream that its peer never lets end is on its way for ever.
+const LONGEST: Duration = Duration::from_secs(2 * 3_600);
 /// How long a connection may take to end once it was asked to.
 const FAREWELL: Duration = Duration::from_secs(10);
 /// How often a connection is looked at.
@@ -145,7 +148,7 @@ impl Connections {
         let (entered, admitted) = tokio::sync::oneshot::channel();
         let task = tokio::spawn(async move {
             let (Ok(_entered), mut place) = (admitted.await, place) else { return };
-            let Some(stream) = handshake(tls, stream).await else {
+            let Some(mut stream) = handshake(tls, stream).await else {
                 return service.app.jails.saw(Offence::FailedHandshake, client);
             };
             place.shaken();
@@ -153,6 +156,7 @@ impl Connections {
             let version = if session.alpn_protocol() == Some(b"h2") { Version::Two } else { Version::One };
             let client =
                 Client { address: client, version, certified: session.peer_certificates().is_some() };
+            let outgoing = (version == Version::Two).then(|| stream.get_mut().0.gather());
             let (app, address) = (Arc::clone(&service.app), client.address);
             let guarded =
                 Guarded::new(stream, version).telling(move || app.jails.saw(Offence::Malformed, address));
@@ -168,7 +172,8 @@ impl Connections {
                 let (service, answering) = (service.clone(), answering.answering());
                 async move { Ok::<_, Infallible>(service.answer(client, answering, request).await) }
             });
-            let connection = watcher.watch(builder.serve_connection(stream, answer).into_owned());
+            let connection = pin!(watcher.watch(builder.serve_connection(stream, answer).into_owned()));
+            let connection = Gathering::new(connection, outgoing);
             tokio::select! {
                 ended = connection => if ended.is_err() {
                     counter!("connections_broken_total").increment(1);
@@ -185,6 +190,9 @@ impl Connections {
 async fn outstayed(activity: &Activity) {
     loop {
         tokio::time::sleep(LOOK).await;
+        if activity.age() > LONGEST {
+            return;
+        }
         let old = activity.at_rest() && activity.age() > LIFETIME;
         if activity.still_for() > REST_PATIENCE || old {
             // A moment for what is just being said.
@@ -196,9 +204,9 @@ async fn outstayed(activity: &Activity) {
     }
 }
 
-async fn handshake(tls: TlsAcceptor, stream: TcpStream) -> Option<TlsStream<TcpStream>> {
+async fn handshake(tls: TlsAcceptor, stream: TcpStream) -> Option<TlsStream<Gathered>> {
     let begun = std::time::Instant::now();
-    match tokio::time::timeout(HANDSHAKE_PATIENCE, tls.accept(stream)).await {
+    match tokio::time::timeout(HANDSHAKE_PATIENCE, tls.accept(Gathered::new(stream))).await {
         Ok(Ok(stream)) => {
             histogram!("handshake_seconds").record(begun.elapsed().as_secs_f64());
             Some(stream)

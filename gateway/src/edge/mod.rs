@@ -16,6 +16,7 @@ pub mod bounds;
 pub mod connection;
 pub mod feeds;
 pub mod forwarded;
+pub mod gathered;
 pub mod jails;
 pub mod limits;
 pub mod open_connections;

@@ -31,6 +31,22 @@ impl ClientPrefix {
     }
 }
 
+impl ClientPrefix {
+    /// The same for the same client, whatever the machine.
+    pub fn bytes(self) -> [u8; 16] {
+        self.0.to_be_bytes()
+    }
+
+    /// The /48 of an IPv6 client.
+    pub fn v6_network(self) -> Option<[u8; 6]> {
+        if self.0 >> 32 == 0xffff {
+            return None;
+        }
+        let [a, b, c, d, e, f, ..] = self.bytes();
+        Some([a, b, c, d, e, f])
+    }
+}
+
 /// A wide neighbourhood of clients: an IPv4 /16 or an IPv6 /32, folded into few enough values to remember them all.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Region(u16);
@@ -44,6 +60,12 @@ impl ClientPrefix {
             _ => ((self.0 >> 96) as u32) | 1 << 31,
         };
         Region((wide.wrapping_mul(FOLD) >> 19) as u16)
+    }
+}
+
+impl From<Region> for usize {
+    fn from(region: Region) -> Self {
+        Self::from(region.0)
     }
 }
 

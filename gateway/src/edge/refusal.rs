@@ -6,7 +6,7 @@ use axum::response::{IntoResponse, Response};
 use http::{HeaderValue, StatusCode, header};
 use metrics::counter;
 
-use crate::web::error::WebError;
+use crate::web::error::{Violated, WebError};
 
 /// What a phase answers instead of letting a request pass.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -61,7 +61,9 @@ impl IntoResponse for Refusal {
         counter!("requests_refused_total", "phase" => self.phase, "why" => self.why).increment(1);
         let mut response = match self.hint {
             Hint::Wait(wait) if self.status == StatusCode::TOO_MANY_REQUESTS => {
-                WebError::TooMany(wait).into_response()
+                let mut response = WebError::TooMany(wait).into_response();
+                response.extensions_mut().insert(Violated(self.why.to_owned()));
+                response
             }
             Hint::Wait(_) => WebError::Unavailable(self.why.into()).into_response(),
             Hint::Allow(methods) => {

@@ -24,17 +24,15 @@ use crate::edge::prefix::ClientPrefix;
 use crate::edge::protocol::Version;
 use crate::edge::refusal::Refusal;
 use crate::edge::route_class::RouteClass;
-use crate::edge::timed::DeadlineBody;
+use crate::edge::timed::PacedBody;
 use crate::edge::{authority, forwarded, protocol, request_headers, request_id, response_headers};
 use crate::web::dress::{Audience, dress};
 use crate::web::error::WebError;
 use crate::web::router::{self, Routes};
+use crate::web::stored::Leaving;
 use crate::web::{Peer, RequestId, compression};
 
-/// The longest that a body may take to come whole.
-const BODY_PATIENCE: Duration = Duration::from_secs(30);
-
-/// The longest that a handler may take to begin its answer.
+/// The longest that a handler may take to begin its answer, the body that it waits for within.
 const HANDLER_PATIENCE: Duration = Duration::from_secs(60);
 
 /// What every request of a listener shares.
@@ -66,7 +64,7 @@ struct Passed {
     class: RouteClass,
     allowance: Option<Allowance>,
     /// What the built site answers by itself.
-    built: Option<http::Response<bytes::Bytes>>,
+    built: Option<http::Response<Leaving>>,
 }
 
 impl Service {
@@ -111,9 +109,9 @@ impl Service {
         let passed = match passed {
             Ok(Passed { built: Some(mut built), class, allowance }) => {
                 self.app.limits.tell(class, allowance.as_ref(), built.headers_mut());
-                response_headers::set(built.headers_mut(), &id);
-                line(request.uri().path(), built.status(), Some(built.body().len() as u64));
-                return built.map(|bytes| AnswerBody::whole(bytes, answering));
+                response_headers::name(built.headers_mut(), &id);
+                line(request.uri().path(), built.status(), Some(built.body().len()));
+                return built.map(|bytes| AnswerBody::built(bytes, answering));
             }
             other => other,
         };
@@ -190,7 +188,7 @@ impl Service {
         let (parts, body) = request.into_parts();
         let audience = Audience::of(&parts);
         let compressed = compression::wanted(&parts.headers);
-        let request = Request::from_parts(parts, Body::new(DeadlineBody::new(body, BODY_PATIENCE)));
+        let request = Request::from_parts(parts, Body::new(PacedBody::new(body)));
         let (allowance, response) = match passed {
             Ok(passed) => {
                 let path = protocol::decoded_path(request.uri().path()).unwrap_or_default().into_owned();

@@ -3,6 +3,21 @@
 use http::header::{self, HeaderName};
 use http::{HeaderMap, HeaderValue};
 
+/// A head with every fixed field, and a place for each that changes from answer to answer: the quota's and
+/// the name. Who starts from a copy of it grows no table.
+pub fn places() -> HeaderMap {
+    const CHANGING: [HeaderName; 3] = [
+        HeaderName::from_static("ratelimit-policy"),
+        HeaderName::from_static("ratelimit"),
+        HeaderName::from_static("x-request-id"),
+    ];
+    let mut headers: HeaderMap =
+        FIXED.into_iter().map(|(name, value)| (name, HeaderValue::from_static(value))).collect();
+    headers.insert(header::CONTENT_SECURITY_POLICY, NOTHING);
+    headers.extend(CHANGING.map(|name| (name, HeaderValue::from_static(""))));
+    headers
+}
+
 /// Sets what an answer does not say by itself.
 ///
 /// The values follow the OWASP Secure Headers Project; `Referrer-Policy` keeps addresses of reports and
@@ -11,15 +26,22 @@ pub fn set(headers: &mut HeaderMap, request_id: &str) {
     for (name, value) in FIXED {
         headers.entry(name).or_insert(HeaderValue::from_static(value));
     }
-    headers
-        .entry(header::CONTENT_SECURITY_POLICY)
-        .or_insert(HeaderValue::from_static("default-src 'none'; frame-ancestors 'none'; base-uri 'none'"));
+    headers.entry(header::CONTENT_SECURITY_POLICY).or_insert(NOTHING);
+    name(headers, request_id);
+}
+
+/// Sets the request's name.
+pub fn name(headers: &mut HeaderMap, request_id: &str) {
     if let Ok(mut id) = HeaderValue::from_str(request_id) {
         // Never twice the same: HPACK need not remember it (RFC 7541 § 7.1.3).
         id.set_sensitive(true);
         headers.insert("x-request-id", id);
     }
 }
+
+/// The policy of what is no page.
+const NOTHING: HeaderValue =
+    HeaderValue::from_static("default-src 'none'; frame-ancestors 'none'; base-uri 'none'");
 
 const FIXED: [(HeaderName, &str); 9] = [
     (header::STRICT_TRANSPORT_SECURITY, "max-age=63072000; includeSubDomains"),

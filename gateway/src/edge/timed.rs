@@ -1,4 +1,4 @@
-//! Time-outs inside a connection: a reader that stops reading, a body that stops coming.
+//! Time inside a connection: a reader that stops reading, a body that comes too slowly.
 
 use std::io;
 use std::pin::Pin;
@@ -80,9 +80,14 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for WriteTimed<S> {
     }
 }
 
-/// A request's body that must have come whole by a deadline.
+/// How long a body, or what we write, may come and go at any pace.
+pub const GRACE: Duration = Duration::from_secs(10);
+/// The least that a body must bring a second once [`GRACE`] is over; what browsers send over GPRS brings twice that.
+const BODY_RATE: u32 = 2 << 10;
+
+/// A request's body that must keep a pace: each part of it buys time for the next.
 #[derive(Debug)]
-pub struct DeadlineBody<B> {
+pub struct PacedBody<B> {
     body: B,
     deadline: Pin<Box<Sleep>>,
 }
@@ -92,14 +97,14 @@ pub struct DeadlineBody<B> {
 #[error("the body did not come in time")]
 pub struct BodyTooSlow;
 
-impl<B> DeadlineBody<B> {
-    /// Gives the whole body this long.
-    pub fn new(body: B, patience: Duration) -> Self {
-        Self { body, deadline: Box::pin(sleep(patience)) }
+impl<B> PacedBody<B> {
+    /// Begins to count now.
+    pub fn new(body: B) -> Self {
+        Self { body, deadline: Box::pin(sleep(GRACE)) }
     }
 }
 
-impl<B> Body for DeadlineBody<B>
+impl<B> Body for PacedBody<B>
 where
     B: Body<Data = Bytes> + Unpin,
     B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
@@ -113,6 +118,10 @@ where
     ) -> Poll<Option<Result<Frame<Bytes>, Self::Error>>> {
         let this = self.get_mut();
         if let Poll::Ready(frame) = Pin::new(&mut this.body).poll_frame(cx) {
+            let came = frame.as_ref().and_then(|frame| frame.as_ref().ok()?.data_ref().map(Bytes::len));
+            let bought = Duration::from_secs_f64(came.unwrap_or(0) as f64 / f64::from(BODY_RATE));
+            let deadline = this.deadline.deadline() + bought;
+            this.deadline.as_mut().reset(deadline);
             return Poll::Ready(frame.map(|frame| frame.map_err(Into::into)));
         }
         ready!(this.deadline.as_mut().poll(cx));
@@ -143,11 +152,29 @@ mod tests {
         assert_eq!(error.kind(), io::ErrorKind::TimedOut);
     }
 
+    /// A body of so many parts, one of `bytes` each second.
+    async fn trickling(parts: u32, bytes: usize) -> Result<Duration, Duration> {
+        let begun = Instant::now();
+        let parts = futures::stream::unfold(0, move |n| async move {
+            tokio::time::sleep(Duration::from_secs(1)).await;
+            (n < parts).then(|| (Ok::<_, io::Error>(Frame::data(Bytes::from(vec![0; bytes]))), n + 1))
+        });
+        let body = PacedBody::new(http_body_util::StreamBody::new(Box::pin(parts)));
+        let whole = body.collect().await;
+        let elapsed = begun.elapsed();
+        whole.map(|_| elapsed).map_err(|error| {
+            assert!(error.downcast_ref::<BodyTooSlow>().is_some());
+            elapsed
+        })
+    }
+
     #[tokio::test(start_paused = true)]
-    async fn a_body_that_stops_coming_ends_in_an_error() {
-        let stalled =
-            http_body_util::StreamBody::new(futures::stream::pending::<Result<Frame<Bytes>, io::Error>>());
-        let error = DeadlineBody::new(stalled, Duration::from_secs(30)).collect().await.unwrap_err();
-        assert!(error.downcast_ref::<BodyTooSlow>().is_some());
+    async fn a_body_that_stops_or_trickles_ends_in_an_error_and_one_that_keeps_the_pace_does_not() {
+        let seconds = |cut: Result<Duration, Duration>| cut.map(|at| at.as_secs()).map_err(|at| at.as_secs());
+        assert_eq!(seconds(trickling(100, 0).await), Err(10));
+        assert_eq!(seconds(trickling(100, 1).await), Err(10), "a byte a second buys nothing");
+        assert_eq!(seconds(trickling(100, 1_024).await), Err(20), "half of the rate doubles the grace");
+        assert_eq!(seconds(trickling(40, 2_048).await), Ok(41));
+        assert_eq!(seconds(trickling(8, 1).await), Ok(9), "a small body may be slow");
     }
 }

@@ -7,7 +7,7 @@ use http::{HeaderName, StatusCode, header};
 use serde_json::{Map, json};
 
 use crate::app::App;
-use crate::web::error::WebError;
+use crate::web::error::{Violated, WebError};
 use crate::web::negotiation;
 use crate::web::problem::Problem;
 use crate::web::{RequestId, render};
@@ -45,8 +45,9 @@ pub fn dress(app: &App, audience: &Audience, mut response: Response) -> Response
     if let Some(WebError::Internal(why) | WebError::Unavailable(why)) = &error {
         tracing::error!(request = %audience.request, %why, status = status.as_u16(), "a request failed");
     }
+    let violated = response.extensions_mut().remove::<Violated>();
     let mut dressed = if audience.program {
-        problem(app, audience, status, error).into_response()
+        problem(app, audience, status, error, violated).into_response()
     } else {
         page(app, audience, status)
     };
@@ -66,14 +67,31 @@ fn page(app: &App, audience: &Audience, status: StatusCode) -> Response {
     render(app, status, audience.language, &format!("error_page.{code}.title"), "gateway/error.html", context)
 }
 
-fn problem(app: &App, audience: &Audience, status: StatusCode, error: Option<WebError>) -> Problem {
+fn problem(
+    app: &App,
+    audience: &Audience,
+    status: StatusCode,
+    error: Option<WebError>,
+    violated: Option<Violated>,
+) -> Problem {
     let code = told(status).as_u16();
     let site = app.site.load();
     let text = |part: &str| site.texts.text(audience.language, &format!("error_page.{code}.{part}"), &[]);
     let mut extra = match error {
         Some(WebError::Unprocessable(members)) => members,
+        Some(WebError::TooDear { cost, most }) => {
+            Map::from_iter([("cost".into(), json!(cost)), ("most".into(), json!(most))])
+        }
         _ => Map::new(),
     };
+    if let Some(Violated(limit)) = violated {
+        let kind = match status {
+            StatusCode::TOO_MANY_REQUESTS => "quota-exceeded",
+            _ => "temporary-reduced-capacity",
+        };
+        extra.insert("type".into(), json!(format!("https://iana.org/assignments/http-problem-types#{kind}")));
+        extra.insert("violated-policies".into(), json!([limit]));
+    }
     extra.insert("instance".into(), json!(format!("urn:request:{}", audience.request)));
     Problem { status, title: text("title"), detail: text("text"), extra }
 }

@@ -39,6 +39,14 @@ pub enum WebError {
     /// Understood, but wrong; the value goes into problem+json as it is.
     #[error("unprocessable content")]
     Unprocessable(Map<String, Value>),
+    /// More, at once, than may ever be had.
+    #[error("a request of {cost} units, where {most} may be had at once")]
+    TooDear {
+        /// What it costs.
+        cost: u32,
+        /// What may be had.
+        most: u32,
+    },
     /// Too often.
     #[error("too many requests, retry in {0:?}")]
     TooMany(Duration),
@@ -60,7 +68,7 @@ impl WebError {
             Self::Forbidden(_) => StatusCode::FORBIDDEN,
             Self::NotFound => StatusCode::NOT_FOUND,
             Self::Gone => StatusCode::GONE,
-            Self::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
+            Self::TooLarge | Self::TooDear { .. } => StatusCode::PAYLOAD_TOO_LARGE,
             Self::Unsupported => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Self::Unprocessable(_) => StatusCode::UNPROCESSABLE_ENTITY,
             Self::TooMany(_) => StatusCode::TOO_MANY_REQUESTS,
@@ -69,6 +77,10 @@ impl WebError {
         }
     }
 }
+
+/// The limit that a refusal is about, for problem+json (draft-ietf-httpapi-ratelimit-headers-11 § 5).
+#[derive(Debug, Clone)]
+pub struct Violated(pub String);
 
 impl From<StoreError> for WebError {
     fn from(error: StoreError) -> Self {

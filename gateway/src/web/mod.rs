@@ -4,6 +4,7 @@ pub mod compression;
 pub mod cookies;
 pub mod dress;
 pub mod error;
+pub mod heads;
 pub mod hosts;
 pub mod live_reload;
 pub mod negotiation;
@@ -11,9 +12,11 @@ pub mod pages;
 pub mod posted;
 pub mod problem;
 pub mod range;
+pub mod resource;
 pub mod router;
 mod search;
 pub mod site;
+pub mod stored;
 
 use std::net::IpAddr;
 

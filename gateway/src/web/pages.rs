@@ -1,19 +1,20 @@
 //! Answers for the built site: variants, conditions, ranges, HEAD. It decides nothing that the manifest says.
 
-use bytes::Bytes;
+use aops_manifest::Coding;
 use http::{HeaderMap, HeaderValue, Method, Response, StatusCode, header};
 
 use crate::web::negotiation::weighted;
 use crate::web::range::{Asked, asked};
-use crate::web::site::{Representation, Resource};
+use crate::web::resource::{Representation, Resource};
+use crate::web::stored::Leaving;
 
 /// The answer to a GET or HEAD of a resource (RFC 9110 § 13, § 14).
-pub fn answer(resource: &Resource, method: &Method, headers: &HeaderMap) -> Response<Bytes> {
+pub fn answer(resource: &Resource, method: &Method, headers: &HeaderMap) -> Response<Leaving> {
     whole(resource, StatusCode::OK, method, headers)
 }
 
 /// The page for what does not exist: never conditional, never in parts.
-pub fn not_found(resource: &Resource, method: &Method, headers: &HeaderMap) -> Response<Bytes> {
+pub fn not_found(resource: &Resource, method: &Method, headers: &HeaderMap) -> Response<Leaving> {
     let mut headers = headers.clone();
     for conditional in [header::IF_NONE_MATCH, header::IF_MATCH, header::RANGE, header::IF_RANGE] {
         headers.remove(conditional);
@@ -23,46 +24,48 @@ pub fn not_found(resource: &Resource, method: &Method, headers: &HeaderMap) -> R
     response
 }
 
-fn whole(resource: &Resource, status: StatusCode, method: &Method, headers: &HeaderMap) -> Response<Bytes> {
+fn whole(resource: &Resource, status: StatusCode, method: &Method, headers: &HeaderMap) -> Response<Leaving> {
     let (representation, coding) = choose(resource, headers);
     if let Some(condition) = headers.get(header::IF_MATCH)
         && !names(condition, &representation.etag)
     {
-        return described(resource, representation, None, StatusCode::PRECONDITION_FAILED, Bytes::new());
+        return described(resource, representation, None, StatusCode::PRECONDITION_FAILED, Leaving::NONE);
     }
     if let Some(condition) = headers.get(header::IF_NONE_MATCH)
         && names(condition, &representation.etag)
     {
-        return described(resource, representation, None, StatusCode::NOT_MODIFIED, Bytes::new());
+        return described(resource, representation, None, StatusCode::NOT_MODIFIED, Leaving::NONE);
     }
-    let length = representation.body.len() as u64;
+    let length = representation.body.len();
     let part =
         if resource.ranges && method == Method::GET { range(headers, representation) } else { Asked::Whole };
     let mut response = match part {
         Asked::Unsatisfiable => {
             let mut refused =
-                described(resource, representation, None, StatusCode::RANGE_NOT_SATISFIABLE, Bytes::new());
+                described(resource, representation, None, StatusCode::RANGE_NOT_SATISFIABLE, Leaving::NONE);
             insert(&mut refused, header::CONTENT_RANGE, &format!("bytes */{length}"));
             return refused;
         }
         Asked::Part(part) => {
-            let body = representation.body.slice(part.start as usize..part.end as usize);
+            let body = representation.body.part(part.clone());
             let mut partial = described(resource, representation, coding, StatusCode::PARTIAL_CONTENT, body);
             let value = format!("bytes {}-{}/{length}", part.start, part.end - 1);
             insert(&mut partial, header::CONTENT_RANGE, &value);
             partial
         }
-        Asked::Whole => described(resource, representation, coding, status, representation.body.clone()),
+        Asked::Whole => {
+            described(resource, representation, coding, status, representation.body.part(0..length))
+        }
     };
     if method == Method::HEAD {
-        insert(&mut response, header::CONTENT_LENGTH, &length.to_string());
-        *response.body_mut() = Bytes::new();
+        // The length that was told stays.
+        *response.body_mut() = Leaving::NONE;
     }
     response
 }
 
 /// The best form that the client accepts; identity when nothing else is.
-fn choose<'a>(resource: &'a Resource, headers: &HeaderMap) -> (&'a Representation, Option<&'static str>) {
+fn choose<'a>(resource: &'a Resource, headers: &HeaderMap) -> (&'a Representation, Option<Coding>) {
     let identity = (&resource.identity, None);
     let Some(accept) = headers.get(header::ACCEPT_ENCODING).and_then(|value| value.to_str().ok()) else {
         return identity;
@@ -71,17 +74,17 @@ fn choose<'a>(resource: &'a Resource, headers: &HeaderMap) -> (&'a Representatio
         let named = weighted(accept).find(|(name, _)| name.eq_ignore_ascii_case(token));
         named.or_else(|| weighted(accept).find(|(name, _)| *name == "*")).map(|(_, q)| q)
     };
-    let mut best: Option<(f32, &Representation, &'static str)> = None;
+    let mut best: Option<(f32, &Representation, Coding)> = None;
     for (coding, representation) in &resource.variants {
         let q = quality(coding.token()).unwrap_or(0.0);
         if q > 0.0 && best.is_none_or(|(found, ..)| q > found) {
-            best = Some((q, representation, coding.token()));
+            best = Some((q, representation, *coding));
         }
     }
     let identity_quality =
         weighted(accept).find(|(name, _)| name.eq_ignore_ascii_case("identity")).map_or(0.0, |(_, q)| q);
     match best {
-        Some((q, representation, token)) if q >= identity_quality => (representation, Some(token)),
+        Some((q, representation, coding)) if q >= identity_quality => (representation, Some(coding)),
         _ => identity,
     }
 }
@@ -94,37 +97,31 @@ fn range(headers: &HeaderMap, representation: &Representation) -> Asked {
     if headers.get(header::IF_RANGE).is_some_and(|condition| condition != representation.etag) {
         return Asked::Whole;
     }
-    asked(range, representation.body.len() as u64)
+    asked(range, representation.body.len())
 }
 
+/// A copy of the head made for this kind of file, with what is this answer's own in its places.
 fn described(
     resource: &Resource,
     representation: &Representation,
-    coding: Option<&'static str>,
+    coding: Option<Coding>,
     status: StatusCode,
-    body: Bytes,
-) -> Response<Bytes> {
+    body: Leaving,
+) -> Response<Leaving> {
+    let not_modified = status == StatusCode::NOT_MODIFIED;
+    let head = if not_modified { resource.heads.not_modified() } else { resource.heads.whole(coding) };
     let mut response = Response::new(body);
     *response.status_mut() = status;
     let headers = response.headers_mut();
+    *headers = head.clone();
     headers.insert(header::ETAG, representation.etag.clone());
-    headers.insert(header::CACHE_CONTROL, resource.cache_control.clone());
-    headers.insert(header::VARY, HeaderValue::from_static("Accept-Encoding"));
-    if status == StatusCode::NOT_MODIFIED {
-        return response;
-    }
-    headers.insert(header::CONTENT_TYPE, resource.content_type.clone());
-    if let Some(coding) = coding {
-        headers.insert(header::CONTENT_ENCODING, HeaderValue::from_static(coding));
-    }
     if let Some(csp) = &resource.csp {
         headers.insert(header::CONTENT_SECURITY_POLICY, csp.clone());
     }
-    if let Some(language) = &resource.language {
-        headers.insert(header::CONTENT_LANGUAGE, language.clone());
-    }
-    if resource.ranges {
-        headers.insert(header::ACCEPT_RANGES, HeaderValue::from_static("bytes"));
+    if !not_modified {
+        let whole = response.body().len() == representation.body.len();
+        let length = if whole { representation.length.clone() } else { response.body().len().into() };
+        response.headers_mut().insert(header::CONTENT_LENGTH, length);
     }
     response
 }
@@ -138,7 +135,7 @@ fn names(condition: &HeaderValue, etag: &HeaderValue) -> bool {
     tags.any(|tag| tag == "*" || tag.strip_prefix("W/").unwrap_or(tag) == etag)
 }
 
-fn insert(response: &mut Response<Bytes>, name: header::HeaderName, text: &str) {
+fn insert(response: &mut Response<Leaving>, name: header::HeaderName, text: &str) {
     if let Ok(value) = HeaderValue::from_str(text) {
         response.headers_mut().insert(name, value);
     }
@@ -146,14 +143,24 @@ fn insert(response: &mut Response<Bytes>, name: header::HeaderName, text: &str) 
 
 #[cfg(test)]
 mod tests {
-    use aops_manifest::Coding;
+    use aops_manifest::Cache;
 
     use super::*;
+    use crate::web::heads::{Kind, Kinds};
+    use crate::web::stored::Stored;
 
     fn page() -> Resource {
         let representation = |body: &'static str, etag: &'static str| Representation {
-            body: Bytes::from_static(body.as_bytes()),
+            body: Stored::Memory(bytes::Bytes::from_static(body.as_bytes())),
             etag: HeaderValue::from_static(etag),
+            length: body.len().into(),
+        };
+        let kind = Kind {
+            content_type: HeaderValue::from_static("text/html; charset=utf-8"),
+            cache: Cache::Revalidate,
+            language: None,
+            ranges: true,
+            page: false,
         };
         Resource {
             identity: representation("0123456789", "\"id\""),
@@ -162,15 +169,13 @@ mod tests {
                 (Coding::Zstd, representation("zs", "\"zs\"")),
                 (Coding::Gzip, representation("gz", "\"gz\"")),
             ],
-            content_type: HeaderValue::from_static("text/html; charset=utf-8"),
-            cache_control: HeaderValue::from_static("public, no-cache"),
+            heads: Kinds::default().heads(kind),
             csp: None,
-            language: None,
             ranges: true,
         }
     }
 
-    fn ask(pairs: &[(header::HeaderName, &'static str)]) -> Response<Bytes> {
+    fn ask(pairs: &[(header::HeaderName, &'static str)]) -> Response<Leaving> {
         let headers =
             pairs.iter().map(|(name, value)| (name.clone(), HeaderValue::from_static(value))).collect();
         answer(&page(), &Method::GET, &headers)

@@ -13,14 +13,14 @@ pub struct Problem {
     pub title: String,
     /// What to do about this occurrence.
     pub detail: String,
-    /// Members of our own (`faults`, `instance`).
+    /// Members of our own (`faults`, `instance`), and a registered `type` where there is one.
     pub extra: Map<String, Value>,
 }
 
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
         let mut body = self.extra;
-        body.insert("type".into(), json!("about:blank"));
+        body.entry("type").or_insert_with(|| json!("about:blank"));
         body.insert("status".into(), json!(self.status.as_u16()));
         body.insert("title".into(), json!(self.title));
         body.insert("detail".into(), json!(self.detail));

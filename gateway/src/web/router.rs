@@ -5,12 +5,13 @@ use std::net::IpAddr;
 use axum::Router;
 use axum::body::Body;
 use axum::response::{IntoResponse, Response};
-use bytes::Bytes;
 use http::{HeaderValue, Method, Request, StatusCode, header};
 use tower::ServiceExt;
 
 use crate::app::{App, SharedApp};
-use crate::web::site::Resource;
+use crate::edge::response_headers;
+use crate::web::resource::Resource;
+use crate::web::stored::Leaving;
 use crate::web::{live_reload, negotiation, pages, search};
 
 /// The features' routes, ready to answer.
@@ -38,12 +39,20 @@ impl Routes {
 }
 
 /// What the built site answers by itself, at once: files, what has moved, and what is nowhere.
-pub fn built<B>(app: &App, path: &str, peer: IpAddr, request: &Request<B>) -> Option<http::Response<Bytes>> {
+pub fn built<B>(
+    app: &App,
+    path: &str,
+    peer: IpAddr,
+    request: &Request<B>,
+) -> Option<http::Response<Leaving>> {
     if !reads(request.method()) {
         return None;
     }
     let site = app.site.load();
     if let Some(resource) = site.resource(path) {
+        if !is_canonical(request.uri().path()) {
+            return Some(redirected(path, StatusCode::PERMANENT_REDIRECT, request.uri().query()));
+        }
         if request.uri().query().is_some() && search::is_page(&site, path) {
             return None;
         }
@@ -65,7 +74,7 @@ pub async fn answer(app: &SharedApp, routes: &Routes, path: &str, request: Reque
         }
         // A search page that is asked nothing after all.
         if let Some(resource) = site.resource(path) {
-            return pages::answer(resource, request.method(), request.headers()).map(Body::from);
+            return pages::answer(resource, request.method(), request.headers()).map(Body::new);
         }
     }
     let method = request.method().clone();
@@ -85,7 +94,7 @@ pub async fn answer(app: &SharedApp, routes: &Routes, path: &str, request: Reque
     }
     let program = path.starts_with("/api/") || negotiation::wants_json(&headers);
     match site.not_found(language) {
-        Some(page) if !program => pages::not_found(page, &method, &headers).map(Body::from),
+        Some(page) if !program => pages::not_found(page, &method, &headers).map(Body::new),
         _ => response,
     }
 }
@@ -123,7 +132,18 @@ fn moved(site: &crate::web::Site, path: &str) -> Option<(String, StatusCode)> {
     site.resource(&canonical).map(|_| (canonical, StatusCode::PERMANENT_REDIRECT))
 }
 
-fn redirected(to: &str, status: StatusCode, query: Option<&str>) -> http::Response<Bytes> {
+/// Whether a path encodes nothing that needs no encoding, and writes the rest in capitals (RFC 3986 § 6.2.2): a page
+/// has one address.
+fn is_canonical(path: &str) -> bool {
+    let needless = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte);
+    path.split('%').skip(1).all(|encoded| {
+        let Some(digits) = encoded.get(..2) else { return true };
+        let small = digits.bytes().any(|digit| digit.is_ascii_lowercase());
+        u8::from_str_radix(digits, 16).map_or(true, |byte| !small && !needless(byte))
+    })
+}
+
+fn redirected(to: &str, status: StatusCode, query: Option<&str>) -> http::Response<Leaving> {
     const PATH: &percent_encoding::AsciiSet =
         &percent_encoding::CONTROLS.add(b' ').add(b'?').add(b'#').add(b'%');
     let mut location = percent_encoding::utf8_percent_encode(to, PATH).to_string();
@@ -131,7 +151,8 @@ fn redirected(to: &str, status: StatusCode, query: Option<&str>) -> http::Respon
         location.push('?');
         location.push_str(query);
     }
-    let mut response = http::Response::new(Bytes::new());
+    let mut response = http::Response::new(Leaving::NONE);
+    *response.headers_mut() = response_headers::places();
     match HeaderValue::from_str(&location) {
         Ok(location) => {
             *response.status_mut() = status;
@@ -144,4 +165,19 @@ fn redirected(to: &str, status: StatusCode, query: Option<&str>) -> http::Respon
 
 fn is_bare(response: &Response) -> bool {
     !response.headers().contains_key(header::CONTENT_TYPE)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_canonical;
+
+    #[test]
+    fn a_path_has_one_form() {
+        for one in ["/", "/offres/", "/th%C3%A8mes/", "/a%20b", "/a%", "/a%zz"] {
+            assert!(is_canonical(one), "{one}");
+        }
+        for other in ["/%6fffres/", "/%6Fffres/", "/th%c3%a8mes/", "/a%2Db", "/%7E"] {
+            assert!(!is_canonical(other), "{other}");
+        }
+    }
 }

@@ -1,10 +1,11 @@
 //! The built site in memory: every file with its header fields ready, and the theme's frames and templates.
 
 use std::collections::HashMap;
+use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 
-use aops_manifest::{Cache, Coding, Entry, FILE_NAME, Language, Manifest, Shell, VERSION};
+use aops_manifest::{Entry, FILE_NAME, Language, Manifest, Shell, VERSION};
 use aops_search::Index;
 use bytes::Bytes;
 use http::HeaderValue;
@@ -12,7 +13,9 @@ use serde_json::{Value, json};
 
 use crate::config::Settings;
 use crate::texts::Texts;
-use crate::web::live_reload;
+use crate::web::heads::Kinds;
+use crate::web::resource::Resource;
+use crate::web::stored::{LARGE, Stored};
 
 /// A built site, read whole; replaced by another one when it is built anew.
 pub struct Site {
@@ -21,38 +24,11 @@ pub struct Site {
     /// Templates and strings of the theme.
     pub texts: Arc<Texts>,
     files: HashMap<Arc<str>, Arc<Resource>>,
+    kinds: Kinds,
     shell_csp: HashMap<Language, HeaderValue>,
     /// By language: its search index, read when it is first asked.
     searches: HashMap<Language, OnceLock<Option<Index>>>,
     live_reload: bool,
-}
-
-/// One path of the site.
-#[derive(Debug)]
-pub struct Resource {
-    /// The identity coding.
-    pub identity: Representation,
-    /// Compressed forms, in order of preference.
-    pub variants: Vec<(Coding, Representation)>,
-    /// `Content-Type`.
-    pub content_type: HeaderValue,
-    /// `Cache-Control`.
-    pub cache_control: HeaderValue,
-    /// `Content-Security-Policy`.
-    pub csp: Option<HeaderValue>,
-    /// `Content-Language`.
-    pub language: Option<HeaderValue>,
-    /// Whether byte ranges are answered.
-    pub ranges: bool,
-}
-
-/// The bytes of one coding and their entity tag.
-#[derive(Debug)]
-pub struct Representation {
-    /// The body.
-    pub body: Bytes,
-    /// The strong `ETag`, with its quotes.
-    pub etag: HeaderValue,
 }
 
 /// Why a built site cannot be served.
@@ -95,10 +71,11 @@ impl Site {
         if manifest.version != VERSION {
             return Err(wrong(format!("version {} where {VERSION} is known", manifest.version)));
         }
-        let mut files = HashMap::with_capacity(manifest.entries.len());
+        let (mut files, mut kinds) = (HashMap::with_capacity(manifest.entries.len()), Kinds::default());
         for (url, entry) in std::mem::take(&mut manifest.entries) {
-            let body = |file: &str| read(&public.join(file)).map(Bytes::from);
-            let mut resource = resource(body, &entry).map_err(|fault| fault.or_manifest(&path, &url))?;
+            let body = |file: &str| stored(&public.join(file));
+            let mut resource =
+                Resource::new(body, &entry, &mut kinds).map_err(|fault| fault.or_manifest(&path, &url))?;
             if live_reload {
                 resource.add_live_reload(&entry);
             }
@@ -106,7 +83,7 @@ impl Site {
         }
         let texts = texts(&manifest)?;
         let (shell_csp, searches) = (shell_csp(&manifest), searches(&manifest));
-        Ok(Self { shell_csp, searches, manifest, texts, files, live_reload })
+        Ok(Self { shell_csp, searches, manifest, texts, files, kinds, live_reload })
     }
 
     /// The same site with some files changed, others gone, and what else the generator tells now.
@@ -119,13 +96,13 @@ impl Site {
         changed: Vec<(String, Entry, Vec<u8>)>,
         removed: &[String],
     ) -> Result<Self, SiteError> {
-        let mut files = self.files.clone();
+        let (mut files, mut kinds) = (self.files.clone(), self.kinds.clone());
         for path in removed {
             files.remove(path.as_str());
         }
         for (url, entry, bytes) in changed {
             let bytes = Bytes::from(bytes);
-            let mut resource = resource(|_| Ok(bytes.clone()), &entry)
+            let mut resource = Resource::new(|_| Ok(Stored::Memory(bytes.clone())), &entry, &mut kinds)
                 .map_err(|fault| fault.or_manifest(Path::new(FILE_NAME), &url))?;
             if self.live_reload {
                 resource.add_live_reload(&entry);
@@ -136,7 +113,7 @@ impl Site {
             manifest.templates == self.manifest.templates && manifest.strings == self.manifest.strings;
         let texts = if same_texts { Arc::clone(&self.texts) } else { texts(&manifest)? };
         let (shell_csp, searches) = (shell_csp(&manifest), searches(&manifest));
-        Ok(Self { shell_csp, searches, manifest, texts, files, live_reload: self.live_reload })
+        Ok(Self { shell_csp, searches, manifest, texts, files, kinds, live_reload: self.live_reload })
     }
 
     /// A site of no pages, for work that shows none.
@@ -147,7 +124,7 @@ impl Site {
         let manifest = Manifest::default();
         let texts = texts(&manifest)?;
         let (files, shell_csp, searches) = (HashMap::new(), HashMap::new(), HashMap::new());
-        Ok(Self { manifest, texts, files, shell_csp, searches, live_reload: false })
+        Ok(Self { manifest, texts, files, kinds: Kinds::default(), shell_csp, searches, live_reload: false })
     }
 
     /// What stands at a decoded path.
@@ -159,7 +136,8 @@ impl Site {
     pub fn search(&self, language: Language) -> Option<&Index> {
         let read = || {
             let index = self.resource(&self.manifest.search.get(&language)?.index)?;
-            Index::from_json(&index.identity.body).ok()
+            let Stored::Memory(index) = &index.identity.body else { return None };
+            Index::from_json(index).ok()
         };
         self.searches.get(&language)?.get_or_init(read).as_ref()
     }
@@ -222,22 +200,6 @@ impl Site {
     }
 }
 
-impl Resource {
-    /// Sets the script before the end of a page; the compressed forms, made without it, go.
-    fn add_live_reload(&mut self, entry: &Entry) {
-        if entry.csp.is_none() {
-            return;
-        }
-        let page = String::from_utf8_lossy(&self.identity.body);
-        let with_script = page.replacen("</body>", &format!("{}</body>", live_reload::TAG), 1);
-        let etag = format!("{}-live\"", entry.etag.trim_end_matches('"'));
-        if let Ok(etag) = HeaderValue::from_str(&etag) {
-            self.identity = Representation { body: with_script.into(), etag };
-            self.variants.clear();
-        }
-    }
-}
-
 fn texts(manifest: &Manifest) -> Result<Arc<Texts>, SiteError> {
     Texts::new(manifest).map(Arc::new).map_err(|error| SiteError::Templates(error.to_string()))
 }
@@ -252,47 +214,17 @@ fn shell_csp(manifest: &Manifest) -> HashMap<Language, HeaderValue> {
     manifest.shells.iter().filter_map(policy).collect()
 }
 
-enum Fault {
-    File(SiteError),
-    Header(&'static str),
-}
-
-impl Fault {
-    fn or_manifest(self, path: &Path, url: &str) -> SiteError {
-        match self {
-            Self::File(error) => error,
-            Self::Header(field) => SiteError::Manifest {
-                path: path.to_owned(),
-                why: format!("{url}: {field} is no header value"),
-            },
-        }
+/// The bytes of a file: in memory, but for a large one.
+fn stored(path: &Path) -> Result<Stored, SiteError> {
+    let wrong = |source| SiteError::File { path: path.to_owned(), source };
+    let mut file = std::fs::File::open(path).map_err(wrong)?;
+    let length = file.metadata().map_err(wrong)?.len();
+    if length >= LARGE {
+        return Ok(Stored::Disk(Arc::new(file), length));
     }
-}
-
-fn resource(body: impl Fn(&str) -> Result<Bytes, SiteError>, entry: &Entry) -> Result<Resource, Fault> {
-    let representation = |file: &str, etag: &str| {
-        Ok(Representation { body: body(file).map_err(Fault::File)?, etag: value(etag, "etag")? })
-    };
-    let mut variants = Vec::with_capacity(entry.variants.len());
-    for (coding, variant) in &entry.variants {
-        variants.push((*coding, representation(&variant.file, &variant.etag)?));
-    }
-    Ok(Resource {
-        identity: representation(&entry.file, &entry.etag)?,
-        variants,
-        content_type: value(&entry.content_type, "content_type")?,
-        cache_control: HeaderValue::from_static(match entry.cache {
-            Cache::Immutable => "public, max-age=31536000, immutable",
-            Cache::Revalidate => "public, no-cache",
-        }),
-        csp: entry.csp.as_deref().map(|csp| value(csp, "csp")).transpose()?,
-        language: entry.language.map(|language| HeaderValue::from_static(language.tag())),
-        ranges: entry.ranges,
-    })
-}
-
-fn value(text: &str, field: &'static str) -> Result<HeaderValue, Fault> {
-    HeaderValue::from_str(text).map_err(|_| Fault::Header(field))
+    let mut bytes = Vec::with_capacity(length as usize);
+    file.read_to_end(&mut bytes).map_err(wrong)?;
+    Ok(Stored::Memory(bytes.into()))
 }
 
 fn read(path: &Path) -> Result<Vec<u8>, SiteError> {

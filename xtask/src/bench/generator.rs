@@ -121,7 +121,7 @@ async fn until(client: &Client, path: &str, mark: &str, saved: Instant) -> Resul
 }
 
 /// A synthetic site of so many pages, ours or for another generator.
-fn corpus(scratch: &Path, pages: usize, other: &str) -> Result<PathBuf> {
+pub(super) fn corpus(scratch: &Path, pages: usize, other: &str) -> Result<PathBuf> {
     let root = scratch.join(format!("{other}{pages}"));
     let maker = sh::binary("release")?.with_file_name("examples").join("corpus");
     let mut make = sh::command(&maker.to_string_lossy(), &[]);

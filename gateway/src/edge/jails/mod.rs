@@ -1,7 +1,7 @@
 //! Jails: clients that misbehave again and again are refused for a while, longer each time.
 //!
 //! Phases and features tell what they see, by [`Jails::saw`]; a client's offences are counted ([`tallies`]), and past a
-//! rule's count a sentence is handed to [`crate::staff::bans::carry_out`], which bans as staff would by hand. Only the
+//! rule's count a sentence waits for whoever carries it out, as a ban that staff could pronounce by hand. Only the
 //! offender's own prefix is ever banned: nobody can be locked out by another's doing.
 
 mod offence;

@@ -1,0 +1,109 @@
+//! The built gateway on a scratch folder and free ports, for outside tools and long runs.
+
+use std::net::{SocketAddr, TcpListener};
+use std::os::unix::fs::symlink;
+use std::path::PathBuf;
+use std::process::{Child, Stdio};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, ensure};
+use reqwest::{Certificate, Client};
+use tempfile::TempDir;
+
+use crate::sh;
+
+/// A gateway that runs, and goes with this value.
+pub(crate) struct Gateway {
+    process: Child,
+    root: TempDir,
+    https: SocketAddr,
+    operations: SocketAddr,
+}
+
+impl Gateway {
+    /// Starts a build of this profile (`debug`, `release`) with generous limits, and waits until it is ready.
+    ///
+    /// # Errors
+    /// When it does not start.
+    pub(crate) async fn start(profile: &str) -> Result<Self> {
+        let root = tempfile::tempdir()?;
+        for shared in ["content", "themes", "deploy", ".cache"] {
+            symlink(sh::repository().join(shared), root.path().join(shared))?;
+        }
+        std::fs::copy(sh::repository().join("site.toml"), root.path().join("site.toml"))?;
+        // Held together, so that they differ, and let go before the gateway takes them.
+        let free = [(); 3].map(|()| TcpListener::bind("127.0.0.1:0"));
+        let mut addresses = Vec::new();
+        for listener in free {
+            addresses.push(listener?.local_addr()?);
+        }
+        let [https, http, operations] = addresses[..] else { unreachable!("three were asked for") };
+        let log = std::fs::File::create(root.path().join("serve.log"))?;
+        let process = sh::command(&sh::binary(profile)?.to_string_lossy(), &["serve", "--root"])
+            .arg(root.path())
+            .env("AOPS_HTTPS", https.to_string())
+            .env("AOPS_HTTP", http.to_string())
+            .env("AOPS_OPERATIONS", operations.to_string())
+            .env("AOPS_LIMITS_FACTOR", "100000")
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(log)
+            .spawn()
+            .context("the gateway cannot be started")?;
+        let gateway = Self { process, root, https, operations };
+        let deadline = Instant::now() + Duration::from_secs(120);
+        let plain = Client::new();
+        while plain.get(gateway.operations("/readyz")).send().await.is_err() {
+            let log = gateway.root.path().join("serve.log");
+            ensure!(
+                Instant::now() < deadline,
+                "the gateway is not ready:\n{}",
+                std::fs::read_to_string(log)?
+            );
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+        Ok(gateway)
+    }
+
+    /// The process.
+    pub(crate) fn id(&self) -> u32 {
+        self.process.id()
+    }
+
+    /// The TLS listener.
+    pub(crate) fn https(&self) -> SocketAddr {
+        self.https
+    }
+
+    /// An address on the TLS listener.
+    pub(crate) fn url(&self, path: &str) -> String {
+        format!("https://localhost:{}{path}", self.https.port())
+    }
+
+    /// An address on the operations listener.
+    pub(crate) fn operations(&self, path: &str) -> String {
+        format!("http://{}{path}", self.operations)
+    }
+
+    /// The local authority.
+    pub(crate) fn authority(&self) -> PathBuf {
+        self.root.path().join("data/tls/ca.pem")
+    }
+
+    /// A client that trusts it.
+    ///
+    /// # Errors
+    /// When the authority cannot be read.
+    pub(crate) fn client(&self) -> Result<Client> {
+        let authority = Certificate::from_pem(&std::fs::read(self.authority())?)?;
+        Ok(Client::builder().tls_certs_only([authority]).timeout(Duration::from_secs(20)).build()?)
+    }
+}
+
+impl Drop for Gateway {
+    fn drop(&mut self) {
+        // It may have ended already; there is nobody to tell.
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
