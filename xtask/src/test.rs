@@ -29,8 +29,8 @@ pub(crate) fn run(slow: bool) -> Result<()> {
     sh::run(tests)?;
     sh::run(cargo(&["test", "--workspace", "--doc", "--quiet"])?)?;
     browser(slow)?;
-    hostile::run(slow)?;
     if slow {
+        hostile::run(slow)?;
         fuzz::run()?;
         // Of the build that browsers just drove.
         soak::run(5, "debug")?;

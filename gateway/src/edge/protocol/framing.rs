@@ -257,7 +257,8 @@ fn request_line(line: &[u8]) -> Result<bool, Fault> {
     else {
         return Err(Fault::RequestLine);
     };
-    let visible = target.iter().all(|byte| (0x21..0x7f).contains(byte));
+    // A fragment is no part of a target (RFC 9112 § 3.2); what reads on would drop it in silence.
+    let visible = target.iter().all(|byte| (0x21..0x7f).contains(byte) && *byte != b'#');
     if !is_token(method) || target.is_empty() || !visible || method == super::REFUSED.as_bytes() {
         return Err(Fault::RequestLine);
     }
