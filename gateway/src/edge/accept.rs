@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use metrics::counter;
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::watch;
+use tokio::sync::{Semaphore, watch};
 
 use crate::config::Refusal;
 use crate::edge::bounds::{Bounds, Full, Place};
@@ -21,6 +21,9 @@ use crate::edge::prefix::ClientPrefix;
 const EXHAUSTED_PAUSE: Duration = Duration::from_millis(50);
 /// How long a listed address is left waiting, where it is refused in silence.
 const SILENCE: Duration = Duration::from_secs(20);
+/// Listed peers left waiting at once, each a descriptor; past them they are reset.
+const MOST_SILENT: usize = 1_024;
+static SILENT: Semaphore = Semaphore::const_new(MOST_SILENT);
 /// Connections that the system holds until we accept them.
 const BACKLOG: i32 = 4_096;
 
@@ -111,10 +114,14 @@ pub(super) fn place(connections: &Connections, client: IpAddr) -> Result<Place, 
 pub(super) fn refuse(stream: TcpStream, how: Refusal) {
     match how {
         Refusal::Reset => reset(&stream),
-        Refusal::Silent => drop(tokio::spawn(async move {
-            tokio::time::sleep(SILENCE).await;
-            reset(&stream);
-        })),
+        Refusal::Silent => match SILENT.try_acquire() {
+            Ok(place) => drop(tokio::spawn(async move {
+                tokio::time::sleep(SILENCE).await;
+                reset(&stream);
+                drop((stream, place));
+            })),
+            Err(_) => reset(&stream),
+        },
     }
 }
 

@@ -87,12 +87,12 @@ impl Service {
         let id = self.id(client, &request);
         let mut class = RouteClass::Pages;
         let passed = self.phases(Client { address: peer, ..client }, &request, &mut class);
-        if let Some(offence) = passed.as_ref().err().and_then(offence_of) {
+        // What another site's page has a visitor's browser ask for is not the visitor's doing.
+        let embedded = request.headers().get("sec-fetch-site").is_some_and(|site| site == "cross-site");
+        if let Some(offence) = passed.as_ref().err().and_then(offence_of).filter(|_| !embedded) {
             self.app.jails.saw(offence, peer);
         }
         let method = request.method().clone();
-        // What another site's page has a visitor's browser ask for is not the visitor's doing.
-        let embedded = request.headers().get("sec-fetch-site").is_some_and(|site| site == "cross-site");
         let line = |path: &str, status: StatusCode, bytes: Option<u64>| {
             let elapsed = started.elapsed();
             access_log::write(&Line {

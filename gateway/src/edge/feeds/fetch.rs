@@ -26,7 +26,10 @@ pub(super) enum Fetched {
 /// A client for all feeds.
 pub(super) fn client() -> Result<Client, reqwest::Error> {
     let redirects = redirect::Policy::custom(|attempt| {
-        let allowed = attempt.previous().len() <= REDIRECTS && safe(attempt.url());
+        // What began over TLS stays there, on this machine too.
+        let clear = attempt.previous().first().is_some_and(|first| first.scheme() == "http");
+        let kept = attempt.url().scheme() == "https" || (clear && safe(attempt.url()));
+        let allowed = attempt.previous().len() <= REDIRECTS && kept;
         if allowed { attempt.follow() } else { attempt.stop() }
     });
     Client::builder()

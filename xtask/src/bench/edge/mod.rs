@@ -51,8 +51,10 @@ fn works(tags: [&str; 2]) -> Vec<Work> {
 /// When something cannot be built or started.
 pub(super) fn run() -> Result<()> {
     println!();
-    let limits = ["run", "--release", "--quiet", "--package", "aops-gateway", "--example", "limits"];
-    sh::run(sh::command("cargo", &limits))?;
+    for measure in ["limits", "blocks"] {
+        let example = ["run", "--release", "--quiet", "--package", "aops-gateway", "--example", measure];
+        sh::run(sh::command("cargo", &example))?;
+    }
     let needed = ["nginx", "wrk", "h2load", "openssl", "taskset", "curl"];
     let missing: Vec<_> = needed.into_iter().filter(|name| !sh::has(name)).collect();
     if !missing.is_empty() {
