@@ -18,7 +18,6 @@ use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
 
 use crate::edge::accept::{place, refuse, reset};
-use crate::edge::blocks::Blocks;
 use crate::edge::bounds::{Bounds, Place};
 use crate::edge::gathered::{Gathered, Gathering};
 use crate::edge::jails::Offence;
@@ -46,8 +45,6 @@ const LONGEST: Duration = Duration::from_secs(2 * 3_600);
 const FAREWELL: Duration = Duration::from_secs(10);
 /// How often a connection is looked at.
 const LOOK: Duration = Duration::from_secs(15);
-/// How long open requests may go on when we stop.
-const DRAIN_PATIENCE: Duration = Duration::from_secs(20);
 
 /// What every connection of a worker shares.
 #[derive(Clone)]
@@ -56,8 +53,6 @@ pub struct Connections {
     pub service: Service,
     /// How many there may be, over all workers.
     pub bounds: Bounds,
-    /// Who begins with a PROXY protocol header.
-    pub balancers: Arc<Blocks>,
     /// Whether this worker is late.
     pub overload: Arc<Overload>,
     tls: TlsAcceptor,
@@ -70,9 +65,8 @@ impl Connections {
     pub fn new(service: Service, tls: TlsAcceptor) -> Self {
         let settings = &service.app.settings;
         let bounds = Bounds::new(settings.gateway.connections, settings.limits_factor);
-        let balancers = Arc::new(settings.gateway.trusted.balancers.iter().copied().collect());
         let (overload, graceful) = (Arc::default(), Arc::new(GracefulShutdown::new()));
-        Self { service, bounds, balancers, overload, tls, http: Arc::new(http_builder()), graceful }
+        Self { service, bounds, overload, tls, http: Arc::new(http_builder()), graceful }
     }
 
     /// The same for one more worker: its delay and its connections are its own.
@@ -85,6 +79,7 @@ impl Connections {
 
     /// Lets open requests end, within a time.
     pub async fn drain(self) {
+        let patience = self.service.app.live.load().drain;
         let mut shared = self.graceful;
         let drained = async {
             loop {
@@ -96,8 +91,8 @@ impl Connections {
                 tokio::time::sleep(Duration::from_millis(50)).await;
             }
         };
-        if tokio::time::timeout(DRAIN_PATIENCE, drained).await.is_err() {
-            tracing::warn!("open requests were cut after {DRAIN_PATIENCE:?}");
+        if tokio::time::timeout(patience, drained).await.is_err() {
+            tracing::warn!("open requests were cut after {patience:?}");
         }
     }
 
@@ -128,7 +123,7 @@ impl Connections {
         };
         if app.blocklist.refuses(client, app.clock.now()) {
             counter!("connections_refused_total", "why" => "blocklist").increment(1);
-            return refuse(stream, app.settings.gateway.refusal);
+            return refuse(stream, app.live.load().refusal);
         }
         match place(&self, client) {
             Ok(place) => self.enter(stream, client, place, Activity::new()),

@@ -32,5 +32,6 @@ pub mod request_headers;
 pub mod request_id;
 pub mod response_headers;
 pub mod route_class;
+pub mod sockets;
 pub mod timed;
 pub mod tls;
