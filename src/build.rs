@@ -107,7 +107,9 @@ pub(crate) fn for_serving(root: &Path, drafts: bool) -> Result<bool> {
             return Ok(false);
         }
     };
-    match aops_generator::build(&config, &options) {
+    // Threads of its own, which end with the build: what serves is bounded, and so are the threads that it starts.
+    let threads = rayon::ThreadPoolBuilder::new().build()?;
+    match threads.install(|| aops_generator::build(&config, &options)) {
         Ok(report) => {
             tell(&report);
             Ok(true)

@@ -194,6 +194,19 @@ fn secrets() -> Result<Secrets> {
     })
 }
 
+/// The files that secrets are read from.
+pub(crate) fn secret_files() -> Result<Vec<PathBuf>> {
+    let names = [
+        "AOPS_MASTER_KEY",
+        "STRIPE_SECRET_KEY",
+        "STRIPE_WEBHOOK_SECRET",
+        "SENDGRID_API_KEY",
+        "AOPS_VALKEY_PASSWORD",
+    ];
+    let files = names.iter().map(|name| variable(&format!("{name}_FILE")));
+    Ok(files.collect::<Result<Vec<_>>>()?.into_iter().flatten().map(PathBuf::from).collect())
+}
+
 /// A secret: the variable itself, or the content of the file that `NAME_FILE` names.
 fn secret(name: &str) -> Result<Option<String>> {
     if let Some(value) = variable(name)? {

@@ -52,7 +52,7 @@ impl Offence {
 }
 
 /// A rule for each offence.
-#[derive(Debug, Clone, Copy, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Rules {
     not_found: Rule,
@@ -65,7 +65,7 @@ pub struct Rules {
 }
 
 /// So many times within so long, and the first term is so long.
-#[derive(Debug, Clone, Copy, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Rule {
     /// At least 1.
