@@ -141,7 +141,7 @@ impl Configuration {
             environment: self.environment,
             base_url: self.base_url(gateway.https),
             data: variable("AOPS_DATA")?.map_or_else(|| root.join("data"), PathBuf::from),
-            public: root.join("public"),
+            public: public(root)?,
             gateway,
             valkey: self.valkey.clone().map(|mut valkey| {
                 let pair =
@@ -220,6 +220,11 @@ fn secret(name: &str) -> Result<Option<String>> {
 }
 
 /// A variable that is set and not empty.
+/// Where the built site goes and is served from: `AOPS_PUBLIC`, or `public/` of the root.
+pub(crate) fn public(root: &Path) -> Result<PathBuf> {
+    Ok(variable("AOPS_PUBLIC")?.map_or_else(|| root.join("public"), PathBuf::from))
+}
+
 fn variable(name: &str) -> Result<Option<String>> {
     match env::var(name) {
         Ok(value) if value.is_empty() => Ok(None),
