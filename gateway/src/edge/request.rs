@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use axum::body::Body;
 use axum::response::{IntoResponse, Response};
 use futures::FutureExt;
+use http::header::AUTHORIZATION;
 use http::{Request, StatusCode};
 use hyper::body::Incoming;
 
@@ -112,9 +113,13 @@ impl Service {
             other => other,
         };
         let path = request.uri().path().to_owned();
+        let keyed = class == RouteClass::Api && request.headers().contains_key(AUTHORIZATION);
         let (allowance, response) = self.handled(peer, &id, passed, request).await;
         if response.status() == StatusCode::NOT_FOUND && !embedded {
             self.missed(peer, class, &path);
+        }
+        if response.status() == StatusCode::UNAUTHORIZED && keyed && !embedded {
+            self.app.jails.saw(Offence::RefusedKey, peer);
         }
         let mut response = response;
         self.app.limits.tell(class, allowance.as_ref(), response.headers_mut());
