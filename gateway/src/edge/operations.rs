@@ -60,6 +60,9 @@ async fn answer(
         },
         "/metrics" => match metrics {
             Some(metrics) => {
+                #[cfg(feature = "count-allocations")]
+                metrics::counter!("allocations_total")
+                    .absolute(stats_alloc::INSTRUMENTED_SYSTEM.stats().allocations as u64);
                 ([(header::CONTENT_TYPE, "text/plain; version=0.0.4")], metrics.render()).into_response()
             }
             None => StatusCode::NOT_FOUND.into_response(),
