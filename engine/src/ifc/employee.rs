@@ -8,7 +8,7 @@ use crate::tables::Survivors;
 
 /// One employee with the survivors of his table and generation.
 #[derive(Debug, Clone)]
-pub struct Employee {
+pub struct Employee<'a> {
     /// The client's own reference.
     pub id: String,
     /// Day of birth.
@@ -18,7 +18,7 @@ pub struct Employee {
     /// Gross pay of a year, in euros.
     pub annual_salary: f64,
     /// Mortality.
-    pub survivors: &'static Survivors,
+    pub survivors: &'a Survivors,
     /// Retirement age in months.
     pub retirement_months: i32,
     /// Yearly growth of pay.

@@ -7,6 +7,6 @@ mod scale;
 mod valuation;
 
 pub use employee::{Assumptions, Attribution, Band, Employee};
-pub(crate) use request::calculate;
+pub(crate) use request::MODULE;
 pub use scale::Scale;
 pub use valuation::{Obligation, retirement_date, value};

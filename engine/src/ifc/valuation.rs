@@ -25,12 +25,12 @@ pub struct Obligation {
 }
 
 /// The obligation for one employee under assumptions.
-pub fn value(employee: &Employee, assumptions: &Assumptions) -> Obligation {
+pub fn value(employee: &Employee<'_>, assumptions: &Assumptions) -> Obligation {
     shifted(employee, assumptions, Shift::default())
 }
 
 /// The obligation with assumptions shifted.
-pub(crate) fn shifted(employee: &Employee, assumptions: &Assumptions, shift: Shift) -> Obligation {
+pub(crate) fn shifted(employee: &Employee<'_>, assumptions: &Assumptions, shift: Shift) -> Obligation {
     let months = employee.retirement_months + shift.retirement_months;
     let retirement = retirement_date(employee.birth, months).max(assumptions.valuation);
     let age = years(employee.birth, assumptions.valuation);

@@ -1,11 +1,16 @@
 //! The lives a contract rests on, and the probability that it still pays.
 //! Not payments.
 
+use crate::field::{Field, Kind};
 use crate::reader::{Reader, unknown};
-use crate::tables::{self, Fraction, Survivors, Table};
+use crate::tables::{Fraction, Survivors, Table};
 
-/// Keys of a life in a request.
-pub(crate) const LIFE_KEYS: &[&str] = &["table", "age", "birth_year"];
+/// A life in a request.
+pub(crate) const LIFE: &[Field] = &[
+    Field::new("table", Kind::Table).required(),
+    Field::number("age", 0.0, 130.0).required().unit("year"),
+    Field::integer("birth_year", 1800, 2200).unit("year"),
+];
 
 /// One insured life.
 #[derive(Debug, Clone, Copy)]
@@ -85,10 +90,10 @@ impl Lives<'_> {
 }
 
 /// Reads one life `{table, age, birth_year?}` and finds its survivors.
-pub(crate) fn read_life(reader: &Reader<'_>) -> Option<Life<'static>> {
-    let name = reader.required("table").and(reader.text("table"));
-    let age = reader.required_number("age", 0.0, 130.0);
-    let birth_year = reader.integer("birth_year", 1800, 2200);
+pub(crate) fn read_life<'a>(reader: &Reader<'a>) -> Option<Life<'a>> {
+    let name = reader.text("table");
+    let age = reader.number("age");
+    let birth_year = reader.integer("birth_year");
     let name = name?;
     let survivors = find_survivors(reader, "table", name, birth_year, &reader.place("birth_year"))?;
     let age = age?;
@@ -108,22 +113,24 @@ pub(crate) fn read_life(reader: &Reader<'_>) -> Option<Life<'static>> {
 }
 
 /// The survivors of a named table, for a birth year where the table is by generation.
-pub(crate) fn find_survivors(
-    reader: &Reader<'_>,
+pub(crate) fn find_survivors<'a>(
+    reader: &Reader<'a>,
     key: &str,
     name: &str,
-    birth_year: Option<i32>,
+    birth_year: Option<i64>,
     year_place: &str,
-) -> Option<&'static Survivors> {
-    match tables::find(name) {
+) -> Option<&'a Survivors> {
+    let call = reader.call();
+    match call.table(name) {
         None => {
             let codes = ("unknown_value", "unknown_value_near");
-            unknown(reader.faults(), &reader.place(key), name, tables::NAMES, codes);
+            unknown(call, &reader.place(key), name, &call.table_names(), codes);
             None
         }
         Some(Table::Period(survivors)) => Some(survivors),
         Some(Table::Generational { first_year, columns }) => {
-            let last_year = first_year + columns.len() as i32 - 1;
+            let first_year = i64::from(*first_year);
+            let last_year = first_year + columns.len() as i64 - 1;
             let mut parameters = vec![
                 ("table", name.to_owned()),
                 ("first", first_year.to_string()),
@@ -131,14 +138,14 @@ pub(crate) fn find_survivors(
             ];
             let Some(year) = birth_year else {
                 if reader.value("birth_year").is_none() {
-                    reader.faults().borrow_mut().push(year_place, "birth_year_missing", &parameters);
+                    call.faults().push(year_place, "birth_year_missing", &parameters);
                 }
                 return None;
             };
             let column = usize::try_from(year - first_year).ok().and_then(|index| columns.get(index));
             if column.is_none() {
                 parameters.push(("found", year.to_string()));
-                reader.faults().borrow_mut().push(year_place, "birth_year_unknown", &parameters);
+                call.faults().push(year_place, "birth_year_unknown", &parameters);
             }
             column
         }

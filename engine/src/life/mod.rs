@@ -9,9 +9,9 @@ mod request;
 pub use annuity::{Annuity, Timing, annuity};
 pub use insurance::{Insurance, InsuranceKind, insurance};
 pub(crate) use lives::find_survivors;
-use lives::{LIFE_KEYS, read_life};
+use lives::{LIFE, read_life};
 pub use lives::{Life, Lives, Status};
-pub(crate) use request::calculate;
+pub(crate) use request::MODULE;
 
 /// A present value, with expected payments by policy year (undiscounted, first year first).
 #[derive(Debug, Clone, PartialEq, Default)]
