@@ -67,7 +67,6 @@ impl<'a> Call<'a> {
     }
 
     /// Whether the working was asked for.
-    #[allow(dead_code, reason = "for the modules to come")]
     pub(crate) fn explain(&self) -> bool {
         self.explain.get()
     }
