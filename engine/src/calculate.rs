@@ -29,6 +29,7 @@ pub(crate) struct Module {
 pub(crate) const REGISTRY: &[Module] = &[
     life::MODULE, //
     ifc::MODULE,
+    ifc::AWARDS,
     reserving::MODULE,
 ];
 

@@ -42,7 +42,6 @@ impl<'a> Call<'a> {
     }
 
     /// Notes what the client should know beside the results.
-    #[allow(dead_code, reason = "for the modules to come")]
     pub(crate) fn warn(&self, pointer: &str, code: &'static str, parameters: &[(&'static str, String)]) {
         self.warnings.borrow_mut().push(pointer, code, parameters);
     }

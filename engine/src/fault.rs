@@ -112,6 +112,10 @@ pub const CODES: &[(&str, &str)] = &[
     ("not_increasing", "{found} does not come after {limit}; give them in increasing order."),
     ("not_converged", "The search for {name} did not converge after {found} steps; its path: {path}."),
     ("table_values", "Table {table}: survivors must begin above zero and never increase; see age {found}."),
+    (
+        "retirement_past",
+        "Employee “{found}” is past the retirement age; he is counted as leaving on the day of valuation.",
+    ),
     ("not_finite", "The calculation overflows with these values; check their sizes."),
 ];
 

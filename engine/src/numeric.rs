@@ -63,6 +63,84 @@ pub(crate) fn in_chunks<T: Send>(
         .collect()
 }
 
+/// Whittaker-Henderson of order two: minimises `Σ w(v − s)² + λ Σ (Δ²s)²` by the banded normal equations.
+pub(crate) fn whittaker(values: &[f64], weights: &[f64], lambda: f64) -> Vec<f64> {
+    let n = values.len();
+    if n < 3 {
+        return values.to_vec();
+    }
+    // The matrix by its diagonal and two lines above it.
+    let mut band = vec![[0.0; 3]; n];
+    for (row, weight) in band.iter_mut().zip(weights) {
+        // A grain of weight keeps ages without exposure on their neighbours' line.
+        row[0] = weight.max(1e-9);
+    }
+    for first in 0..n - 2 {
+        for (one, left) in [1.0, -2.0, 1.0].into_iter().enumerate() {
+            for (two, right) in [1.0, -2.0, 1.0].into_iter().enumerate().skip(one) {
+                band[first + one][two - one] += lambda * left * right;
+            }
+        }
+    }
+    let mut solution: Vec<f64> =
+        values.iter().zip(&band).zip(weights).map(|((v, _), w)| v * w.max(1e-9)).collect();
+    for row in 0..n {
+        for next in 1..3.min(n - row) {
+            let factor = band[row][next] / band[row][0];
+            for column in next..3 {
+                let taken = factor * band[row][column];
+                band[row + next][column - next] -= taken;
+            }
+            solution[row + next] -= factor * solution[row];
+        }
+    }
+    for row in (0..n).rev() {
+        for next in 1..3.min(n - row) {
+            solution[row] -= band[row][next] * solution[row + next];
+        }
+        solution[row] /= band[row][0];
+    }
+    solution
+}
+
+/// Exact (Garwood 1936) confidence limits of a Poisson mean for a whole count.
+pub(crate) fn poisson_interval(count: f64, confidence: f64) -> (f64, f64) {
+    let tail = (1.0 - confidence) / 2.0;
+    let least = 1.0;
+    let most = count + 20.0 * (count + 1.0).sqrt() + 20.0;
+    let low = if count < least {
+        0.0
+    } else {
+        bisect(0.0, most, |mean| 1.0 - poisson_below(count - 1.0, mean) < tail)
+    };
+    (low, bisect(0.0, most, |mean| poisson_below(count, mean) > tail))
+}
+
+/// Probability that a Poisson count is at most `count`.
+fn poisson_below(count: f64, mean: f64) -> f64 {
+    let mut term = 0.0_f64;
+    let mut logs = vec![term];
+    for k in 1..=(count as u64) {
+        term += (mean / k as f64).ln();
+        logs.push(term);
+    }
+    let most = logs.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+    (sum(logs.iter().map(|log| (log - most).exp())).ln() + most - mean).exp()
+}
+
+/// The point where `before` stops to hold, by halving.
+fn bisect(mut low: f64, mut high: f64, before: impl Fn(f64) -> bool) -> f64 {
+    for _ in 0..100 {
+        let middle = f64::midpoint(low, high);
+        if before(middle) {
+            low = middle;
+        } else {
+            high = middle;
+        }
+    }
+    f64::midpoint(low, high)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -71,6 +149,29 @@ mod tests {
     fn small_terms_are_not_lost_beside_a_large_one() {
         assert_eq!(sum([1.0, 1e100, 1.0, -1e100]), 2.0);
         assert_eq!(sum([f64::MAX, f64::MAX]), f64::INFINITY);
+    }
+
+    #[test]
+    fn a_line_is_not_smoothed_and_no_smoothing_changes_nothing() {
+        let line: Vec<f64> = (0..12).map(|x| 0.1 - 0.005 * f64::from(x)).collect();
+        let weights: Vec<f64> = (0..12).map(|x| 10.0 + f64::from(x % 3)).collect();
+        for (found, expected) in whittaker(&line, &weights, 1e4).iter().zip(&line) {
+            assert!((found - expected).abs() < 1e-10);
+        }
+        let rough = [0.1, 0.3, 0.2, 0.5];
+        for (found, expected) in whittaker(&rough, &[1.0; 4], 0.0).iter().zip(&rough) {
+            assert!((found - expected).abs() < 1e-12);
+        }
+    }
+
+    #[test]
+    fn poisson_limits_are_garwoods_published_ones() {
+        // Garwood, Biometrika 28 (1936), 95 %: 0 → (0, 3.69), 1 → (0.0253, 5.57), 10 → (4.80, 18.4).
+        let printed = [(0.0, 0.0, 3.69), (1.0, 0.0253, 5.57), (10.0, 4.80, 18.4)];
+        for (count, low, high) in printed {
+            let found = poisson_interval(count, 0.95);
+            assert!((found.0 - low).abs() < 6e-3 && (found.1 - high).abs() < 6e-2, "{count}: {found:?}");
+        }
     }
 
     #[test]
