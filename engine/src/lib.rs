@@ -9,6 +9,7 @@
 
 mod calculate;
 mod call;
+pub mod curves;
 mod fault;
 mod field;
 pub mod ifc;

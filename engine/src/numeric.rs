@@ -63,6 +63,51 @@ pub(crate) fn in_chunks<T: Send>(
         .collect()
 }
 
+/// Solves a square system by elimination with partial pivoting and one step of refinement; `None` when singular.
+pub(crate) fn solve(matrix: Vec<Vec<f64>>, right: Vec<f64>) -> Option<Vec<f64>> {
+    let n = right.len();
+    let mut rows = matrix.clone();
+    let mut order: Vec<usize> = (0..n).collect();
+    let size = matrix.iter().flatten().fold(0.0_f64, |most, cell| most.max(cell.abs()));
+    for column in 0..n {
+        let pivot = (column..n).max_by(|a, b| rows[*a][column].abs().total_cmp(&rows[*b][column].abs()))?;
+        rows.swap(column, pivot);
+        order.swap(column, pivot);
+        if rows[column][column].is_nan() || rows[column][column].abs() <= size * 1e-15 {
+            return None;
+        }
+        let (above, below) = rows.split_at_mut(column + 1);
+        for row in below {
+            let factor = row[column] / above[column][column];
+            row[column] = factor;
+            for (cell, over) in row.iter_mut().zip(&above[column]).skip(column + 1) {
+                *cell -= factor * over;
+            }
+        }
+    }
+    let back = |right: &[f64]| {
+        let mut solution: Vec<f64> = order.iter().map(|row| right[*row]).collect();
+        for row in 0..n {
+            for column in 0..row {
+                solution[row] -= rows[row][column] * solution[column];
+            }
+        }
+        for row in (0..n).rev() {
+            for column in row + 1..n {
+                solution[row] -= rows[row][column] * solution[column];
+            }
+            solution[row] /= rows[row][row];
+        }
+        solution
+    };
+    let mut solution = back(&right);
+    let left: Vec<f64> = (matrix.iter().zip(&right))
+        .map(|(row, right)| right - sum(row.iter().zip(&solution).map(|(cell, one)| cell * one)))
+        .collect();
+    solution.iter_mut().zip(back(&left)).for_each(|(one, more)| *one += more);
+    solution.iter().all(|one| one.is_finite()).then_some(solution)
+}
+
 /// Whittaker-Henderson of order two: minimises `Σ w(v − s)² + λ Σ (Δ²s)²` by the banded normal equations.
 pub(crate) fn whittaker(values: &[f64], weights: &[f64], lambda: f64) -> Vec<f64> {
     let n = values.len();
@@ -149,6 +194,13 @@ mod tests {
     fn small_terms_are_not_lost_beside_a_large_one() {
         assert_eq!(sum([1.0, 1e100, 1.0, -1e100]), 2.0);
         assert_eq!(sum([f64::MAX, f64::MAX]), f64::INFINITY);
+    }
+
+    #[test]
+    fn a_system_is_solved_and_a_singular_one_is_refused() {
+        let solved = solve(vec![vec![0.0, 2.0], vec![4.0, 1.0]], vec![6.0, 11.0]).unwrap();
+        assert!((solved[0] - 2.0).abs() < 1e-15 && (solved[1] - 3.0).abs() < 1e-15);
+        assert!(solve(vec![vec![1.0, 2.0], vec![2.0, 4.0]], vec![1.0, 2.0]).is_none());
     }
 
     #[test]
