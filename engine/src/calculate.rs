@@ -8,7 +8,7 @@ use crate::field::{Default, Field, Kind};
 use crate::outcome::{Answer, Outcome, warning};
 use crate::reader::{Reader, wrong_type};
 use crate::watch::Watch;
-use crate::{curves, ifc, life, reserving, tables};
+use crate::{curves, ifc, life, pension, reserving, tables};
 
 /// A module: what its requests may hold, and what answers them.
 #[derive(Debug, Clone, Copy)]
@@ -31,6 +31,7 @@ pub(crate) const REGISTRY: &[Module] = &[
     ifc::MODULE,
     ifc::AWARDS,
     curves::MODULE,
+    pension::MODULE,
     reserving::MODULE,
 ];
 

@@ -51,7 +51,6 @@ impl<'a> Call<'a> {
     }
 
     /// Refuses before any work what would need more than `maximum` elementary steps.
-    #[allow(dead_code, reason = "for the modules to come")]
     pub(crate) fn afford(&self, pointer: &str, steps: f64, maximum: f64) -> Option<()> {
         if steps <= maximum {
             return Some(());

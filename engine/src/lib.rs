@@ -16,6 +16,7 @@ pub mod ifc;
 pub mod life;
 mod numeric;
 mod outcome;
+pub mod pension;
 pub mod rates;
 mod reader;
 pub mod reserving;
