@@ -22,11 +22,17 @@ impl Fault {
     }
 }
 
+impl Fault {
+    /// The English sentence, filled in.
+    pub fn sentence(&self) -> String {
+        fill(sentence(self.code).unwrap_or(self.code), &self.parameters)
+    }
+}
+
 impl fmt::Display for Fault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let place = if self.pointer.is_empty() { "/" } else { &self.pointer };
-        let sentence = sentence(self.code).unwrap_or(self.code);
-        write!(f, "{place}: {}", fill(sentence, &self.parameters))
+        write!(f, "{place}: {}", self.sentence())
     }
 }
 
@@ -98,6 +104,19 @@ pub const CODES: &[(&str, &str)] = &[
     ("triangle_shape", "Row {row} has {found} known values; expected {expected}, without a hole."),
     ("not_positive", "The sum of column {column} is not positive, so the development factor is undefined."),
     ("duplicate", "“{found}” appears more than once."),
+    ("cancelled", "The calculation was stopped before its end."),
+    (
+        "too_large",
+        "This needs about {found} steps of calculation; at most {maximum} are allowed. Ask for less.",
+    ),
+    ("not_increasing", "{found} does not come after {limit}; give them in increasing order."),
+    ("not_converged", "The search for {name} did not converge after {found} steps; its path: {path}."),
+    ("table_values", "Table {table}: survivors must begin above zero and never increase; see age {found}."),
+    (
+        "retirement_past",
+        "Employee “{found}” is past the retirement age; he is counted as leaving on the day of valuation.",
+    ),
+    ("no_curve", "No curve with positive discount factors goes through these instruments ({found})."),
     ("not_finite", "The calculation overflows with these values; check their sizes."),
 ];
 

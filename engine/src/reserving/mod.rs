@@ -10,5 +10,5 @@ mod triangle;
 pub use exposure::{bornhuetter_ferguson, cape_cod};
 pub use mack::{Mack, mack, ultimates};
 pub use munich::{Munich, munich};
-pub(crate) use request::calculate;
+pub(crate) use request::MODULE;
 pub use triangle::Triangle;

@@ -1,16 +1,46 @@
 //! The request of module `provisionnement`: read, checked as a whole, answered. Not formulas.
 
-use std::cell::RefCell;
-
 use serde_json::{Value, json};
 
 use super::{Triangle, bornhuetter_ferguson, cape_cod, mack, munich, ultimates};
-use crate::fault::Faults;
+use crate::calculate::Module;
+use crate::field::{Field, Kind, names};
+use crate::outcome::Answer;
 use crate::reader::{self, Reader, join};
+
+/// Reserves from run-off triangles.
+pub(crate) const MODULE: Module = Module {
+    name: "provisionnement",
+    fields: FIELDS,
+    answer: calculate,
+    words: include_str!("../../data/words/provisionnement.json"),
+    example: include_str!("../../data/examples/provisionnement.json"),
+};
 
 const MOST: usize = 200;
 const LARGEST: f64 = 1e15;
-const OPTIONS: &[&str] = &["exposure", "apriori", "trend", "decay", "incurred"];
+const ROW: Kind =
+    Kind::List { of: &Kind::Cell { minimum: -LARGEST, maximum: LARGEST }, minimum: 1, maximum: MOST };
+const FIELDS: &[Field] = &[
+    Field::list("triangle", &ROW, 2, MOST).required().bulk(),
+    Field::choice("method", &METHOD_NAMES).required(),
+    Field::object("options", OPTIONS),
+];
+const OPTIONS: &[Field] = &[
+    Field::list("exposure", &Kind::Number { minimum: 1e-6, maximum: LARGEST }, 1, MOST),
+    Field::number("apriori", 0.0, 100.0).or(1.0),
+    Field::number("trend", -0.5, 1.0).or(0.0).unit("per_year"),
+    Field::number("decay", 0.0, 1.0).or(1.0),
+    Field::list("incurred", &ROW, 2, MOST).bulk(),
+];
+const METHODS: [(&str, Method); 5] = [
+    ("chain_ladder", Method::ChainLadder),
+    ("mack", Method::Mack),
+    ("bornhuetter_ferguson", Method::BornhuetterFerguson),
+    ("cape_cod", Method::CapeCod),
+    ("munich", Method::Munich),
+];
+const METHOD_NAMES: [&str; 5] = names(&METHODS);
 
 #[derive(Clone, Copy, PartialEq)]
 enum Method {
@@ -22,60 +52,50 @@ enum Method {
 }
 
 /// Answers a request of module `provisionnement`.
-pub(crate) fn calculate(request: &Value, faults: &RefCell<Faults>) -> Option<Value> {
-    let reader = Reader::new(request, "", &["triangle", "method", "options"], faults)?;
-    let methods = [
-        ("chain_ladder", Method::ChainLadder),
-        ("mack", Method::Mack),
-        ("bornhuetter_ferguson", Method::BornhuetterFerguson),
-        ("cape_cod", Method::CapeCod),
-        ("munich", Method::Munich),
-    ];
-    let method = reader.required("method").and(reader.choice("method", &methods));
-    let triangle = read_triangle(&reader, "triangle");
-    let empty = json!({});
-    let options = Reader::new(reader.value("options").unwrap_or(&empty), "/options", OPTIONS, faults)?;
+fn calculate(reader: &Reader<'_>) -> Option<Answer> {
+    let method = reader.choice("method", &METHODS);
+    let triangle = read_triangle(reader, "triangle");
+    let options = reader.section("options")?;
     let (method, triangle) = (method?, triangle?);
     refuse_options(&options, method);
     let exposed = matches!(method, Method::BornhuetterFerguson | Method::CapeCod);
     let exposure = if exposed { read_exposure(&options, triangle.rows.len()) } else { Some(Vec::new()) };
-    let apriori = options.number("apriori", 0.0, 100.0).unwrap_or(1.0);
-    let trend = options.number("trend", -0.5, 1.0).unwrap_or(0.0);
-    let decay = options.number("decay", 0.0, 1.0).unwrap_or(1.0);
+    let apriori = options.number("apriori")?;
+    let trend = options.number("trend")?;
+    let decay = options.number("decay")?;
     let incurred = if method == Method::Munich { read_triangle(&options, "incurred") } else { None };
     if let Some(incurred) = &incurred {
         check_same_shape(&options, &triangle, incurred);
     }
     let exposure = exposure?;
-    if !faults.borrow().is_empty() {
-        return None;
-    }
+    reader.call().sound()?;
     let factors = triangle.factors();
-    match method {
-        Method::ChainLadder => Some(answer(&triangle, Some(&factors), &ultimates(&triangle, &factors))),
+    let results = match method {
+        Method::ChainLadder => answer(&triangle, Some(&factors), &ultimates(&triangle, &factors)),
         Method::Mack => {
             let errors = mack(&triangle, &factors);
             let mut answer = answer(&triangle, Some(&factors), &ultimates(&triangle, &factors));
             answer["sigma"] = json!(errors.sigma);
             answer["standard_error"] = json!(errors.standard_error);
             answer["total"]["standard_error"] = json!(errors.total_standard_error);
-            Some(answer)
+            answer
         }
         Method::BornhuetterFerguson => {
             let losses: Vec<f64> = exposure.iter().map(|exposure| exposure * apriori).collect();
-            Some(answer(&triangle, Some(&factors), &bornhuetter_ferguson(&triangle, &factors, &losses)))
+            answer(&triangle, Some(&factors), &bornhuetter_ferguson(&triangle, &factors, &losses))
         }
         Method::CapeCod => {
             let found = cape_cod(&triangle, &factors, &exposure, trend, decay);
-            Some(answer(&triangle, Some(&factors), &found))
+            answer(&triangle, Some(&factors), &found)
         }
         Method::Munich => {
             let found = munich(&triangle, &incurred?);
             let mut answer = answer(&triangle, None, &found.paid);
             answer["ultimate_incurred"] = json!(found.incurred);
-            Some(answer)
+            answer
         }
-    }
+    };
+    Some(results.into())
 }
 
 fn answer(triangle: &Triangle, factors: Option<&[f64]>, ultimates: &[f64]) -> Value {
@@ -101,39 +121,35 @@ fn refuse_options(options: &Reader<'_>, method: Method) {
         Method::CapeCod => &["exposure", "trend", "decay"],
         Method::Munich => &["incurred"],
     };
-    for name in OPTIONS.iter().filter(|name| !used.contains(name) && options.value(name).is_some()) {
-        let context = "/method".to_owned();
-        options.fault(name, "not_applicable", &[("name", (*name).to_owned()), ("context", context)]);
+    for field in OPTIONS.iter().filter(|field| !used.contains(&field.name)) {
+        options.refuse(field.name, "/method");
     }
 }
 
 fn read_exposure(options: &Reader<'_>, origins: usize) -> Option<Vec<f64>> {
-    options.required("exposure")?;
-    let list = options.list("exposure", origins, origins)?;
-    let place = options.place("exposure");
-    let numbers = list.iter().enumerate().map(|(index, value)| {
-        reader::number(value, &join(&place, &index.to_string()), 1e-6, LARGEST, options.faults())
-    });
-    numbers.collect()
+    let given = options.required("exposure")?;
+    reader::list(given, &options.place("exposure"), origins, origins, options.call())?;
+    options.numbers("exposure")
 }
 
 /// Reads a triangle: first row whole, each row a run of numbers then nulls, never longer than the one before.
 fn read_triangle(reader: &Reader<'_>, name: &str) -> Option<Triangle> {
-    reader.required(name)?;
+    let call = reader.call();
     let place = reader.place(name);
-    let before = reader.faults().borrow().0.len();
+    let before = call.faults().0.len();
     let mut rows = Vec::new();
-    for (index, value) in reader.list(name, 2, MOST)?.iter().enumerate() {
+    reader.required(name)?;
+    for (index, value) in reader.list(name)?.iter().enumerate() {
         let place = join(&place, &index.to_string());
-        let Some(cells) = reader::list(value, &place, 1, MOST, reader.faults()) else { continue };
+        let Some(cells) = reader::list(value, &place, 1, MOST, call) else { continue };
         let known = cells.iter().rposition(|cell| !cell.is_null()).map_or(0, |last| last + 1);
         let numbers = cells[..known].iter().enumerate().map(|(column, cell)| {
-            reader::number(cell, &join(&place, &column.to_string()), -LARGEST, LARGEST, reader.faults())
+            reader::number(cell, &join(&place, &column.to_string()), -LARGEST, LARGEST, call)
         });
         rows.push(numbers.collect::<Vec<_>>());
     }
     let rows: Option<Vec<Vec<f64>>> = rows.into_iter().map(|row| row.into_iter().collect()).collect();
-    if reader.faults().borrow().0.len() > before {
+    if call.faults().0.len() > before {
         return None;
     }
     let rows = rows?;
@@ -144,7 +160,7 @@ fn read_triangle(reader: &Reader<'_>, name: &str) -> Option<Triangle> {
             ("found", found.to_string()),
             ("expected", expected.to_string()),
         ];
-        reader.faults().borrow_mut().push(&join(&place, &row.to_string()), "triangle_shape", &parameters);
+        call.faults().push(&join(&place, &row.to_string()), "triangle_shape", &parameters);
     };
     if width < 2 {
         shape(0, width, 2);

@@ -10,15 +10,13 @@ mod public;
 use std::sync::Arc;
 use std::time::Duration;
 
-use aops_engine::Fault;
+use aops_engine::{Fault, MODULES};
 use serde_json::Value;
 use tokio::sync::Semaphore;
 
 use crate::app::SharedApp;
 use crate::web::WebError;
 
-/// The modules that the API computes at once.
-pub const MODULES: [&str; 3] = ["rente", "ifc", "provisionnement"];
 /// The longest wait for a turn; past it the client is told to come back.
 const PATIENCE: Duration = Duration::from_secs(5);
 
@@ -47,7 +45,7 @@ impl Calculations {
             answer
         });
         let answer = computed.await.map_err(|error| WebError::Internal(format!("{module}: {error}")))?;
-        Ok(answer.map_err(|faults| faults.0))
+        Ok(answer.map(Value::from).map_err(|faults| faults.0))
     }
 }
 
