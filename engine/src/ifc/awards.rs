@@ -28,7 +28,7 @@ pub(crate) const MODULE: Module = Module {
 const FIELDS: &[Field] = &[
     Field::date("valuation_date").required(),
     Field::list("awards", &Kind::Object(AWARD), 1, 20).required(),
-    EMPLOYEES.required(),
+    EMPLOYEES,
     ASSUMED.required(),
     Field::flag("sensitivities", true),
 ];
@@ -52,7 +52,11 @@ fn calculate(reader: &Reader<'_>) -> Option<Answer> {
     let given = reader.object("assumptions");
     let assumed = given.as_ref().map(assumed::read);
     let awards = read_awards(reader);
-    let staff = read_staff(reader, date, assumed.as_ref(), None);
+    let lines = reader.call().take_lines();
+    if lines.is_none() {
+        reader.required("employees");
+    }
+    let staff = read_staff(reader, date, assumed.as_ref(), None, lines);
     let (awards, (staff, ids)) = (awards?, staff?);
     reader.call().sound()?;
     let assumed = assumed?;
