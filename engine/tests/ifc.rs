@@ -300,6 +300,10 @@ fn an_award_is_its_pay_discounted_and_earned_from_hiring() {
     near(awards[1]["dbo"].as_f64().unwrap(), fixed, 1e-12);
     near(number(&found, "/dbo"), expected + fixed, 1e-12);
     near(number(&found, "/by_award/0/dbo"), expected, 1e-12);
+    let mut steps = request.clone();
+    steps["scale"] = json!({ "steps": request["awards"] });
+    steps["awards"] = Value::Null;
+    near(number(&answer("medailles", &steps), "/dbo"), expected + fixed, 1e-12);
 }
 
 #[test]
