@@ -1,7 +1,7 @@
 //! Employees from lines of CSV straight into columns: the same checks as for JSON, without a tree in between. Not files.
 
 use std::collections::HashMap;
-use std::hash::{BuildHasher, RandomState};
+use std::hash::{BuildHasher, BuildHasherDefault, DefaultHasher};
 
 use csv::{ByteRecord, ReaderBuilder};
 use jiff::civil::Date;
@@ -204,19 +204,21 @@ impl Lines<'_, '_> {
     }
 }
 
+/// A hasher without keys of the system's: the engine asks it for nothing.
+type Keyless = BuildHasherDefault<DefaultHasher>;
+
 /// Identifiers, each once.
 #[derive(Default)]
 struct Ids {
     texts: Vec<String>,
     /// By hash: the first with it. Another with the same hash is compared in full.
-    known: HashMap<u64, u32>,
-    hasher: RandomState,
+    known: HashMap<u64, u32, Keyless>,
 }
 
 impl Ids {
     fn insert(&mut self, id: &str) -> bool {
         let index = u32::try_from(self.texts.len()).unwrap_or(u32::MAX);
-        let first = *self.known.entry(self.hasher.hash_one(id)).or_insert(index);
+        let first = *self.known.entry(Keyless::default().hash_one(id)).or_insert(index);
         let new = first == index || self.texts.get(first as usize).is_none_or(|known| known != id);
         self.texts.push(id.to_owned());
         new
