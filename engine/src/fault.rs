@@ -112,6 +112,29 @@ pub const CODES: &[(&str, &str)] = &[
     ("not_increasing", "{found} does not come after {limit}; give them in increasing order."),
     ("not_converged", "The search for {name} did not converge after {found} steps; its path: {path}."),
     ("table_values", "Table {table}: survivors must begin above zero and never increase; see age {found}."),
+    ("triangle_hole", "Row {row} has no value in column {column}, between known values."),
+    (
+        "negative_amount",
+        "The last amount of row {row} is {found}; this method needs amounts that are not negative.",
+    ),
+    (
+        "no_such_factor",
+        "The triangle has no factor for origin {origin} at development {development} (counted from zero).",
+    ),
+    ("no_factor", "No pair is left to give a positive factor to column {column}; exclude less."),
+    (
+        "no_tail",
+        "The curve needs at least two factors above 1, and must give a finite tail; give a factor instead.",
+    ),
+    (
+        "no_freedom",
+        "The triangle has no more values than parameters, or is fitted without residual: nothing can be drawn.",
+    ),
+    (
+        "not_divisible",
+        "{origins} origins and {developments} developments cannot be joined {found} by {found}.",
+    ),
+    ("after_valuation", "{found} lines after {limit}, or in a period not over then, are left out."),
     ("not_finite", "The calculation overflows with these values; check their sizes."),
 ];
 
