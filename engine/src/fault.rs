@@ -135,6 +135,21 @@ pub const CODES: &[(&str, &str)] = &[
         "{origins} origins and {developments} developments cannot be joined {found} by {found}.",
     ),
     ("after_valuation", "{found} lines after {limit}, or in a period not over then, are left out."),
+    ("length", "It has {found} values; the variables before have {expected}."),
+    ("no_variable", "There is no variable “{found}” in the data."),
+    ("no_level", "Variable “{name}” has no level “{found}”."),
+    (
+        "not_above_zero",
+        "Line {line} holds {found}, which is not allowed here: it must be positive (zero for counts alone).",
+    ),
+    ("no_weight", "All weights are zero: nothing is left to fit."),
+    (
+        "separated",
+        "“{name}” has no claim at all: its coefficient has no finite value. Join it with another level.",
+    ),
+    ("aliased", "“{name}” is a combination of the columns before it: it has no coefficient of its own."),
+    ("fitted_zero", "Some fitted means are numerically zero: coefficients may have no finite value."),
+    ("out_of_link", "The linear predictor left the values that the link allows; choose the log link."),
     ("not_finite", "The calculation overflows with these values; check their sizes."),
 ];
 

@@ -11,6 +11,7 @@ mod calculate;
 mod call;
 mod fault;
 mod field;
+pub mod health;
 pub mod ifc;
 pub mod life;
 mod numeric;

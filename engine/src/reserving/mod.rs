@@ -21,5 +21,7 @@ pub use exposure::{benktander, bornhuetter_ferguson, cape_cod};
 pub use mack::{Mack, mack, ultimates};
 pub use munich::{Munich, munich};
 pub use one_year::{OneYear, merz_wuthrich};
+pub(crate) use options::check_factors;
+pub(crate) use read::{INPUT, triangle as read_triangle};
 pub(crate) use request::MODULE;
 pub use triangle::Triangle;

@@ -76,14 +76,14 @@ pub(super) fn selection(options: &Reader<'_>, triangle: &Triangle) -> Option<Sel
     })
 }
 
-/// Tells the columns that no pair gives a factor to.
-pub(super) fn check_factors(options: &Reader<'_>, development: &Development) -> Option<()> {
+/// Tells, at a key, the columns that no pair gives a positive factor to.
+pub(crate) fn check_factors(reader: &Reader<'_>, name: &str, development: &Development) -> Option<()> {
     for (column, factor) in development.factors.iter().enumerate() {
         if !factor.is_finite() || *factor <= 0.0 {
-            options.fault("exclude", "no_factor", &[("column", (column + 1).to_string())]);
+            reader.fault(name, "no_factor", &[("column", (column + 1).to_string())]);
         }
     }
-    options.call().sound()
+    reader.call().sound()
 }
 
 /// Adds the tail asked for to the factors; what was added is told.

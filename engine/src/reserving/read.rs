@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use super::{Triangle, claims};
-use crate::field::Kind;
+use crate::field::{Field, Kind};
 use crate::reader::{self, Reader, join};
 
 /// Most origins or developments of a triangle.
@@ -12,8 +12,18 @@ pub(super) const LARGEST: f64 = 1e15;
 pub(super) const ROW: Kind =
     Kind::List { of: &Kind::Cell { minimum: -LARGEST, maximum: LARGEST }, minimum: 1, maximum: MOST };
 
+/// What gives the triangle of a request.
+pub(crate) const INPUT: [Field; 6] = [
+    Field::list("triangle", &ROW, 1, MOST).bulk(),
+    Field::choice("basis", &["cumulative", "incremental"]).or_name("cumulative"),
+    Field::list("claims", &Kind::Object(claims::CLAIM), 1, claims::MOST).bulk(),
+    Field::object("layout", claims::LAYOUT),
+    Field::list("add", &Kind::List { of: &ROW, minimum: 1, maximum: MOST }, 1, 100).bulk(),
+    Field::integer("join_periods", 1, 12).or(1.0),
+];
+
 /// The cumulative triangle of a request: given, or made from claim lines; other triangles added, periods joined.
-pub(super) fn triangle(reader: &Reader<'_>) -> Option<Triangle> {
+pub(crate) fn triangle(reader: &Reader<'_>) -> Option<Triangle> {
     let call = reader.call();
     reader.exclude("triangle", "claims");
     let name = if reader.value("claims").is_some() { "claims" } else { "triangle" };

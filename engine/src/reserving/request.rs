@@ -2,16 +2,15 @@
 
 use serde_json::{Value, json};
 
-use super::claims::{self, CLAIM, LAYOUT};
 use super::options::{self, OPTIONS};
-use super::read::{self, MOST, ROW};
+use super::read::{self, INPUT};
 use super::{
     Bootstrap, Development, Failure, Mack, Selection, Test, Triangle, benktander, bootstrap,
     bornhuetter_ferguson, calendar, cape_cod, correlation, mack, merz_wuthrich, munich, quantile, residuals,
     ultimates,
 };
 use crate::calculate::Module;
-use crate::field::{Field, Kind, names};
+use crate::field::{Field, names};
 use crate::outcome::{Answer, Working};
 use crate::reader::Reader;
 
@@ -25,12 +24,12 @@ pub(crate) const MODULE: Module = Module {
 };
 
 const FIELDS: &[Field] = &[
-    Field::list("triangle", &ROW, 1, MOST).bulk(),
-    Field::choice("basis", &["cumulative", "incremental"]).or_name("cumulative"),
-    Field::list("claims", &Kind::Object(CLAIM), 1, claims::MOST).bulk(),
-    Field::object("layout", LAYOUT),
-    Field::list("add", &Kind::List { of: &ROW, minimum: 1, maximum: MOST }, 1, 100).bulk(),
-    Field::integer("join_periods", 1, 12).or(1.0),
+    INPUT[0],
+    INPUT[1],
+    INPUT[2],
+    INPUT[3],
+    INPUT[4],
+    INPUT[5],
     Field::choice("method", &METHOD_NAMES).required(),
     Field::object("options", OPTIONS),
 ];
@@ -110,7 +109,7 @@ fn calculate(reader: &Reader<'_>) -> Option<Answer> {
         selection = Selection { last_sigma: selection.last_sigma, ..Selection::default() };
     }
     let mut development = selection.develop(&triangle);
-    options::check_factors(&options, &development)?;
+    options::check_factors(&options, "exclude", &development)?;
     let fitted = development.clone();
     let tail = if used("tail") { options::push_tail(&options, &mut development) } else { None };
     call.sound()?;
