@@ -8,7 +8,7 @@ use crate::field::{Default, Field, Kind};
 use crate::outcome::{Answer, Outcome, warning};
 use crate::reader::{Reader, wrong_type};
 use crate::watch::Watch;
-use crate::{health, ifc, life, reserving, tables};
+use crate::{disability, experience, health, ifc, life, reserving, tables};
 
 /// A module: what its requests may hold, and what answers them.
 #[derive(Debug, Clone, Copy)]
@@ -31,6 +31,8 @@ pub(crate) const REGISTRY: &[Module] = &[
     ifc::MODULE,
     reserving::MODULE,
     health::MODULE,
+    experience::MODULE,
+    disability::MODULE,
 ];
 
 /// Names of the modules that answer.

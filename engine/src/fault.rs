@@ -150,6 +150,18 @@ pub const CODES: &[(&str, &str)] = &[
     ("aliased", "“{name}” is a combination of the columns before it: it has no coefficient of its own."),
     ("fitted_zero", "Some fitted means are numerically zero: coefficients may have no finite value."),
     ("out_of_link", "The linear predictor left the values that the link allows; choose the log link."),
+    ("deaths_exceed", "{found} deaths cannot come from an exposure of {limit}."),
+    ("no_deaths", "There is no death at {found}: rates have no logarithm there. Join ages or years."),
+    ("nothing_observed", "Nobody was alive and observed in this period."),
+    ("nothing_expected", "The reference table expects no death from these exposures."),
+    ("undetermined", "The data do not determine {name}: give more ages, deaths or exposure."),
+    (
+        "csv_cell",
+        "Line {line}: “{found}” is not what a table in CSV has there (age,0,1,2… then one age a line, numbers with a point).",
+    ),
+    ("passages_exceed", "At age {age} and duration {found}, more people pass to disability than are there."),
+    ("no_table", "This needs the maintenance table “{name}”."),
+    ("not_one", "A row of probabilities must sum to 1; this one sums to {found}."),
     ("not_finite", "The calculation overflows with these values; check their sizes."),
 ];
 

@@ -9,6 +9,8 @@
 
 mod calculate;
 mod call;
+pub mod disability;
+pub mod experience;
 mod fault;
 mod field;
 pub mod health;

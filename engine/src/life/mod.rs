@@ -9,7 +9,7 @@ mod request;
 pub use annuity::{Annuity, Timing, annuity};
 pub use insurance::{Insurance, InsuranceKind, insurance};
 pub(crate) use lives::find_survivors;
-use lives::{LIFE, read_life};
+pub(crate) use lives::{LIFE, read_life};
 pub use lives::{Life, Lives, Status};
 pub(crate) use request::MODULE;
 
