@@ -9,12 +9,12 @@ use clap::Args;
 use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::json;
 
-use crate::config::{Configuration, ConfigurationError};
+use crate::config::{self, Configuration, ConfigurationError};
 
 /// Arguments of `aops build`.
 #[derive(Debug, Args)]
 pub(crate) struct BuildArgs {
-    /// Folder to write, replaced as a whole [default: public/ of the root]
+    /// Folder to write, replaced as a whole [default: AOPS_PUBLIC, or public/ of the root]
     #[arg(long, value_name = "DIR")]
     output: Option<PathBuf>,
 
@@ -107,7 +107,9 @@ pub(crate) fn for_serving(root: &Path, drafts: bool) -> Result<bool> {
             return Ok(false);
         }
     };
-    match aops_generator::build(&config, &options) {
+    // Threads of its own, which end with the build: what serves is bounded, and so are the threads that it starts.
+    let threads = rayon::ThreadPoolBuilder::new().build()?;
+    match threads.install(|| aops_generator::build(&config, &options)) {
         Ok(report) => {
             tell(&report);
             Ok(true)
@@ -165,6 +167,7 @@ pub(crate) fn prepare(root: &Path) -> Result<Result<(SiteConfig, BuildOptions), 
         Err(error) => return Err(error.into()),
     };
     let mut options = BuildOptions::new(root, today());
+    options.output = config::public(root)?;
     options.data = configuration.template_data(root)?;
     options.page_sources = configuration.registry(root)?.page_sources();
     Ok(Ok((configuration.site, options)))

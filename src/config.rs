@@ -141,7 +141,7 @@ impl Configuration {
             environment: self.environment,
             base_url: self.base_url(gateway.https),
             data: variable("AOPS_DATA")?.map_or_else(|| root.join("data"), PathBuf::from),
-            public: root.join("public"),
+            public: public(root)?,
             gateway,
             valkey: self.valkey.clone().map(|mut valkey| {
                 let pair =
@@ -194,6 +194,19 @@ fn secrets() -> Result<Secrets> {
     })
 }
 
+/// The files that secrets are read from.
+pub(crate) fn secret_files() -> Result<Vec<PathBuf>> {
+    let names = [
+        "AOPS_MASTER_KEY",
+        "STRIPE_SECRET_KEY",
+        "STRIPE_WEBHOOK_SECRET",
+        "SENDGRID_API_KEY",
+        "AOPS_VALKEY_PASSWORD",
+    ];
+    let files = names.iter().map(|name| variable(&format!("{name}_FILE")));
+    Ok(files.collect::<Result<Vec<_>>>()?.into_iter().flatten().map(PathBuf::from).collect())
+}
+
 /// A secret: the variable itself, or the content of the file that `NAME_FILE` names.
 fn secret(name: &str) -> Result<Option<String>> {
     if let Some(value) = variable(name)? {
@@ -207,6 +220,11 @@ fn secret(name: &str) -> Result<Option<String>> {
 }
 
 /// A variable that is set and not empty.
+/// Where the built site goes and is served from: `AOPS_PUBLIC`, or `public/` of the root.
+pub(crate) fn public(root: &Path) -> Result<PathBuf> {
+    Ok(variable("AOPS_PUBLIC")?.map_or_else(|| root.join("public"), PathBuf::from))
+}
+
 fn variable(name: &str) -> Result<Option<String>> {
     match env::var(name) {
         Ok(value) if value.is_empty() => Ok(None),

@@ -1,18 +1,25 @@
 //! `aops serve`: builds the site, then runs the gateway until it is told to stop.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::sync::{Arc, Weak};
+use std::time::{Duration, Instant};
 
-use anyhow::Result;
-use aops_gateway::web::live_reload::News;
-use aops_gateway::{Server, Settings};
+use anyhow::{Context, Result, bail};
+use aops_gateway::app::StartError;
+use aops_gateway::edge::sockets::Sockets;
+use aops_gateway::handover::{self, Predecessor};
+use aops_gateway::reload::Reread;
+use aops_gateway::sandbox::{self, InForce, Reach};
+use aops_gateway::web::live_reload::{LiveReload, News};
+use aops_gateway::{App, Ending, Server, Settings, server};
 use aops_generator::{Session, Watcher};
 use clap::Args;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 use tracing_subscriber::EnvFilter;
 
-use crate::config::Configuration;
+use crate::config::{self, Configuration};
 use crate::follow;
 
 /// Arguments of `aops serve`.
@@ -25,7 +32,16 @@ pub(crate) struct ServeArgs {
     /// Show drafts too
     #[arg(long)]
     drafts: bool,
+
+    /// Take over from the gateway that runs on the same data folder, without refusing a connection
+    #[arg(long, conflicts_with = "watch")]
+    replace: bool,
 }
+
+/// How long runtimes may take to let go of what they hold.
+const FAREWELL: Duration = Duration::from_secs(20);
+/// How long the store may be held by an admin command that came between two gateways.
+const STORE_PATIENCE: Duration = Duration::from_secs(10);
 
 /// A site that is being written, and what tells its changes.
 type Watched = (Watcher, Session);
@@ -41,27 +57,112 @@ pub(crate) fn run(root: &Path, args: &ServeArgs) -> Result<ExitCode> {
     let Some(session) = build(root, args)? else {
         return Ok(ExitCode::FAILURE);
     };
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-    runtime.block_on(serve(root, settings, args, session))?;
-    Ok(ExitCode::SUCCESS)
+    server::prepare(&settings)?;
+    let (sockets, mut predecessor) = sockets(&settings, args.replace)?;
+    let mut sockets = Arc::new(sockets);
+    let in_force = sandbox::enter(settings.gateway.sandbox, &reach(root, &settings, args.watch)?)?;
+    if let Some(predecessor) = &mut predecessor {
+        predecessor.take()?;
+    }
+    let mut running =
+        Running { root, settings, drafts: args.drafts, in_force, session, predecessor, app: Weak::new() };
+    loop {
+        let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+        let ending = runtime.block_on(running.serve(sockets));
+        // Whatever still holds the store goes with its tasks.
+        runtime.shutdown_timeout(FAREWELL);
+        let Ending::Relieved(successor, kept) = ending? else { return Ok(ExitCode::SUCCESS) };
+        // What could not be ended in time holds the store: the end of this process frees it.
+        if running.app.strong_count() > 0 || successor.relieve() {
+            return Ok(ExitCode::SUCCESS);
+        }
+        sockets = kept;
+        tracing::error!("the gateway that was to follow does not serve: this one starts again");
+        if args.watch {
+            bail!("a site that was watched is not taken up again; start anew");
+        }
+    }
 }
 
-async fn serve(root: &Path, settings: Settings, args: &ServeArgs, session: Option<Watched>) -> Result<()> {
-    let live_reload = session.is_some().then(|| watch::channel(News::default()).0);
-    let addresses = (settings.base_url.clone(), settings.gateway.operations, settings.data.clone());
-    let server = Server::start(settings, live_reload.clone()).await?;
-    println!("Site        {}/", addresses.0);
-    println!("Operations  http://{}/readyz", addresses.1);
-    println!("Data        {}", addresses.2.display());
-    let authority = addresses.2.join("tls/ca.pem");
-    if authority.exists() {
-        println!("Certificate of a local authority; to trust it: {}", authority.display());
+/// Those of the gateway that runs if it is to be replaced, those that systemd holds, and what is left to bind.
+fn sockets(settings: &Settings, replace: bool) -> Result<(Sockets, Option<Predecessor>)> {
+    if replace {
+        // Whatever is wrong is told before the other is asked for anything.
+        server::check(settings)?;
+        if let Some((given, predecessor)) = handover::ask(&settings.data)? {
+            let wanted = handover::still_wanted(given, &settings.gateway);
+            return Ok((Sockets::complete(wanted, &settings.gateway)?, Some(predecessor)));
+        }
     }
-    if let (Some(live_reload), Some(session)) = (live_reload, session) {
-        follow::start(root, args.drafts, session, server.app(), live_reload)?;
+    Ok((Sockets::open(&settings.gateway)?, None))
+}
+
+fn reach(root: &Path, settings: &Settings, watch: bool) -> Result<Reach> {
+    if watch {
+        return Ok(Reach::watching(settings, root));
     }
-    server.run(stopped()).await?;
-    Ok(())
+    Ok(Reach::serving(settings, root, &config::secret_files()?))
+}
+
+/// A gateway's process, from one run to the next.
+struct Running<'a> {
+    root: &'a Path,
+    settings: Settings,
+    drafts: bool,
+    in_force: InForce,
+    session: Option<Watched>,
+    predecessor: Option<Predecessor>,
+    app: Weak<App>,
+}
+
+impl Running<'_> {
+    async fn serve(&mut self, sockets: Arc<Sockets>) -> Result<Ending> {
+        let session = self.session.take();
+        let live_reload = session.is_some().then(|| watch::channel(News::default()).0);
+        let server = self.start(sockets, live_reload.clone()).await?;
+        self.in_force.tell();
+        if let Some(predecessor) = self.predecessor.take() {
+            predecessor.serving();
+        }
+        let app = server.app();
+        println!("Site        {}/", app.settings.base_url);
+        println!("Operations  http://{}/readyz", app.settings.gateway.operations);
+        println!("Data        {}", app.settings.data.display());
+        let authority = app.settings.data.join("tls/ca.pem");
+        if authority.exists() {
+            println!("Certificate of a local authority; to trust it: {}", authority.display());
+        }
+        self.app = Arc::downgrade(&app);
+        drop(app);
+        if let (Some(live_reload), Some(session)) = (live_reload, session) {
+            follow::start(self.root, self.drafts, session, server.app(), live_reload)?;
+        }
+        Ok(server.run(stopped(), reread(self.root.to_owned())).await?)
+    }
+
+    /// Starts; behind another gateway, an admin command may hold the store for a moment.
+    async fn start(&self, sockets: Arc<Sockets>, live_reload: Option<LiveReload>) -> Result<Server> {
+        let begun = Instant::now();
+        loop {
+            match Server::start(self.settings.clone(), Arc::clone(&sockets), live_reload.clone()).await {
+                Err(StartError::Store(error))
+                    if self.predecessor.is_some() && begun.elapsed() < STORE_PATIENCE =>
+                {
+                    tracing::warn!(%error, "the store is not free yet");
+                    tokio::time::sleep(Duration::from_millis(100)).await;
+                }
+                started => return started.context("the gateway does not start"),
+            }
+        }
+    }
+}
+
+/// Reads `site.toml` and the environment's files again.
+fn reread(root: PathBuf) -> Reread {
+    Arc::new(move || {
+        let configuration = Configuration::read(&root).map_err(|error| error.to_string())?;
+        configuration.settings(&root).map_err(|error| format!("{error:#}"))
+    })
 }
 
 /// Builds the site; with `--watch` what it was made from is kept. `None` when something is at fault, which is told.

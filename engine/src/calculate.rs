@@ -8,7 +8,7 @@ use crate::field::{Default, Field, Kind};
 use crate::outcome::{Answer, Outcome, warning};
 use crate::reader::{Reader, wrong_type};
 use crate::watch::Watch;
-use crate::{disability, experience, health, ifc, life, reserving, tables};
+use crate::{curves, disability, experience, health, ifc, life, pension, reserving, tables};
 
 /// A module: what its requests may hold, and what answers them.
 #[derive(Debug, Clone, Copy)]
@@ -29,6 +29,9 @@ pub(crate) struct Module {
 pub(crate) const REGISTRY: &[Module] = &[
     life::MODULE, //
     ifc::MODULE,
+    ifc::AWARDS,
+    curves::MODULE,
+    pension::MODULE,
     reserving::MODULE,
     health::MODULE,
     experience::MODULE,

@@ -42,7 +42,6 @@ impl<'a> Call<'a> {
     }
 
     /// Notes what the client should know beside the results.
-    #[allow(dead_code, reason = "for the modules to come")]
     pub(crate) fn warn(&self, pointer: &str, code: &'static str, parameters: &[(&'static str, String)]) {
         self.warnings.borrow_mut().push(pointer, code, parameters);
     }
@@ -52,7 +51,6 @@ impl<'a> Call<'a> {
     }
 
     /// Refuses before any work what would need more than `maximum` elementary steps.
-    #[allow(dead_code, reason = "for the modules to come")]
     pub(crate) fn afford(&self, pointer: &str, steps: f64, maximum: f64) -> Option<()> {
         if steps <= maximum {
             return Some(());
@@ -67,7 +65,6 @@ impl<'a> Call<'a> {
     }
 
     /// Whether the working was asked for.
-    #[allow(dead_code, reason = "for the modules to come")]
     pub(crate) fn explain(&self) -> bool {
         self.explain.get()
     }

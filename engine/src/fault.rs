@@ -162,6 +162,11 @@ pub const CODES: &[(&str, &str)] = &[
     ("passages_exceed", "At age {age} and duration {found}, more people pass to disability than are there."),
     ("no_table", "This needs the maintenance table “{name}”."),
     ("not_one", "A row of probabilities must sum to 1; this one sums to {found}."),
+    (
+        "retirement_past",
+        "Employee “{found}” is past the retirement age; he is counted as leaving on the day of valuation.",
+    ),
+    ("no_curve", "No curve with positive discount factors goes through these instruments ({found})."),
     ("not_finite", "The calculation overflows with these values; check their sizes."),
 ];
 

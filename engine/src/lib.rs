@@ -1,14 +1,15 @@
 //! The actuarial engine: a JSON request in, a JSON outcome or all its faults out.
 //! Not a place for files, network, clock or languages.
 //!
-//! A module is a folder with a `MODULE` (its name, its [`field`]s declared once, its function, its French titles in
+//! A module is a folder with a `MODULE` (its name, its `field`s declared once, its function, its French titles in
 //! `data/words/`, its example in `data/examples/`) and one line in `calculate::REGISTRY`. Its function reads with
-//! [`reader::Reader`], which gathers every fault, asks [`call::Call::sound`] before it computes, refuses what is too
-//! large by [`call::Call::afford`], loops through [`numeric::in_chunks`] so that results do not depend on threads and
-//! a stop is heard, and hands back an [`outcome::Answer`].
+//! `reader::Reader`, which gathers every fault, asks `call::Call::sound` before it computes, refuses what is too
+//! large by `call::Call::afford`, loops through `numeric::in_chunks` so that results do not depend on threads and
+//! a stop is heard, and hands back an `outcome::Answer`.
 
 mod calculate;
 mod call;
+pub mod curves;
 pub mod disability;
 pub mod experience;
 mod fault;
@@ -18,6 +19,7 @@ pub mod ifc;
 pub mod life;
 mod numeric;
 mod outcome;
+pub mod pension;
 pub mod rates;
 mod reader;
 pub mod reserving;

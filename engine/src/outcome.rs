@@ -78,7 +78,6 @@ pub(crate) struct Working {
     pub(crate) rows: Vec<Vec<Value>>,
 }
 
-#[allow(dead_code, reason = "for the modules to come")]
 impl Working {
     pub(crate) fn new(name: &str, formula: &str, columns: &[&'static str]) -> Self {
         Self { name: name.into(), formula: formula.into(), columns: columns.to_vec(), rows: Vec::new() }

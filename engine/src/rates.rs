@@ -38,6 +38,15 @@ impl Discount {
             Self::Curve(_) => (-time * self.rate(time).ln_1p()).exp(),
         }
     }
+
+    /// Value at `from` of one euro `time` years later.
+    pub fn between(&self, from: f64, time: f64) -> f64 {
+        match self {
+            Self::Flat(_) => self.factor(time),
+            Self::Curve(_) if from == 0.0 => self.factor(time),
+            Self::Curve(_) => self.factor(from + time) / self.factor(from),
+        }
+    }
 }
 
 /// A rate a year: above −100 %, so that discounting has a meaning.

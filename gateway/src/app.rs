@@ -18,6 +18,7 @@ use crate::edge::feeds::Feeds;
 use crate::edge::jails::Jails;
 use crate::edge::limits::Limits;
 use crate::edge::open_connections::OpenConnections;
+use crate::live::Live;
 use crate::mail::{Mailer, MailerError};
 use crate::payments::{Payments, PaymentsError};
 use crate::sealing::{SealError, Sealer};
@@ -32,6 +33,8 @@ use crate::web::site::{Site, SiteError};
 pub struct App {
     /// What `site.toml` and the environment say.
     pub settings: Settings,
+    /// What may change while the gateway runs.
+    pub live: ArcSwap<Live>,
     /// The names served.
     pub hosts: Hosts,
     /// Where time comes from.
@@ -128,7 +131,10 @@ pub enum StartError {
     /// The log cannot be written.
     #[error("the thread that writes the access log cannot be started: {0}")]
     Log(std::io::Error),
-    /// An address cannot be listened on.
+    /// There is nothing to listen on.
     #[error(transparent)]
-    Bind(#[from] crate::edge::accept::BindError),
+    Sockets(#[from] crate::edge::sockets::SocketsError),
+    /// A listener cannot be taken into use.
+    #[error("a socket cannot be listened on: {0}")]
+    Listen(std::io::Error),
 }

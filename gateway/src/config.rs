@@ -105,6 +105,12 @@ pub struct GatewayConfig {
     /// Rate limits by class of route.
     #[serde(default)]
     pub limits: LimitsConfig,
+    /// How long open requests may go on when the gateway stops or another follows it, in seconds.
+    #[serde(default = "GatewayConfig::default_drain", deserialize_with = "drain")]
+    pub drain_seconds: u64,
+    /// How far this process is bounded after its start.
+    #[serde(default)]
+    pub sandbox: Sandbox,
 }
 
 impl GatewayConfig {
@@ -124,6 +130,34 @@ impl GatewayConfig {
     fn default_operations() -> SocketAddr {
         SocketAddr::from(([127, 0, 0, 1], 9090))
     }
+
+    fn default_drain() -> u64 {
+        20
+    }
+}
+
+/// The longest that open requests may hold up an end.
+const LONGEST_DRAIN: u64 = 600;
+
+fn drain<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<u64, D::Error> {
+    let seconds = u64::deserialize(deserializer)?;
+    if (1..=LONGEST_DRAIN).contains(&seconds) {
+        return Ok(seconds);
+    }
+    Err(serde::de::Error::custom(format_args!("{seconds} seconds; from 1 to {LONGEST_DRAIN} are possible")))
+}
+
+/// How far Landlock and seccomp bound this process after its start.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Sandbox {
+    /// As far as configured, or there is no start.
+    Enforce,
+    /// As far as the kernel can.
+    #[default]
+    BestEffort,
+    /// Not at all.
+    Off,
 }
 
 /// How a listed address is refused, before the handshake.
@@ -138,7 +172,7 @@ pub enum Refusal {
 }
 
 /// The `[gateway.firewall]` table.
-#[derive(Debug, Clone, Default, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct FirewallConfig {
     /// Where SSH may come from; slowly from everywhere when empty.
@@ -146,7 +180,7 @@ pub struct FirewallConfig {
 }
 
 /// Who may say for whom it speaks.
-#[derive(Debug, Clone, Default, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Trusted {
     /// From these a PROXY protocol header is required; from nobody else is one understood.
@@ -156,7 +190,7 @@ pub struct Trusted {
 }
 
 /// The `[gateway.tls]` table.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct TlsConfig {
     /// The chain, leaf first.
@@ -180,7 +214,7 @@ impl TlsConfig {
 }
 
 /// PEM files of the certificate.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct TlsFiles {
     /// The chain, leaf first.
@@ -190,7 +224,7 @@ pub struct TlsFiles {
 }
 
 /// How many connections are held at once.
-#[derive(Debug, Clone, Copy, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Connections {
     /// From everybody.
@@ -210,7 +244,7 @@ impl Default for Connections {
 }
 
 /// Rate limits by class of route, each per IPv4 address or IPv6 /64.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct LimitsConfig {
     /// Pages and files.
@@ -256,7 +290,7 @@ impl Default for LimitsConfig {
 }
 
 /// The `[valkey]` table of `site.toml`: the server that gateways share.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ValkeyConfig {
     /// `rediss://host:port`; without TLS (`redis://`, `redis+unix://`) on this machine alone. Several are a cluster.
@@ -273,7 +307,7 @@ pub struct ValkeyConfig {
 }
 
 /// A steady rate and how far a client may run ahead of it.
-#[derive(Debug, Clone, Copy, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Rate {
     /// Requests a minute in the long run; at least 1.
@@ -283,7 +317,7 @@ pub struct Rate {
 }
 
 /// The `[mail]` table of `site.toml`.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct MailConfig {
     /// The sender's address.
@@ -295,7 +329,7 @@ pub struct MailConfig {
 }
 
 /// One of the `[[offers]]` of `site.toml`.
-#[derive(Debug, Clone, Deserialize, serde::Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, serde::Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct Offer {
     /// The name in forms and orders.
@@ -328,7 +362,7 @@ pub enum Period {
 }
 
 /// Secrets and addresses of processors, from the environment (`NAME`, or the file that `NAME_FILE` names).
-#[derive(Clone, Default)]
+#[derive(Clone, PartialEq, Eq, Default)]
 pub struct Secrets {
     /// `AOPS_MASTER_KEY`: one or several, comma-separated, the current one first.
     pub master_key: Option<String>,

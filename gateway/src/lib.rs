@@ -22,16 +22,21 @@ pub mod firewall;
 #[cfg(test)]
 #[expect(unreachable_pub, reason = "its other home is a crate that calls each from a program")]
 mod fuzzing;
+pub mod handover;
+pub mod live;
 pub mod mail;
 pub mod newsletter;
 pub mod outbox;
 pub mod payments;
 pub mod records;
+pub mod reload;
 pub mod retention;
+pub mod sandbox;
 pub mod sealing;
 pub mod server;
 pub mod staff;
 pub mod store;
+pub mod supervisor;
 #[cfg(test)]
 mod testing;
 pub mod texts;
@@ -42,4 +47,4 @@ pub mod web;
 
 pub use app::{App, SharedApp, StartError};
 pub use config::{GatewayConfig, Settings};
-pub use server::{Server, open};
+pub use server::{Ending, Server, open};

@@ -23,8 +23,12 @@ use crate::edge::jails::Jails;
 use crate::edge::limits::{self, Limits, shared};
 use crate::edge::open_connections::OpenConnections;
 use crate::edge::request::Service;
+use crate::edge::sockets::Sockets;
 use crate::edge::tls::{self, certificates::Certificates};
 use crate::edge::{accept, access_log, operations, redirect};
+use crate::handover::{Offer, Successor};
+use crate::live::Live;
+use crate::reload::{Reload, Reread};
 use crate::sealing::{MasterKey, Sealer};
 use crate::store::RedbStore;
 use crate::tokens::Tokens;
@@ -32,7 +36,16 @@ use crate::valkey::Valkey;
 use crate::web::hosts::Hosts;
 use crate::web::live_reload::LiveReload;
 use crate::web::site::Site;
-use crate::{mail, outbox, payments, staff};
+use crate::{mail, outbox, payments, staff, supervisor};
+
+/// How a gateway's run ended.
+#[derive(Debug)]
+pub enum Ending {
+    /// It was told to stop.
+    Stopped,
+    /// Another follows: it is told when the store is free, and the sockets are these if it never serves.
+    Relieved(Successor, Arc<Sockets>),
+}
 
 /// How often expired documents are removed, in seconds.
 const SWEEP_SECONDS: u64 = 60;
@@ -40,25 +53,29 @@ const SWEEP_SECONDS: u64 = 60;
 /// A gateway that listens but does not answer yet.
 pub struct Server {
     app: SharedApp,
-    https: Vec<std::net::TcpListener>,
-    http: TcpListener,
-    operations: TcpListener,
+    /// Held beside those that are accepted from, for whoever follows.
+    kept: Arc<Sockets>,
+    accepting: Sockets,
+    /// As read, before the addresses of the sockets replaced its own.
+    configured: Settings,
     tls: TlsAcceptor,
     certificates: Arc<Certificates>,
     metrics: Option<PrometheusHandle>,
 }
 
 impl Server {
-    /// Opens the store, reads the built site, and takes the three addresses.
+    /// Opens the store and reads the built site, behind sockets that listen already.
     ///
     /// # Errors
     /// [`StartError`]: what is wrong and what to do about it.
-    pub async fn start(settings: Settings, live_reload: Option<LiveReload>) -> Result<Self, StartError> {
-        raise_descriptors();
-        let https = accept::bind_workers("https", settings.gateway.https)?;
-        let http = accept::bind("http", settings.gateway.http)?;
-        let operations = accept::bind("operations", settings.gateway.operations)?;
-        private_folder(&settings)?;
+    pub async fn start(
+        configured: Settings,
+        sockets: Arc<Sockets>,
+        live_reload: Option<LiveReload>,
+    ) -> Result<Self, StartError> {
+        let mut settings = configured.clone();
+        sockets.rule(&mut settings.gateway);
+        let accepting = sockets.again()?;
         // Before anything is counted.
         let metrics = recorder();
         let certificates = Arc::new(tls::certificates(&settings)?);
@@ -68,7 +85,7 @@ impl Server {
             // It is new: nothing was set.
             let _ = app.metrics.set(metrics.clone());
         }
-        Ok(Self { app, https, http, operations, tls, certificates, metrics })
+        Ok(Self { app, kept: sockets, accepting, configured, tls, certificates, metrics })
     }
 
     /// The application, for what runs beside the listeners.
@@ -76,33 +93,54 @@ impl Server {
         Arc::clone(&self.app)
     }
 
-    /// Answers until `stop` ends, then lets open requests end and writes nothing more.
+    /// Answers until `stop` ends or another gateway follows, then lets open requests end and writes nothing more.
+    /// At SIGHUP the configuration is `reread`.
     ///
     /// # Errors
-    /// [`StartError::Log`].
-    pub async fn run(self, stop: impl Future<Output = ()>) -> Result<(), StartError> {
+    /// [`StartError::Log`], [`StartError::Listen`].
+    pub async fn run(self, stop: impl Future<Output = ()>, reread: Reread) -> Result<Ending, StartError> {
         let (stopping, stopped) = watch::channel(false);
         let app = self.app;
         let connections = Connections::new(Service::new(&app), self.tls);
         let upkeep = self.metrics.clone();
         let log = access_log::start().map_err(StartError::Log)?;
         let socket = app.settings.data.join("admin.sock");
-        let beside = [
-            tokio::spawn(redirect::serve(self.http, Arc::clone(&app), stopped.clone())),
-            tokio::spawn(operations::serve(self.operations, Arc::clone(&app), self.metrics, stopped.clone())),
+        let (offer, mut taken) = Offer::new(Arc::clone(&self.kept));
+        let (app_of_reload, certificates) = (Arc::clone(&app), Arc::clone(&self.certificates));
+        let (bounds, configured) = (connections.bounds.clone(), self.configured);
+        let reload = Reload { app: app_of_reload, bounds, certificates, configured, reread };
+        let mut beside = vec![
             tokio::spawn(outbox::run(Arc::clone(&app), stopped.clone())),
-            tokio::spawn(staff::serve(Arc::clone(&app), socket, stopped.clone())),
+            tokio::spawn(staff::serve(Arc::clone(&app), socket, offer, stopped.clone())),
             tokio::spawn(tidy(Arc::clone(&app), upkeep)),
             tokio::spawn(staff::bans::carry_out(Arc::clone(&app))),
             tokio::spawn(feeds::follow(Arc::clone(&app))),
             tokio::spawn(share_limits(Arc::clone(&app))),
             tokio::spawn(async move { self.certificates.follow().await }),
+            tokio::spawn(reload.follow()),
         ];
+        for socket in listeners(self.accepting.http)? {
+            beside.push(tokio::spawn(redirect::serve(socket, Arc::clone(&app), stopped.clone())));
+        }
+        for socket in listeners(self.accepting.operations)? {
+            let (app, metrics) = (Arc::clone(&app), self.metrics.clone());
+            beside.push(tokio::spawn(operations::serve(socket, app, metrics, stopped.clone())));
+        }
         let (counted, counting) = watch::channel(false);
         let counting = tokio::spawn(audience::run(Arc::clone(&app), counting));
-        let serving = tokio::spawn(accept::run(self.https, connections, stopped));
-        stop.await;
-        tracing::info!("stopping: open requests may end");
+        let serving = tokio::spawn(accept::run(self.accepting.https, connections, stopped));
+        supervisor::ready();
+        let ending = tokio::select! {
+            () = stop => Ending::Stopped,
+            Some(successor) = taken.recv() => Ending::Relieved(successor, Arc::clone(&self.kept)),
+        };
+        // Where nobody follows, a connection that comes now is refused at once.
+        drop(self.kept);
+        match ending {
+            Ending::Stopped => tracing::info!("stopping: open requests may end"),
+            Ending::Relieved(..) => tracing::info!("another gateway follows: open requests may end"),
+        }
+        supervisor::stopping();
         // Nobody listening any more is no fault here.
         let _ = stopping.send(true);
         let _ = serving.await;
@@ -113,8 +151,39 @@ impl Server {
         let _ = counted.send(true);
         let _ = counting.await;
         drop(log);
-        Ok(())
+        Ok(ending)
     }
+}
+
+/// What a gateway needs of its machine before it is bounded: descriptors, and the data folder.
+///
+/// # Errors
+/// [`StartError::Data`].
+pub fn prepare(settings: &Settings) -> Result<(), StartError> {
+    raise_descriptors();
+    private_folder(settings)
+}
+
+/// Whether a gateway could start, as far as it can be told beside one that runs.
+///
+/// # Errors
+/// [`StartError`]: what is wrong and what to do about it.
+pub fn check(settings: &Settings) -> Result<(), StartError> {
+    let certificates = Arc::new(tls::certificates(settings)?);
+    tls::server_config(settings, certificates)?;
+    Site::load(&settings.public, false)?;
+    payments::payments(settings)?;
+    mail::mailer(settings)?;
+    MasterKey::load(settings)?;
+    Audience::new(&settings.audience)?;
+    AddressFilter::new(address_filter::Files::of(&settings.gateway), Vec::new())?;
+    Feeds::new(settings)?;
+    valkey(settings)?;
+    Ok(())
+}
+
+fn listeners(sockets: Vec<std::net::TcpListener>) -> Result<Vec<TcpListener>, StartError> {
+    sockets.into_iter().map(TcpListener::from_std).collect::<Result<_, _>>().map_err(StartError::Listen)
 }
 
 /// An application without listeners, with the built site.
@@ -156,6 +225,7 @@ async fn assemble(
     let blocklist = AddressFilter::new(address_filter::Files::of(gateway), in_force)?;
     blocklist.feed(feeds.blocks());
     Ok(App {
+        live: ArcSwap::from_pointee(Live::new(&settings.gateway)),
         hosts: Hosts::new(&settings.gateway.hosts, &[settings.gateway.https.port()]),
         clock: settings.clock,
         mailer: mail::mailer(&settings)?,
@@ -253,8 +323,13 @@ fn limits_secret(sealer: &Sealer) -> [u8; 16] {
     secret
 }
 
-/// The metrics recorder of this process; none when one is already installed.
+/// The metrics recorder of this process; none when something else installed one.
 fn recorder() -> Option<PrometheusHandle> {
+    static RECORDER: OnceLock<Option<PrometheusHandle>> = OnceLock::new();
+    RECORDER.get_or_init(installed).clone()
+}
+
+fn installed() -> Option<PrometheusHandle> {
     const SECONDS: [f64; 10] = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.1, 0.5, 2.0, 10.0];
     PrometheusBuilder::new()
         .set_buckets_for_metric(Matcher::Suffix("_seconds".into()), &SECONDS)

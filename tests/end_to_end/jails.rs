@@ -21,6 +21,7 @@ not_found = { count = 5, within = "1m", term = "10m" }
 trap = { count = 2, within = "1m", term = "10m" }
 bad_signature = { count = 3, within = "1m", term = "10m" }
 failed_sign_in = { count = 3, within = "1m", term = "10m" }
+refused_key = { count = 3, within = "1m", term = "10m" }
 malformed = { count = 3, within = "1m", term = "10m" }
 limited = { count = 10, within = "1m", term = "10m" }
 failed_handshake = { count = 5, within = "1m", term = "10m" }
@@ -78,11 +79,13 @@ async fn each_offence_leads_to_its_jail_and_to_nobody_elses() {
     let webhook = form("/webhooks/stripe", "{}", "application/json");
     let newsletter = form("/newsletter", "email=x", "application/x-www-form-urlencoded");
     let malformed = "GET / HTTP/1.1\r\nHost : localhost\r\n\r\n".to_owned();
-    let cases: [(&str, String, usize, Option<u16>); 6] = [
+    let keyed = get("/api/v1/account").replace("\r\n\r\n", "\r\nAuthorization: Bearer aops_x\r\n\r\n");
+    let cases: [(&str, String, usize, Option<u16>); 7] = [
         ("not_found", get("/nulle-part/"), 5, Some(404)),
         ("trap", get("/wp-login.php"), 2, Some(404)),
         ("bad_signature", webhook, 3, Some(400)),
         ("failed_sign_in", sign_in, 3, Some(401)),
+        ("refused_key", keyed, 3, Some(401)),
         ("malformed", malformed, 3, Some(400)),
         ("limited", newsletter, 80, None),
     ];

@@ -36,5 +36,6 @@ mod listing;
 mod newsletter;
 mod operations;
 mod pages;
+mod process;
 mod shapes;
 mod slow;

@@ -19,15 +19,21 @@ fn post(gateway: &Gateway) -> Raw {
     raw
 }
 
-/// Sends something now and then until the gateway ends the connection; how long it took.
-fn until_cut(mut raw: Raw, now_and_then: impl Fn(u32) -> Vec<u8>, patience: Duration) -> Option<Duration> {
+/// Sends something now and then until the gateway ends the connection; how long it took, and what it said.
+fn until_cut(
+    mut raw: Raw,
+    now_and_then: impl Fn(u32) -> Vec<u8>,
+    patience: Duration,
+) -> Option<(Duration, Vec<u8>)> {
+    let mut said = Vec::new();
     raw.patience(Duration::from_millis(500));
     let begun = Instant::now();
     for n in 0.. {
         let _ = raw.send(&now_and_then(n));
-        let (_, end) = raw.rest();
+        let (part, end) = raw.rest();
+        said.extend(part);
         if end.is_ok() {
-            return Some(begun.elapsed());
+            return Some((begun.elapsed(), said));
         }
         if begun.elapsed() > patience {
             break;
@@ -40,8 +46,10 @@ fn until_cut(mut raw: Raw, now_and_then: impl Fn(u32) -> Vec<u8>, patience: Dura
 async fn a_body_that_trickles_is_cut_once_its_grace_is_over() {
     let gateway = Gateway::start().await;
     let cut = until_cut(post(&gateway), |_| b"a".to_vec(), Duration::from_secs(30));
-    let cut = cut.expect("the connection ends though a byte comes now and then");
+    let (cut, said) = cut.expect("the connection ends though a byte comes now and then");
     assert!((8..20).contains(&cut.as_secs()), "{cut:?}");
+    let said = String::from_utf8_lossy(&said);
+    assert!(said.starts_with("HTTP/1.1 408 ") && said.contains("\r\nconnection: close\r\n"), "{said}");
     assert_eq!(gateway.get("/").await.status(), 200);
 }
 
@@ -51,7 +59,8 @@ async fn a_head_over_tls_that_trickles_is_cut() {
     let mut raw = Raw::h1(&gateway);
     raw.send(b"GET / HTTP/1.1\r\nHost: localhost\r\nX: ").unwrap();
     let cut = until_cut(raw, |_| b"a".to_vec(), Duration::from_secs(40));
-    assert!((10..25).contains(&cut.expect("the connection ends").as_secs()), "{cut:?}");
+    let (cut, _) = cut.expect("the connection ends");
+    assert!((10..25).contains(&cut.as_secs()), "{cut:?}");
 }
 
 #[tokio::test]

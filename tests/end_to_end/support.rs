@@ -73,6 +73,23 @@ impl Gateway {
         self.wait_for(command).await;
     }
 
+    /// Starts the process by a command of its own and waits until it is ready.
+    pub(crate) async fn launch_by(&mut self, command: Command) {
+        self.wait_for(command).await;
+    }
+
+    /// Another process takes the place of this one; how this one ended.
+    pub(crate) fn followed_by(&mut self, next: Child) -> std::process::ExitStatus {
+        let mut before = self.process.replace(next).unwrap();
+        before.wait().unwrap()
+    }
+
+    /// Sends a signal to the process.
+    pub(crate) fn signal(&self, name: &str) {
+        let sent = Command::new("kill").args([name, &self.process_id().to_string()]).status().unwrap();
+        assert!(sent.success());
+    }
+
     async fn wait_for(&mut self, mut command: Command) {
         self.process = Some(command.spawn().unwrap());
         let deadline = Instant::now() + Duration::from_secs(60);

@@ -53,7 +53,16 @@ pub enum Lives<'a> {
     Pair(Life<'a>, Life<'a>, Status),
 }
 
-impl Lives<'_> {
+impl<'a> Lives<'a> {
+    /// The same lives, so many years older.
+    pub fn later(&self, years: f64) -> Self {
+        let older = |life: &Life<'a>| Life { survivors: life.survivors, age: life.age + years };
+        match self {
+            Self::Single(life) => Self::Single(older(life)),
+            Self::Pair(first, second, status) => Self::Pair(older(first), older(second), *status),
+        }
+    }
+
     /// Probability (weighted by the reversion) that the contract pays at `time`.
     pub fn paying(&self, time: f64, fraction: Fraction) -> f64 {
         match self {
@@ -79,6 +88,14 @@ impl Lives<'_> {
         }
     }
 
+    /// Years after which not all lives can be alive.
+    pub fn shortest(&self) -> f64 {
+        match self {
+            Self::Single(life) => life.horizon(),
+            Self::Pair(first, second, _) => first.horizon().min(second.horizon()),
+        }
+    }
+
     /// Times from now at which a life reaches an integer age, where survivors have a corner; in years, first period only.
     pub fn corners(&self) -> Vec<f64> {
         let corner = |life: &Life<'_>| life.age.ceil() - life.age;
@@ -91,22 +108,32 @@ impl Lives<'_> {
 
 /// Reads one life `{table, age, birth_year?}` and finds its survivors.
 pub(crate) fn read_life<'a>(reader: &Reader<'a>) -> Option<Life<'a>> {
-    let name = reader.text("table");
-    let age = reader.number("age");
-    let birth_year = reader.integer("birth_year");
+    read_named(reader, ["table", "age", "birth_year"])
+}
+
+/// As [`read_life`], under names of its own.
+pub(crate) fn read_named<'a>(reader: &Reader<'a>, names: [&str; 3]) -> Option<Life<'a>> {
+    let [table_name, age_name, year_name] = names;
+    let name = reader.text(table_name);
+    let age = reader.number(age_name);
+    let birth_year = reader.integer(year_name);
     let name = name?;
-    let survivors = find_survivors(reader, "table", name, birth_year, &reader.place("birth_year"))?;
+    // A faulty birth year has been told already.
+    if birth_year.is_none() && reader.value(year_name).is_some() {
+        return None;
+    }
+    let survivors = find_survivors(reader, table_name, name, birth_year, &reader.place(year_name))?;
     let age = age?;
     let table = ("table", name.to_owned());
     let found = ("found", age.to_string());
     if age < f64::from(survivors.first_age) {
         let first = ("first", survivors.first_age.to_string());
-        reader.fault("age", "age_before_table", &[table, found, first]);
+        reader.fault(age_name, "age_before_table", &[table, found, first]);
         return None;
     }
     if survivors.at(age, Fraction::Udd) <= 0.0 {
         let last = ("last", survivors.closing_age().to_string());
-        reader.fault("age", "age_after_table", &[table, found, last]);
+        reader.fault(age_name, "age_after_table", &[table, found, last]);
         return None;
     }
     Some(Life { survivors, age })
@@ -137,9 +164,7 @@ pub(crate) fn find_survivors<'a>(
                 ("last", last_year.to_string()),
             ];
             let Some(year) = birth_year else {
-                if reader.value("birth_year").is_none() {
-                    call.faults().push(year_place, "birth_year_missing", &parameters);
-                }
+                call.faults().push(year_place, "birth_year_missing", &parameters);
                 return None;
             };
             let column = usize::try_from(year - first_year).ok().and_then(|index| columns.get(index));

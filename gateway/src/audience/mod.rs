@@ -27,7 +27,7 @@ use crate::countries::{Countries, CountriesError};
 const PERIOD: Duration = Duration::from_secs(60);
 
 /// The `[audience]` table of `site.toml`.
-#[derive(Debug, Clone, Default, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct AudienceConfig {
     /// A CSV of `start,end,country` by which cut addresses are told a country; without it none is counted.

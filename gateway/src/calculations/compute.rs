@@ -1,5 +1,6 @@
 //! `POST /api/v1/compute/{module}`: one calculation for a program, answered at once.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
@@ -49,7 +50,7 @@ async fn compute(
 struct Paying<'a> {
     app: &'a App,
     client: ApiClient,
-    limits: [&'a Limit; 2],
+    limits: [Arc<Limit>; 2],
     cost: u32,
     left: [Option<Left>; 2],
     /// Which limit is too low, and until when.
@@ -71,7 +72,7 @@ impl<'a> Paying<'a> {
         }
         self.cost = self.cost.saturating_add(cost);
         for (index, name) in [&self.client.key, &self.client.organisation].into_iter().enumerate() {
-            match self.app.limits.spend(self.limits[index], name, cost) {
+            match self.app.limits.spend(&self.limits[index], name, cost) {
                 Ok(left) => self.left[index] = Some(left),
                 Err(refused) => {
                     self.refused = Some((index, refused));

@@ -123,9 +123,10 @@ pub(super) fn withdrawals(app: &App, headers: &HeaderMap, services: &[String]) -
     let left = cookies::all(headers)
         .filter(|(name, _)| refused().flat_map(|service| &service.items).any(|item| item.names(name)));
     // A script may have set it for this host alone, or for the whole domain.
+    let hosts = app.hosts.all();
     left.flat_map(|(name, _)| {
         let alone = format!("{name}=; Path=/; Max-Age=0; Secure");
-        let domains = app.settings.gateway.hosts.iter().map(|host| host.strip_prefix("www.").unwrap_or(host));
+        let domains = hosts.iter().map(|host| host.strip_prefix("www.").unwrap_or(host));
         let lines: Vec<_> = domains.map(|domain| format!("{alone}; Domain={domain}")).collect();
         [vec![alone], lines].concat()
     })

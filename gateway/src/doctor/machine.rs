@@ -3,8 +3,9 @@
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 
-use crate::config::Settings;
-use crate::edge::accept;
+use crate::config::{Environment, Sandbox, Settings};
+use crate::edge::sockets;
+use crate::sandbox;
 use crate::store::RedbStore;
 
 /// Below so many free bytes a site with a newsletter soon has none.
@@ -64,12 +65,36 @@ pub(super) fn limits(settings: &Settings, found: &mut impl FnMut(&'static str, S
     }
 }
 
+/// What the kernel does not bound matters once real visitors come, or where it is demanded.
+pub(super) fn sandbox(settings: &Settings, found: &mut impl FnMut(&'static str, String)) {
+    let real = settings.environment == Environment::Production;
+    match settings.gateway.sandbox {
+        Sandbox::Off if real => {
+            found("sandbox", "[gateway] sandbox = \"off\"; say \"best-effort\" or \"enforce\"".into());
+        }
+        Sandbox::BestEffort if !real => {}
+        Sandbox::Off => {}
+        Sandbox::BestEffort | Sandbox::Enforce => {
+            let lacking = sandbox::available().lacking();
+            if !lacking.is_empty() {
+                found(
+                    "sandbox",
+                    format!(
+                        "this kernel does not bound: {}; Linux 6.7 with Landlock does",
+                        lacking.join(", ")
+                    ),
+                );
+            }
+        }
+    }
+}
+
 pub(super) fn ports(settings: &Settings, found: &mut impl FnMut(&'static str, String)) {
     let gateway = &settings.gateway;
     for (name, address) in
         [("https", gateway.https), ("http", gateway.http), ("operations", gateway.operations)]
     {
-        if let Err(error) = accept::free(name, address) {
+        if let Err(error) = sockets::free(name, address) {
             found("ports", error.to_string());
         }
     }

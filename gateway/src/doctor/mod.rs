@@ -34,6 +34,7 @@ pub async fn examine(settings: &Settings) -> Vec<Finding> {
     lists(settings, &mut found);
     shared(settings, &mut found).await;
     site(&settings.public, &mut found);
+    machine::sandbox(settings, &mut found);
     machine::data(settings, running, &mut found);
     machine::limits(settings, &mut found);
     if !running {

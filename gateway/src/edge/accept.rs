@@ -4,7 +4,7 @@
 //! it was accepted, and no two processors touch it.
 
 use std::io;
-use std::net::{IpAddr, SocketAddr};
+use std::net::IpAddr;
 use std::time::Duration;
 
 use metrics::counter;
@@ -24,8 +24,6 @@ const SILENCE: Duration = Duration::from_secs(20);
 /// Listed peers left waiting at once, each a descriptor; past them they are reset.
 const MOST_SILENT: usize = 1_024;
 static SILENT: Semaphore = Semaphore::const_new(MOST_SILENT);
-/// Connections that the system holds until we accept them.
-const BACKLOG: i32 = 4_096;
 
 /// Runs a worker for each socket; ends when all have let their open requests end.
 pub async fn run(sockets: Vec<std::net::TcpListener>, connections: Connections, stop: watch::Receiver<bool>) {
@@ -82,14 +80,14 @@ async fn accept(listener: TcpListener, connections: &Connections, mut stop: watc
 }
 
 fn admit(connections: &Connections, stream: TcpStream, peer: IpAddr) {
+    let app = &connections.service.app;
     // Whoever is behind a balancer is judged when the balancer has told who it is.
-    if connections.balancers.hold(peer) {
+    if app.live.load().balancers.hold(peer) {
         return connections.serve(stream, peer, None);
     }
-    let app = &connections.service.app;
     if app.blocklist.refuses(peer, app.clock.now()) {
         counter!("connections_refused_total", "why" => "blocklist").increment(1);
-        return refuse(stream, app.settings.gateway.refusal);
+        return refuse(stream, app.live.load().refusal);
     }
     match place(connections, peer) {
         Ok(place) => connections.serve(stream, peer, Some((place, Activity::new()))),
@@ -145,58 +143,4 @@ pub(super) fn reset(stream: &TcpStream) {
 pub async fn told_to_stop(stop: &mut watch::Receiver<bool>) {
     // The guard that the watch gives must not live across an await.
     let _ = stop.wait_for(|stopping| *stopping).await.map(drop);
-}
-
-/// Binds an address, once.
-///
-/// # Errors
-/// A sentence that names the address, the key to change, and what the system says.
-pub fn bind(name: &'static str, address: SocketAddr) -> Result<TcpListener, BindError> {
-    let bound = socket(address, false).and_then(TcpListener::from_std);
-    bound.map_err(|source| BindError { name, address, source })
-}
-
-/// Binds an address as often as there are processors.
-///
-/// # Errors
-/// As [`bind`]; in particular when another process holds the address, which SO_REUSEPORT alone would not tell.
-pub fn bind_workers(
-    name: &'static str,
-    address: SocketAddr,
-) -> Result<Vec<std::net::TcpListener>, BindError> {
-    let failed = |source| BindError { name, address, source };
-    let found = socket(address, false).and_then(|alone| alone.local_addr()).map_err(failed)?;
-    let workers = std::thread::available_parallelism().map_or(1, usize::from);
-    (0..workers).map(|_| socket(found, true)).collect::<io::Result<_>>().map_err(failed)
-}
-
-/// Whether an address could be listened on now.
-///
-/// # Errors
-/// As [`bind`].
-pub fn free(name: &'static str, address: SocketAddr) -> Result<(), BindError> {
-    socket(address, false).map(drop).map_err(|source| BindError { name, address, source })
-}
-
-fn socket(address: SocketAddr, shared: bool) -> io::Result<std::net::TcpListener> {
-    use socket2::{Domain, Protocol, Socket, Type};
-    let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
-    socket.set_reuse_address(true)?;
-    socket.set_reuse_port(shared)?;
-    socket.bind(&address.into())?;
-    socket.listen(BACKLOG)?;
-    socket.set_nonblocking(true)?;
-    Ok(socket.into())
-}
-
-/// An address cannot be listened on.
-#[derive(Debug, thiserror::Error)]
-#[error(
-    "[gateway] {name} = \"{address}\": {source}; stop what listens there, or choose another address \
-     in site.toml or in AOPS_{variable}", variable = .name.to_uppercase()
-)]
-pub struct BindError {
-    name: &'static str,
-    address: SocketAddr,
-    source: io::Error,
 }

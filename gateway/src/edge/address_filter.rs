@@ -35,7 +35,7 @@ const LARGEST: u64 = 64 << 20;
 /// The blocks in force; look-ups never wait for a change.
 #[derive(Debug, Default)]
 pub struct AddressFilter {
-    files: Files,
+    files: ArcSwap<Files>,
     listed: ArcSwap<Listed>,
     fed: ArcSwap<Blocks>,
     banned: ArcSwap<Banned>,
@@ -43,7 +43,7 @@ pub struct AddressFilter {
 }
 
 /// The files that blocks come from.
-#[derive(Debug, Default, Clone)]
+#[derive(Debug, Default, Clone, PartialEq, Eq)]
 pub struct Files {
     /// Blocks to refuse.
     pub block: Option<PathBuf>,
@@ -62,7 +62,7 @@ impl Files {
 }
 
 /// The `[gateway.countries]` table.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct CountriesConfig {
     /// A CSV of `start,end,country`, as `[audience] country_table` has it.
@@ -176,7 +176,7 @@ impl AddressFilter {
     pub fn new(files: Files, bans: Vec<Ban>) -> Result<Self, BlocklistError> {
         let listed = Listed::read(&files)?;
         listed.tell();
-        let listed = ArcSwap::from_pointee(listed);
+        let (files, listed) = (ArcSwap::from_pointee(files), ArcSwap::from_pointee(listed));
         let bans = bans.into_iter().map(|ban| (ban.net, ban)).collect();
         let filter = Self { files, listed, bans: Mutex::new(bans), ..Self::default() };
         filter.change(|_| ());
@@ -190,10 +190,15 @@ impl AddressFilter {
             && !listed.allow.hold(address)
     }
 
+    /// Other files from now on; they are read at the next look.
+    pub fn adopt(&self, files: Files) {
+        self.files.store(Arc::new(files));
+    }
+
     /// Whether this kind of route is refused to the country of an address.
     pub fn refuses_class(&self, address: IpAddr, class: RouteClass) -> bool {
-        let classes = self.files.countries.as_ref().map(|countries| &countries.classes);
-        if !classes.is_some_and(|classes| classes.contains(&class)) {
+        let refused = |countries: &CountriesConfig| countries.classes.contains(&class);
+        if !self.files.load().countries.as_ref().is_some_and(refused) {
             return false;
         }
         let listed = self.listed.load();
@@ -238,9 +243,13 @@ impl AddressFilter {
     /// Reads the files again whenever one changes, for ever, and ends the connections of those refused from then
     /// on; a wrong file changes nothing and is told.
     pub async fn follow(&self, open: &OpenConnections, now: impl Fn() -> Timestamp) {
-        let table = self.files.countries.as_ref().map(|countries| countries.table.clone());
-        let stamps =
-            || [&self.files.block, &self.files.allow, &table].map(|path| path.as_deref().and_then(stamp));
+        let stamps = || {
+            let files = self.files.load_full();
+            let table = files.countries.as_ref().map(|countries| &countries.table);
+            let stamped = [files.block.as_ref(), files.allow.as_ref(), table].map(|path| stamp(path?));
+            // Another file, or other countries, are another list.
+            (stamped, Arc::as_ptr(&files) as usize)
+        };
         let mut seen = stamps();
         let mut doubted = None;
         loop {
@@ -255,7 +264,7 @@ impl AddressFilter {
             }
             seen = found;
             // A million lines take a while; requests are answered meanwhile.
-            let files = self.files.clone();
+            let files = self.files.load_full();
             let read = tokio::task::spawn_blocking(move || Listed::read(&files)).await;
             match read {
                 Ok(Ok(listed)) => {

@@ -13,12 +13,12 @@ use crate::edge::prefix::{ClientPrefix, Network};
 /// The connections that are open, counted.
 #[derive(Debug, Clone)]
 pub struct Bounds {
-    config: Connections,
     counts: Arc<Mutex<Counts>>,
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Counts {
+    most: Connections,
     open: usize,
     handshaking: usize,
     clients: HashMap<ClientPrefix, usize>,
@@ -28,14 +28,14 @@ struct Counts {
 impl Bounds {
     /// Bounds as configured, nothing open; those of one client, of one network and of handshakes times `factor`.
     pub fn new(config: Connections, factor: u32) -> Self {
-        let times = |bound: usize| bound.saturating_mul(factor as usize);
-        let config = Connections {
-            total: config.total,
-            per_prefix: times(config.per_prefix),
-            per_network: times(config.per_network),
-            handshakes: times(config.handshakes),
-        };
-        Self { config, counts: Arc::default() }
+        let (clients, networks) = (HashMap::new(), HashMap::new());
+        let counts = Counts { most: most(config, factor), open: 0, handshaking: 0, clients, networks };
+        Self { counts: Arc::new(Mutex::new(counts)) }
+    }
+
+    /// Other bounds from now on; what is open stays.
+    pub fn adopt(&self, config: Connections, factor: u32) {
+        self.counts.lock().unwrap_or_else(PoisonError::into_inner).most = most(config, factor);
     }
 
     /// A place for a connection, in handshake at first.
@@ -45,16 +45,16 @@ impl Bounds {
     pub fn take(&self, address: IpAddr) -> Result<Place, Full> {
         let client = ClientPrefix::of(address);
         let mut counts = self.counts.lock().unwrap_or_else(PoisonError::into_inner);
-        if counts.open >= self.config.total {
+        if counts.open >= counts.most.total {
             return Err(Full::Total);
         }
-        if counts.handshaking >= self.config.handshakes {
+        if counts.handshaking >= counts.most.handshakes {
             return Err(Full::Handshakes);
         }
-        if counts.clients.get(&client).is_some_and(|open| *open >= self.config.per_prefix) {
+        if counts.clients.get(&client).is_some_and(|open| *open >= counts.most.per_prefix) {
             return Err(Full::Client);
         }
-        if counts.networks.get(&client.network()).is_some_and(|open| *open >= self.config.per_network) {
+        if counts.networks.get(&client.network()).is_some_and(|open| *open >= counts.most.per_network) {
             return Err(Full::Network);
         }
         Ok(self.place(&mut counts, client))
@@ -72,6 +72,16 @@ impl Bounds {
         *counts.networks.entry(client.network()).or_default() += 1;
         told(counts);
         Place { client, handshaking: true, counts: Arc::clone(&self.counts) }
+    }
+}
+
+fn most(config: Connections, factor: u32) -> Connections {
+    let times = |bound: usize| bound.saturating_mul(factor as usize);
+    Connections {
+        total: config.total,
+        per_prefix: times(config.per_prefix),
+        per_network: times(config.per_network),
+        handshakes: times(config.handshakes),
     }
 }
 

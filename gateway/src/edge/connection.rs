@@ -11,15 +11,14 @@ use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto;
-use hyper_util::server::graceful::GracefulShutdown;
 use metrics::{counter, histogram};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
 
 use crate::edge::accept::{place, refuse, reset};
-use crate::edge::blocks::Blocks;
 use crate::edge::bounds::{Bounds, Place};
+use crate::edge::farewell::{Farewell, Guest};
 use crate::edge::gathered::{Gathered, Gathering};
 use crate::edge::jails::Offence;
 use crate::edge::open_connections::Activity;
@@ -46,8 +45,6 @@ const LONGEST: Duration = Duration::from_secs(2 * 3_600);
 const FAREWELL: Duration = Duration::from_secs(10);
 /// How often a connection is looked at.
 const LOOK: Duration = Duration::from_secs(15);
-/// How long open requests may go on when we stop.
-const DRAIN_PATIENCE: Duration = Duration::from_secs(20);
 
 /// What every connection of a worker shares.
 #[derive(Clone)]
@@ -56,13 +53,11 @@ pub struct Connections {
     pub service: Service,
     /// How many there may be, over all workers.
     pub bounds: Bounds,
-    /// Who begins with a PROXY protocol header.
-    pub balancers: Arc<Blocks>,
     /// Whether this worker is late.
     pub overload: Arc<Overload>,
     tls: TlsAcceptor,
     http: Arc<auto::Builder<TokioExecutor>>,
-    graceful: Arc<GracefulShutdown>,
+    farewell: Farewell,
 }
 
 impl Connections {
@@ -70,9 +65,8 @@ impl Connections {
     pub fn new(service: Service, tls: TlsAcceptor) -> Self {
         let settings = &service.app.settings;
         let bounds = Bounds::new(settings.gateway.connections, settings.limits_factor);
-        let balancers = Arc::new(settings.gateway.trusted.balancers.iter().copied().collect());
-        let (overload, graceful) = (Arc::default(), Arc::new(GracefulShutdown::new()));
-        Self { service, bounds, balancers, overload, tls, http: Arc::new(http_builder()), graceful }
+        let (overload, farewell) = (Arc::default(), Farewell::default());
+        Self { service, bounds, overload, tls, http: Arc::new(http_builder()), farewell }
     }
 
     /// The same for one more worker: its delay and its connections are its own.
@@ -80,24 +74,14 @@ impl Connections {
         let overload = Arc::<Overload>::default();
         let mut service = self.service.clone();
         service.overload = Some(Arc::clone(&overload));
-        Self { service, overload, graceful: Arc::new(GracefulShutdown::new()), ..self.clone() }
+        Self { service, overload, farewell: Farewell::default(), ..self.clone() }
     }
 
     /// Lets open requests end, within a time.
     pub async fn drain(self) {
-        let mut shared = self.graceful;
-        let drained = async {
-            loop {
-                match Arc::try_unwrap(shared) {
-                    Ok(graceful) => return graceful.shutdown().await,
-                    // A balancer is still saying for whom it speaks.
-                    Err(still) => shared = still,
-                }
-                tokio::time::sleep(Duration::from_millis(50)).await;
-            }
-        };
-        if tokio::time::timeout(DRAIN_PATIENCE, drained).await.is_err() {
-            tracing::warn!("open requests were cut after {DRAIN_PATIENCE:?}");
+        let patience = self.service.app.live.load().drain;
+        if tokio::time::timeout(patience, self.farewell.say()).await.is_err() {
+            tracing::warn!("open requests were cut after {patience:?}");
         }
     }
 
@@ -106,16 +90,16 @@ impl Connections {
         // Small answers leave at once.
         let _ = stream.set_nodelay(true);
         match placed {
-            Some((place, activity)) => self.enter(stream, peer, place, activity),
+            Some((place, activity)) => self.enter(stream, peer, place, activity, self.farewell.guest()),
             None => {
-                let connections = self.clone();
-                tokio::spawn(async move { connections.introduced(stream).await });
+                let (connections, guest) = (self.clone(), self.farewell.guest());
+                tokio::spawn(async move { connections.introduced(stream, guest).await });
             }
         }
     }
 
     /// Serves a balancer's connection, once it has told for whom it speaks.
-    async fn introduced(self, mut stream: TcpStream) {
+    async fn introduced(self, mut stream: TcpStream, guest: Guest) {
         let app = &self.service.app;
         let client = match proxy_protocol::read(&mut stream).await {
             Ok(Header::Proxied(client)) => client.ip(),
@@ -128,10 +112,10 @@ impl Connections {
         };
         if app.blocklist.refuses(client, app.clock.now()) {
             counter!("connections_refused_total", "why" => "blocklist").increment(1);
-            return refuse(stream, app.settings.gateway.refusal);
+            return refuse(stream, app.live.load().refusal);
         }
         match place(&self, client) {
-            Ok(place) => self.enter(stream, client, place, Activity::new()),
+            Ok(place) => self.enter(stream, client, place, Activity::new(), guest),
             Err(full) => {
                 counter!("connections_refused_total", "why" => full.label()).increment(1);
                 reset(&stream);
@@ -139,9 +123,15 @@ impl Connections {
         }
     }
 
-    fn enter(&self, stream: TcpStream, client: IpAddr, place: Place, activity: Arc<Activity>) {
+    fn enter(
+        &self,
+        stream: TcpStream,
+        client: IpAddr,
+        place: Place,
+        activity: Arc<Activity>,
+        mut guest: Guest,
+    ) {
         let (tls, http, service) = (self.tls.clone(), Arc::clone(&self.http), self.service.clone());
-        let watcher = self.graceful.watcher();
         let open = self.service.app.connections.clone();
         let doing = Arc::clone(&activity);
         // The task waits until it is entered: a ban finds every connection.
@@ -172,10 +162,17 @@ impl Connections {
                 let (service, answering) = (service.clone(), answering.answering());
                 async move { Ok::<_, Infallible>(service.answer(client, answering, request).await) }
             });
-            let connection = pin!(watcher.watch(builder.serve_connection(stream, answer).into_owned()));
-            let connection = Gathering::new(connection, outgoing);
+            let connection = pin!(builder.serve_connection(stream, answer));
+            let mut connection = Gathering::new(connection, outgoing);
+            let served = async {
+                tokio::select! {
+                    ended = &mut connection => return ended,
+                    () = guest.told(|| doing.has_asked()) => connection.get_mut().graceful_shutdown(),
+                }
+                connection.await
+            };
             tokio::select! {
-                ended = connection => if ended.is_err() {
+                ended = served => if ended.is_err() {
                     counter!("connections_broken_total").increment(1);
                 },
                 () = outstayed(&doing) => counter!("connections_outstayed_total").increment(1),

@@ -170,6 +170,13 @@ impl<C> Gathering<C> {
     }
 }
 
+impl<C> Gathering<Pin<&mut C>> {
+    /// The connection.
+    pub fn get_mut(&mut self) -> Pin<&mut C> {
+        self.connection.as_mut()
+    }
+}
+
 impl<C, E> Future for Gathering<C>
 where
     C: Future<Output = Result<(), E>> + Unpin,

@@ -38,6 +38,11 @@ impl Activity {
         Answering(Arc::clone(self))
     }
 
+    /// Whether a request has come.
+    pub fn has_asked(&self) -> bool {
+        !self.at_rest() || self.last.load(Ordering::Relaxed) > 0
+    }
+
     /// Whether no answer is on its way.
     pub fn at_rest(&self) -> bool {
         self.answering.load(Ordering::Relaxed) == 0

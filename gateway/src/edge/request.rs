@@ -9,13 +9,13 @@ use std::time::{Duration, Instant};
 use axum::body::Body;
 use axum::response::{IntoResponse, Response};
 use futures::FutureExt;
+use http::header::AUTHORIZATION;
 use http::{Request, StatusCode};
 use hyper::body::Incoming;
 
 use crate::app::SharedApp;
 use crate::edge::access_log::{self, Line};
 use crate::edge::answer_body::AnswerBody;
-use crate::edge::blocks::Blocks;
 use crate::edge::jails::{Offence, traps};
 use crate::edge::limits::Allowance;
 use crate::edge::open_connections::Answering;
@@ -42,8 +42,6 @@ pub struct Service {
     pub app: SharedApp,
     /// The features' routes.
     pub routes: Arc<Routes>,
-    /// Whose `Forwarded` is believed.
-    pub proxies: Arc<Blocks>,
     /// Whether the worker is late.
     pub overload: Option<Arc<Overload>>,
 }
@@ -70,9 +68,8 @@ struct Passed {
 impl Service {
     /// The features behind this application.
     pub fn new(app: &SharedApp) -> Self {
-        let proxies = app.settings.gateway.trusted.proxies.iter().copied().collect();
         let routes = Arc::new(Routes::new(app));
-        Self { app: Arc::clone(app), routes, proxies: Arc::new(proxies), overload: None }
+        Self { app: Arc::clone(app), routes, overload: None }
     }
 
     /// Answers one request; whatever happens, there is an answer and a line in the log.
@@ -83,7 +80,7 @@ impl Service {
         request: Request<Incoming>,
     ) -> http::Response<AnswerBody> {
         let started = Instant::now();
-        let peer = forwarded::client(client.address, request.headers(), &self.proxies);
+        let peer = forwarded::client(client.address, request.headers(), &self.app.live.load().proxies);
         let id = self.id(client, &request);
         let mut class = RouteClass::Pages;
         let passed = self.phases(Client { address: peer, ..client }, &request, &mut class);
@@ -116,9 +113,13 @@ impl Service {
             other => other,
         };
         let path = request.uri().path().to_owned();
+        let keyed = class == RouteClass::Api && request.headers().contains_key(AUTHORIZATION);
         let (allowance, response) = self.handled(peer, &id, passed, request).await;
         if response.status() == StatusCode::NOT_FOUND && !embedded {
             self.missed(peer, class, &path);
+        }
+        if response.status() == StatusCode::UNAUTHORIZED && keyed && !embedded {
+            self.app.jails.saw(Offence::RefusedKey, peer);
         }
         let mut response = response;
         self.app.limits.tell(class, allowance.as_ref(), response.headers_mut());
@@ -206,7 +207,7 @@ impl Service {
 
     /// A name of our own, but for the trace that a listed proxy began.
     fn id(&self, client: Client, request: &Request<Incoming>) -> String {
-        let believed = self.proxies.hold(client.address);
+        let believed = self.app.live.load().proxies.hold(client.address);
         let trace = believed.then(|| request_id::of_trace(request.headers())).flatten();
         trace.unwrap_or_else(request_id::draw)
     }

@@ -10,33 +10,48 @@ use http_body::{Body, Frame, SizeHint};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::{Instant, Sleep, sleep};
 
-/// A stream whose peer must take what is written within a time, or loses the connection.
+/// The least that a peer must take in a second, over the time that writing waits for it.
+const READER_RATE: u32 = 1 << 10;
+
+/// A stream whose peer must take what is written at a pace, or loses the connection: waiting for it uses up a
+/// patience that each byte it takes restores a little.
 #[derive(Debug)]
 pub struct WriteTimed<S> {
     stream: S,
     patience: Duration,
+    left: Duration,
     deadline: Pin<Box<Sleep>>,
     waiting: bool,
 }
 
 impl<S> WriteTimed<S> {
-    /// Gives each stalled write `patience`.
+    /// Waits `patience` at most for a peer that takes nothing.
     pub fn new(stream: S, patience: Duration) -> Self {
-        Self { stream, patience, deadline: Box::pin(sleep(patience)), waiting: false }
+        Self { stream, patience, left: patience, deadline: Box::pin(sleep(patience)), waiting: false }
     }
 
-    /// Passes a ready result on, or fails when the peer has been stalled for too long.
-    fn timed<T>(&mut self, cx: &mut Context<'_>, result: Poll<io::Result<T>>) -> Poll<io::Result<T>> {
-        if result.is_ready() {
-            self.waiting = false;
+    /// Passes a ready result on, or fails when the patience is used up.
+    fn timed<T>(
+        &mut self,
+        cx: &mut Context<'_>,
+        result: Poll<io::Result<T>>,
+        taken: impl Fn(&T) -> usize,
+    ) -> Poll<io::Result<T>> {
+        if let Poll::Ready(done) = &result {
+            if self.waiting {
+                self.waiting = false;
+                self.left = self.deadline.deadline().saturating_duration_since(Instant::now());
+            }
+            let bought = done.as_ref().map_or(0.0, |done| taken(done) as f64 / f64::from(READER_RATE));
+            self.left = (self.left + Duration::from_secs_f64(bought)).min(self.patience);
             return result;
         }
         if !self.waiting {
             self.waiting = true;
-            self.deadline.as_mut().reset(Instant::now() + self.patience);
+            self.deadline.as_mut().reset(Instant::now() + self.left);
         }
         ready!(self.deadline.as_mut().poll(cx));
-        Poll::Ready(Err(io::Error::new(io::ErrorKind::TimedOut, "the peer stopped reading")))
+        Poll::Ready(Err(io::Error::new(io::ErrorKind::TimedOut, "the peer reads too slowly")))
     }
 }
 
@@ -50,19 +65,19 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for WriteTimed<S> {
     fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
         let this = self.get_mut();
         let result = Pin::new(&mut this.stream).poll_write(cx, buf);
-        this.timed(cx, result)
+        this.timed(cx, result, |taken| *taken)
     }
 
     fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let this = self.get_mut();
         let result = Pin::new(&mut this.stream).poll_flush(cx);
-        this.timed(cx, result)
+        this.timed(cx, result, |()| 0)
     }
 
     fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let this = self.get_mut();
         let result = Pin::new(&mut this.stream).poll_shutdown(cx);
-        this.timed(cx, result)
+        this.timed(cx, result, |()| 0)
     }
 
     fn poll_write_vectored(
@@ -72,7 +87,7 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for WriteTimed<S> {
     ) -> Poll<io::Result<usize>> {
         let this = self.get_mut();
         let result = Pin::new(&mut this.stream).poll_write_vectored(cx, bufs);
-        this.timed(cx, result)
+        this.timed(cx, result, |taken| *taken)
     }
 
     fn is_write_vectored(&self) -> bool {
@@ -150,6 +165,30 @@ mod tests {
         let mut stream = WriteTimed::new(ours, Duration::from_secs(30));
         let error = stream.write_all(&[0; 64]).await.unwrap_err();
         assert_eq!(error.kind(), io::ErrorKind::TimedOut);
+    }
+
+    /// Writes 60 kB through a window of 256 bytes to a peer that takes so many a second; when it failed.
+    async fn read_at(bytes: usize) -> Result<(), u64> {
+        let (ours, mut theirs) = tokio::io::duplex(256);
+        let begun = Instant::now();
+        let mut stream = WriteTimed::new(ours, Duration::from_secs(30));
+        let reading = async {
+            let mut taken = vec![0; bytes];
+            loop {
+                tokio::time::sleep(Duration::from_secs(1)).await;
+                let _ = tokio::io::AsyncReadExt::read(&mut theirs, &mut taken).await;
+            }
+        };
+        tokio::select! {
+            () = reading => Ok(()),
+            written = stream.write_all(&[0; 60_000]) => written.map_err(|_| begun.elapsed().as_secs()),
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_peer_that_takes_a_byte_now_and_then_loses_the_connection_as_well() {
+        assert_eq!(read_at(1).await, Err(30));
+        assert!(matches!(read_at(128).await, Err(30..=40)));
     }
 
     /// A body of so many parts, one of `bytes` each second.

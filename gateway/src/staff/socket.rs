@@ -16,6 +16,7 @@ use tokio::net::{UnixListener, UnixStream};
 use tokio::sync::watch;
 
 use crate::app::SharedApp;
+use crate::handover::{self, Offer};
 use crate::staff::{Command, execute};
 
 /// The longest command, in bytes.
@@ -54,7 +55,7 @@ enum Answer {
 }
 
 /// Hears commands until `stop` says so, then removes the socket.
-pub async fn serve(app: SharedApp, path: PathBuf, mut stop: watch::Receiver<bool>) {
+pub async fn serve(app: SharedApp, path: PathBuf, offer: Offer, mut stop: watch::Receiver<bool>) {
     let (listener, owner) = match listen(&path) {
         Ok(listening) => listening,
         Err(error) => {
@@ -69,7 +70,7 @@ pub async fn serve(app: SharedApp, path: PathBuf, mut stop: watch::Receiver<bool
         };
         match accepted {
             Ok((stream, _)) => {
-                tokio::spawn(hear(app.clone(), stream, owner));
+                tokio::spawn(hear(app.clone(), stream, owner, offer.clone()));
             }
             Err(error) => {
                 tracing::warn!(%error, "an admin command could not be heard");
@@ -124,13 +125,20 @@ fn listen(path: &Path) -> io::Result<(UnixListener, u32)> {
     Ok((listener, owner))
 }
 
-async fn hear(app: SharedApp, mut stream: UnixStream, owner: u32) {
+async fn hear(app: SharedApp, mut stream: UnixStream, owner: u32, offer: Offer) {
     let known = stream.peer_cred().is_ok_and(|peer| peer.uid() == owner || peer.uid() == 0);
     if !known {
         tracing::warn!("an admin command of another user was refused");
         return;
     }
     let answer = match read_line(&mut stream, COMMAND_LIMIT).await {
+        Ok(line) if line.trim_end() == handover::REQUEST => {
+            drop(app);
+            if let Err(error) = offer.answer(stream).await {
+                tracing::warn!(%error, "the sockets were not handed over; this gateway serves on");
+            }
+            return;
+        }
         Ok(line) => match serde_json::from_str::<Command>(&line) {
             Ok(command) => match execute(&app, command).await {
                 Ok(value) => Answer::Ok(value),
@@ -171,6 +179,7 @@ mod tests {
     use jiff::SignedDuration;
 
     use super::*;
+    use crate::edge::sockets::Sockets;
     use crate::testing;
 
     /// A socket that is heard, and what stops it.
@@ -178,7 +187,11 @@ mod tests {
         let app = Arc::new(testing::app(folder, SignedDuration::ZERO).await);
         let path = folder.join("admin.sock");
         let (stopping, stopped) = watch::channel(false);
-        let serving = tokio::spawn(serve(app, path.clone(), stopped));
+        let free = "127.0.0.1:0";
+        let config = serde_json::json!({ "hosts": [], "https": free, "http": free, "operations": free });
+        let sockets = Sockets::open(&serde_json::from_value(config).unwrap()).unwrap();
+        let (offer, _) = Offer::new(Arc::new(sockets));
+        let serving = tokio::spawn(serve(app, path.clone(), offer, stopped));
         while UnixStream::connect(&path).await.is_err() {
             tokio::time::sleep(Duration::from_millis(5)).await;
         }

@@ -30,6 +30,9 @@ pub enum WebError {
     /// The link was good once.
     #[error("gone")]
     Gone,
+    /// The body came too slowly.
+    #[error("request timeout")]
+    TooSlow,
     /// The body is larger than this route takes.
     #[error("content too large")]
     TooLarge,
@@ -68,6 +71,7 @@ impl WebError {
             Self::Forbidden(_) => StatusCode::FORBIDDEN,
             Self::NotFound => StatusCode::NOT_FOUND,
             Self::Gone => StatusCode::GONE,
+            Self::TooSlow => StatusCode::REQUEST_TIMEOUT,
             Self::TooLarge | Self::TooDear { .. } => StatusCode::PAYLOAD_TOO_LARGE,
             Self::Unsupported => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Self::Unprocessable(_) => StatusCode::UNPROCESSABLE_ENTITY,
@@ -101,6 +105,10 @@ impl IntoResponse for WebError {
             }
             Self::Unavailable(_) => {
                 response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("10"));
+            }
+            // RFC 9110 § 15.5.9: who waits no longer says so.
+            Self::TooSlow => {
+                response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
             }
             Self::Unauthorized => {
                 response.headers_mut().insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));

@@ -1,16 +1,30 @@
 //! The names that this gateway answers to.
 
+use std::sync::Arc;
+
+use arc_swap::ArcSwap;
+
 /// The set of names served, compared without case and without our own ports.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub struct Hosts {
-    names: Vec<String>,
+    names: ArcSwap<Vec<String>>,
     ports: Vec<u16>,
 }
 
 impl Hosts {
     /// The names of `[gateway] hosts`, and the ports that may stand behind them.
     pub fn new(names: &[String], ports: &[u16]) -> Self {
-        Self { names: names.iter().map(|name| name.to_ascii_lowercase()).collect(), ports: ports.to_vec() }
+        Self { names: ArcSwap::from_pointee(lowered(names)), ports: ports.to_vec() }
+    }
+
+    /// Other names from now on.
+    pub fn adopt(&self, names: &[String]) {
+        self.names.store(Arc::new(lowered(names)));
+    }
+
+    /// The names, in order.
+    pub fn all(&self) -> Arc<Vec<String>> {
+        self.names.load_full()
     }
 
     /// Whether an authority (`host[:port]`, RFC 3986 § 3.2) is ours; user information never is.
@@ -25,14 +39,18 @@ impl Hosts {
                 && port.parse().is_ok_and(|port: u16| port == 443 || self.ports.contains(&port))
         });
         let host = host.to_ascii_lowercase();
-        known_port && self.names.contains(&host)
+        known_port && self.names.load().contains(&host)
     }
 
     /// The name to redirect to when a request over plain HTTP names one of ours, if it does.
-    pub fn canonical<'a>(&'a self, authority: &str) -> Option<&'a str> {
+    pub fn canonical(&self, authority: &str) -> Option<String> {
         let host = authority.split(':').next()?.to_ascii_lowercase();
-        self.names.iter().find(|name| **name == host).map(String::as_str)
+        self.names.load().iter().find(|name| **name == host).cloned()
     }
+}
+
+fn lowered(names: &[String]) -> Vec<String> {
+    names.iter().map(|name| name.to_ascii_lowercase()).collect()
 }
 
 #[cfg(test)]

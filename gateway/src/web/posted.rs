@@ -12,6 +12,7 @@ use http::{HeaderMap, StatusCode, Uri, header};
 use serde_json::{Map, Value, json};
 
 use crate::app::{App, SharedApp};
+use crate::edge::timed::BodyTooSlow;
 use crate::email::Email;
 use crate::web::error::WebError;
 use crate::web::{Peer, negotiation, render_titled};
@@ -283,14 +284,20 @@ async fn read_fields(headers: &HeaderMap, body: Body) -> Result<BTreeMap<String,
 /// The whole body, if it is no larger than `limit` bytes.
 ///
 /// # Errors
-/// [`WebError::TooLarge`] past the limit, [`WebError::BadRequest`] when the body ends early.
+/// [`WebError::TooLarge`] past the limit, [`WebError::TooSlow`] when it does not keep the pace,
+/// [`WebError::BadRequest`] when it ends early.
 pub async fn read_body(body: Body, limit: usize) -> Result<bytes::Bytes, WebError> {
     use http_body_util::{BodyExt, LengthLimitError, Limited};
     match Limited::new(body, limit).collect().await {
         Ok(collected) => Ok(collected.to_bytes()),
         Err(error) if error.downcast_ref::<LengthLimitError>().is_some() => Err(WebError::TooLarge),
+        Err(error) if too_slow(error.as_ref()) => Err(WebError::TooSlow),
         Err(_) => Err(WebError::BadRequest("the body could not be read to its end")),
     }
+}
+
+fn too_slow(error: &(dyn std::error::Error + 'static)) -> bool {
+    error.is::<BodyTooSlow>() || error.source().is_some_and(too_slow)
 }
 
 fn decode(text: &str) -> Result<String, WebError> {

@@ -13,6 +13,7 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use arc_swap::ArcSwap;
 use ipnet::IpNet;
 use jiff::{SignedDuration, Timestamp};
 use metrics::{counter, gauge};
@@ -24,7 +25,7 @@ use self::fetch::Fetched;
 use self::judgement::{Believed, Spared};
 use self::kept::{About, Kept};
 use crate::app::{App, SharedApp};
-use crate::config::Settings;
+use crate::config::{GatewayConfig, Settings};
 use crate::edge::blocks::Blocks;
 
 pub use self::judgement::too_wide;
@@ -39,7 +40,7 @@ const SHORTEST: SignedDuration = SignedDuration::from_mins(5);
 const RETRY: Duration = Duration::from_secs(30);
 
 /// One of the `[[gateway.feeds]]`.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct FeedConfig {
     /// In lists and metrics: small letters, digits and `-`.
@@ -166,7 +167,7 @@ pub struct FeedState {
 #[derive(Debug)]
 pub struct Feeds {
     feeds: Vec<Feed>,
-    spared: Spared,
+    spared: ArcSwap<Spared>,
 }
 
 #[derive(Debug)]
@@ -214,7 +215,15 @@ impl Feeds {
             let taken = Mutex::new(kept.map(Taken::of).unwrap_or_default());
             Feed { config: config.clone(), path, taken }
         };
-        Ok(Self { feeds: configs.iter().map(feed).collect(), spared: Spared::of(&settings.gateway) })
+        Ok(Self {
+            feeds: configs.iter().map(feed).collect(),
+            spared: ArcSwap::from_pointee(Spared::of(&settings.gateway)),
+        })
+    }
+
+    /// Others are left out of lists from the next fetch on.
+    pub fn adopt(&self, gateway: &GatewayConfig) {
+        self.spared.store(Arc::new(Spared::of(gateway)));
     }
 
     /// The blocks of all of them.
@@ -351,7 +360,7 @@ fn take(app: &App, feed: &Feed, text: &str, about: About) -> Result<(), Doubt> {
             _ => taken.count,
         }
     };
-    let Believed { blocks, left_out } = app.feeds.spared.judge(format::read(text)?, before)?;
+    let Believed { blocks, left_out } = app.feeds.spared.load().judge(format::read(text)?, before)?;
     let kept = Kept { about: About { checked: Some(app.clock.now()), left_out, ..about }, blocks };
     let name = feed.config.name.as_str();
     if let Err(error) = kept.write(&feed.path) {

@@ -10,9 +10,10 @@ mod tallies;
 pub mod traps;
 
 use std::net::IpAddr;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
+use arc_swap::ArcSwap;
 use ipnet::IpNet;
 use jiff::{SignedDuration, Timestamp};
 use metrics::counter;
@@ -32,7 +33,7 @@ use crate::edge::prefix::ClientPrefix;
 const MOST_WAITING: usize = 1_024;
 
 /// The `[gateway.jails]` table.
-#[derive(Debug, Clone, Copy, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct JailsConfig {
     /// Whether anybody is jailed at all.
@@ -66,37 +67,56 @@ pub struct Sentence {
 /// Who did what how often.
 #[derive(Debug)]
 pub struct Jails {
-    config: JailsConfig,
+    judging: ArcSwap<Judging>,
     /// Multiplies every count.
     factor: u32,
-    /// Who speaks for others.
-    speakers: Blocks,
     tallies: Mutex<Tallies>,
     record: Mutex<Record>,
     sentences: mpsc::Sender<Sentence>,
     waiting: Mutex<Option<mpsc::Receiver<Sentence>>>,
 }
 
+/// By what a client is judged.
+#[derive(Debug)]
+struct Judging {
+    config: JailsConfig,
+    /// Who speaks for others.
+    speakers: Blocks,
+}
+
+impl Judging {
+    fn new(config: JailsConfig, trusted: &Trusted) -> Self {
+        let speakers = trusted.balancers.iter().chain(&trusted.proxies).copied().collect();
+        Self { config, speakers }
+    }
+}
+
 impl Jails {
     /// Empty jails, with the memory of the bans that were pronounced before a restart.
     pub fn new(config: JailsConfig, trusted: &Trusted, factor: u32, before: &[Ban]) -> Self {
         let (sentences, waiting) = mpsc::channel(MOST_WAITING);
-        let speakers = trusted.balancers.iter().chain(&trusted.proxies).copied().collect();
+        let judging = ArcSwap::from_pointee(Judging::new(config, trusted));
         let record = Mutex::new(Record::new(before));
         let (tallies, waiting) = (Mutex::default(), Mutex::new(Some(waiting)));
-        Self { config, factor, speakers, tallies, record, sentences, waiting }
+        Self { judging, factor, tallies, record, sentences, waiting }
+    }
+
+    /// Other rules from now on; what was counted stays.
+    pub fn adopt(&self, config: JailsConfig, trusted: &Trusted) {
+        self.judging.store(Arc::new(Judging::new(config, trusted)));
     }
 
     /// Counts an offence of a client.
     pub fn saw(&self, offence: Offence, client: IpAddr) {
         counter!("offences_total", "offence" => offence.label()).increment(1);
-        let spared =
-            (client.to_canonical().is_loopback() && !self.config.loopback) || self.speakers.hold(client);
-        if !self.config.enabled || spared {
+        let judging = self.judging.load();
+        let Judging { config, speakers } = &**judging;
+        let spared = (client.to_canonical().is_loopback() && !config.loopback) || speakers.hold(client);
+        if !config.enabled || spared {
             return;
         }
         let client = ClientPrefix::of(client);
-        let rule = self.config.rules.of(offence);
+        let rule = config.rules.of(offence);
         let most = rule.count.saturating_mul(self.factor);
         let mut tallies = self.tallies.lock().unwrap_or_else(PoisonError::into_inner);
         if tallies.count(client, offence, Instant::now(), rule.within.unsigned_abs()) < most.max(1) {
@@ -110,11 +130,12 @@ impl Jails {
 
     /// The ban that a sentence means now: the rule's first term, doubled for each ban that is remembered.
     pub fn ban(&self, sentence: Sentence, now: Timestamp) -> Ban {
-        let rule = self.config.rules.of(sentence.offence);
+        let config = self.judging.load().config;
+        let rule = config.rules.of(sentence.offence);
         let net = sentence.client.net();
         let mut record = self.record.lock().unwrap_or_else(PoisonError::into_inner);
-        let times = record.times(&net, now, self.config.forget).saturating_add(1);
-        let term = doubled(rule.term, times - 1).min(self.config.longest);
+        let times = record.times(&net, now, config.forget).saturating_add(1);
+        let term = doubled(rule.term, times - 1).min(config.longest);
         let until = now.saturating_add(term).unwrap_or(Timestamp::MAX);
         record.note(net, times, until);
         let count = rule.count.saturating_mul(self.factor);
@@ -125,7 +146,7 @@ impl Jails {
 
     /// How long a ban is remembered after its end.
     pub fn memory(&self) -> SignedDuration {
-        self.config.forget
+        self.judging.load().config.forget
     }
 
     /// Forgets what the clients of a block did.

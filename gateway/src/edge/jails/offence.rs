@@ -15,6 +15,8 @@ pub enum Offence {
     BadSignature,
     /// A password that is not right.
     FailedSignIn,
+    /// A key of the API that is none of ours.
+    RefusedKey,
     /// What no honest client sends in HTTP.
     Malformed,
     /// Going on past a limit.
@@ -31,6 +33,7 @@ impl Offence {
             Self::Trap => "trap",
             Self::BadSignature => "bad_signature",
             Self::FailedSignIn => "failed_sign_in",
+            Self::RefusedKey => "refused_key",
             Self::Malformed => "malformed",
             Self::Limited => "limited",
             Self::FailedHandshake => "failed_handshake",
@@ -44,6 +47,7 @@ impl Offence {
             Self::Trap => "asked for what only intruders look for",
             Self::BadSignature => "sent a badly signed call",
             Self::FailedSignIn => "failed to sign in",
+            Self::RefusedKey => "tried keys of the API",
             Self::Malformed => "broke the protocol",
             Self::Limited => "went on past a limit",
             Self::FailedHandshake => "failed the handshake",
@@ -52,20 +56,21 @@ impl Offence {
 }
 
 /// A rule for each offence.
-#[derive(Debug, Clone, Copy, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Rules {
     not_found: Rule,
     trap: Rule,
     bad_signature: Rule,
     failed_sign_in: Rule,
+    refused_key: Rule,
     malformed: Rule,
     limited: Rule,
     failed_handshake: Rule,
 }
 
 /// So many times within so long, and the first term is so long.
-#[derive(Debug, Clone, Copy, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Rule {
     /// At least 1.
@@ -87,6 +92,7 @@ impl Rules {
             Offence::Trap => self.trap,
             Offence::BadSignature => self.bad_signature,
             Offence::FailedSignIn => self.failed_sign_in,
+            Offence::RefusedKey => self.refused_key,
             Offence::Malformed => self.malformed,
             Offence::Limited => self.limited,
             Offence::FailedHandshake => self.failed_handshake,
@@ -108,6 +114,8 @@ impl Default for Rules {
             // A secret of ours that is out of step makes an honest processor look so too.
             bad_signature: rule(20, 10, 10),
             failed_sign_in: rule(30, 10, 15),
+            // A client's program goes on with a key that was withdrawn until somebody looks.
+            refused_key: rule(100, 10, 15),
             malformed: rule(10, 10, 30),
             limited: rule(300, 1, 10),
             failed_handshake: rule(100, 1, 5),

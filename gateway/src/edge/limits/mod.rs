@@ -16,6 +16,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 use std::time::{Duration, Instant};
 
+use arc_swap::ArcSwap;
 use http::HeaderMap;
 use metrics::{counter, gauge};
 use siphasher::sip128::{Hasher128, SipHasher13};
@@ -40,16 +41,23 @@ pub const SWEEP_PERIOD: Duration = Duration::from_secs(5);
 /// Every limit, and what everybody owes.
 #[derive(Debug)]
 pub struct Limits {
-    classes: [Limit; RouteClass::ALL.len()],
-    key: Limit,
-    account: Limit,
-    /// By offer: what its accounts get instead of `account`.
-    plans: BTreeMap<String, Limit>,
+    rates: ArcSwap<Rates>,
+    gateways: u32,
     table: Table,
     regions: Box<[AtomicU64]>,
     secret: [u8; 16],
     begun: Instant,
     shared: Option<Arc<Shared>>,
+}
+
+/// What may be had, as configured.
+#[derive(Debug)]
+struct Rates {
+    classes: [Arc<Limit>; RouteClass::ALL.len()],
+    key: Arc<Limit>,
+    account: Arc<Limit>,
+    /// By offer: what its accounts get instead of `account`.
+    plans: BTreeMap<String, Arc<Limit>>,
 }
 
 /// One limit.
@@ -96,30 +104,10 @@ pub enum Refused {
 impl Limits {
     /// Limits as configured, each multiplied by `factor`; `secret` names clients, the same on gateways that share.
     pub fn new(config: &LimitsConfig, factor: u32, secret: [u8; 16]) -> Self {
-        let rate = |class| match class {
-            RouteClass::Pages => config.pages,
-            RouteClass::Forms => config.forms,
-            RouteClass::SignIn => config.sign_in,
-            RouteClass::Checkout => config.checkout,
-            RouteClass::Calculators => config.calculators,
-            RouteClass::Api => config.api,
-            RouteClass::Webhooks => config.webhooks,
-        };
         let gateways = config.gateways.max(1);
-        let mut numbers = 0..;
-        let mut limit = |name: &str, rate: Rate| {
-            Limit::new(numbers.next().unwrap_or_default(), name, Gcra::new(rate, factor), gateways)
-        };
-        let mut classes = RouteClass::ALL.map(|class| limit(class.label(), rate(class)));
-        // A signed call gives back what it took, which others cannot be told of.
-        classes[RouteClass::Webhooks as usize].shared = false;
-        let (key, account) = (limit("key", config.api_key), limit("account", config.api_account));
-        let plans = config.plans.iter().map(|(plan, rate)| (plan.clone(), limit("account", *rate)));
         Self {
-            classes,
-            key,
-            account,
-            plans: plans.collect(),
+            rates: ArcSwap::from_pointee(Rates::new(config, factor, gateways)),
+            gateways,
             table: Table::new(gateways > 1),
             regions: (0..REGIONS * RouteClass::ALL.len()).map(|_| AtomicU64::new(0)).collect(),
             secret,
@@ -128,12 +116,18 @@ impl Limits {
         }
     }
 
+    /// Other limits from now on, shared by as many gateways as before; what is owed stays owed.
+    pub fn adopt(&self, config: &LimitsConfig, factor: u32) {
+        self.rates.store(Arc::new(Rates::new(config, factor, self.gateways)));
+    }
+
     /// Counts a request.
     ///
     /// # Errors
     /// How long to wait, in whole seconds, when the client is past its limit.
     pub fn take(&self, class: RouteClass, client: ClientPrefix) -> Result<Allowance, Duration> {
-        let limit = &self.classes[class as usize];
+        let rates = self.rates.load();
+        let limit = &rates.classes[class as usize];
         let counted = self.count(limit, self.client(limit, client), 1, || self.region(class, client));
         // The client comes first: who is past its own limit takes nothing from its neighbours.
         match counted.and_then(|left| self.of_network(limit, client, left)) {
@@ -168,13 +162,15 @@ impl Limits {
 
     /// Charges a client for what it should not have done; beyond its limit nothing is added.
     pub fn charge(&self, class: RouteClass, client: ClientPrefix, cost: u32) {
-        let limit = &self.classes[class as usize];
+        let rates = self.rates.load();
+        let limit = &rates.classes[class as usize];
         self.adjust(limit, client, |owed| limit.together.rate.charge(owed, cost));
     }
 
     /// Gives back what a request took that is not to be counted.
     pub fn give_back(&self, class: RouteClass, client: ClientPrefix) {
-        let limit = &self.classes[class as usize];
+        let rates = self.rates.load();
+        let limit = &rates.classes[class as usize];
         let one = limit.rates(limit.shared && self.share()).rate.worth(1);
         self.adjust(limit, client, |owed| Ticks(owed.0.saturating_sub(one.0)));
     }
@@ -234,7 +230,8 @@ impl Limits {
 
     /// Tells what is left: `RateLimit` and `RateLimit-Policy`.
     pub fn tell(&self, class: RouteClass, allowance: Option<&Allowance>, headers: &mut HeaderMap) {
-        let limit = &self.classes[class as usize];
+        let rates = self.rates.load();
+        let limit = &rates.classes[class as usize];
         match allowance {
             Some(Allowance { left, .. }) => limit.rates(left.alone).fields.tell(left.remaining, headers),
             None => limit.rates(limit.shared && self.share()).fields.tell_nothing(headers),
@@ -242,14 +239,15 @@ impl Limits {
     }
 
     /// The limit of one API key.
-    pub fn key(&self) -> &Limit {
-        &self.key
+    pub fn key(&self) -> Arc<Limit> {
+        Arc::clone(&self.rates.load().key)
     }
 
     /// The limit of an account whose plans are these: the widest of them.
-    pub fn account<'a>(&self, plans: impl Iterator<Item = &'a str>) -> &Limit {
-        let of_plans = plans.filter_map(|plan| self.plans.get(plan));
-        of_plans.max_by_key(|limit| limit.together.rate.burst()).unwrap_or(&self.account)
+    pub fn account<'a>(&self, plans: impl Iterator<Item = &'a str>) -> Arc<Limit> {
+        let rates = self.rates.load();
+        let of_plans = plans.filter_map(|plan| rates.plans.get(plan));
+        Arc::clone(of_plans.max_by_key(|limit| limit.together.rate.burst()).unwrap_or(&rates.account))
     }
 
     /// Clears a part of the table of those who owe nothing.
@@ -268,9 +266,10 @@ impl Limits {
         self.shared.as_ref().is_some_and(|shared| !shared.heard())
     }
 
-    fn limit(&self, number: u8) -> Option<&Limit> {
-        let fixed = self.classes.iter().chain([&self.key, &self.account]);
-        fixed.chain(self.plans.values()).find(|limit| limit.number == number)
+    fn limit(&self, number: u8) -> Option<Arc<Limit>> {
+        let rates = self.rates.load();
+        let fixed = rates.classes.iter().chain([&rates.key, &rates.account]);
+        fixed.chain(rates.plans.values()).find(|limit| limit.number == number).cloned()
     }
 
     fn client(&self, limit: &Limit, client: ClientPrefix) -> Subject {
@@ -290,6 +289,31 @@ impl Limits {
 
     fn now(&self) -> Ticks {
         Ticks::of(self.begun.elapsed())
+    }
+}
+
+impl Rates {
+    fn new(config: &LimitsConfig, factor: u32, gateways: u32) -> Self {
+        let rate = |class| match class {
+            RouteClass::Pages => config.pages,
+            RouteClass::Forms => config.forms,
+            RouteClass::SignIn => config.sign_in,
+            RouteClass::Checkout => config.checkout,
+            RouteClass::Calculators => config.calculators,
+            RouteClass::Api => config.api,
+            RouteClass::Webhooks => config.webhooks,
+        };
+        let mut numbers = 0..;
+        let mut limit = |name: &str, rate: Rate| {
+            Limit::new(numbers.next().unwrap_or_default(), name, Gcra::new(rate, factor), gateways)
+        };
+        let mut classes = RouteClass::ALL.map(|class| limit(class.label(), rate(class)));
+        // A signed call gives back what it took, which others cannot be told of.
+        classes[RouteClass::Webhooks as usize].shared = false;
+        let (key, account) = (limit("key", config.api_key), limit("account", config.api_account));
+        let plans = config.plans.iter().map(|(plan, rate)| (plan.clone(), Arc::new(limit("account", *rate))));
+        let plans = plans.collect();
+        Self { classes: classes.map(Arc::new), key: Arc::new(key), account: Arc::new(account), plans }
     }
 }
 
@@ -395,13 +419,23 @@ mod tests {
         let plans = BTreeMap::from([("wide".into(), Rate { per_minute: 60_000, burst: 10_000 })]);
         let limits = Limits::new(&LimitsConfig { plans, ..LimitsConfig::default() }, 1, [7; 16]);
         let wide = limits.account(["other", "wide"].into_iter());
-        assert!(limits.spend(wide, "org_1", 5_000).is_ok());
+        assert!(limits.spend(&wide, "org_1", 5_000).is_ok());
         let usual = limits.account(["other"].into_iter());
         let most = LimitsConfig::default().api_account.burst;
-        assert_eq!(limits.spend(usual, "org_1", 5_000), Err(Refused::TooDear(most)));
-        assert!(matches!(limits.spend(limits.key(), "key", 100), Ok(Left { remaining: 0, .. })));
-        assert!(matches!(limits.spend(limits.key(), "key", 50), Err(Refused::Wait(_, _))));
-        assert!(limits.spend(limits.key(), "another", 50).is_ok());
+        assert_eq!(limits.spend(&usual, "org_1", 5_000), Err(Refused::TooDear(most)));
+        assert!(matches!(limits.spend(&limits.key(), "key", 100), Ok(Left { remaining: 0, .. })));
+        assert!(matches!(limits.spend(&limits.key(), "key", 50), Err(Refused::Wait(_, _))));
+        assert!(limits.spend(&limits.key(), "another", 50).is_ok());
+    }
+
+    #[test]
+    fn other_limits_are_in_force_at_once_and_what_is_owed_stays_owed() {
+        let (limits, client) = (limits(1), client("192.0.2.1"));
+        while limits.take(RouteClass::SignIn, client).is_ok() {}
+        let wider = Rate { per_minute: 10, burst: 15 };
+        limits.adopt(&LimitsConfig { sign_in: wider, ..LimitsConfig::default() }, 1);
+        let had = (0..100).take_while(|_| limits.take(RouteClass::SignIn, client).is_ok()).count();
+        assert_eq!(had, 5);
     }
 
     #[test]

@@ -12,10 +12,9 @@ use rustls::server::{ClientHello, ParsedCertificate, ResolvesServerCert};
 use rustls::sign::CertifiedKey;
 use rustls_pki_types::pem::PemObject;
 use rustls_pki_types::{PrivateKeyDer, ServerName};
-use tokio::signal::unix::{SignalKind, signal};
 
 use super::{TlsError, chain, pem, read};
-use crate::config::TlsFiles;
+use crate::config::{Settings, TlsConfig, TlsFiles};
 
 /// How often files are looked at.
 const PERIOD: Duration = Duration::from_secs(1);
@@ -23,11 +22,17 @@ const PERIOD: Duration = Duration::from_secs(1);
 /// The certificates in force; ECDSA and RSA may stand side by side, each client gets one that it can verify.
 #[derive(Debug)]
 pub struct Certificates {
-    sources: Vec<TlsFiles>,
-    hosts: Vec<String>,
+    followed: ArcSwap<Followed>,
     /// Whether a client that names nobody is answered.
     nameless: bool,
     pairs: ArcSwap<Vec<Pair>>,
+}
+
+/// Where they come from, and the names that they are for.
+#[derive(Debug)]
+struct Followed {
+    sources: Vec<TlsFiles>,
+    hosts: Vec<String>,
 }
 
 /// A certificate with its key.
@@ -47,9 +52,26 @@ impl Certificates {
     pub fn load(sources: Vec<TlsFiles>, hosts: &[String], nameless: bool) -> Result<Self, TlsError> {
         let hosts: Vec<_> = hosts.iter().map(|host| host.to_ascii_lowercase()).collect();
         let pairs = pairs(&sources, &hosts)?;
-        let certificates = Self { sources, hosts, nameless, pairs: ArcSwap::from_pointee(pairs) };
+        let followed = ArcSwap::from_pointee(Followed { sources, hosts });
+        let certificates = Self { followed, nameless, pairs: ArcSwap::from_pointee(pairs) };
         certificates.tell_expiry();
         Ok(certificates)
+    }
+
+    /// Whether these could be taken.
+    ///
+    /// # Errors
+    /// As [`Self::load`].
+    pub fn check(sources: &[TlsFiles], hosts: &[String]) -> Result<(), TlsError> {
+        pairs(sources, hosts).map(drop)
+    }
+
+    /// Other files or names from now on, taken at the next [`Self::reload`].
+    pub fn adopt(&self, settings: &Settings) {
+        let hosts = settings.gateway.hosts.iter().map(|host| host.to_ascii_lowercase()).collect();
+        let configured = settings.gateway.tls.as_ref().map(TlsConfig::sources);
+        let sources = configured.unwrap_or_else(|| self.followed.load().sources.clone());
+        self.followed.store(Arc::new(Followed { sources, hosts }));
     }
 
     /// When the first of them ends.
@@ -57,29 +79,24 @@ impl Certificates {
         self.pairs.load().iter().map(|pair| pair.until).min()
     }
 
-    /// Reads the files again when they change and at SIGHUP, for ever; wrong ones change nothing and are told.
+    /// Reads the files again when they change, for ever.
     pub async fn follow(&self) {
-        let Ok(mut hangup) = signal(SignalKind::hangup()) else {
-            tracing::error!("SIGHUP cannot be received; certificates are read again when their files change");
-            return std::future::pending().await;
-        };
         let mut seen = self.stamps();
         loop {
-            let asked = tokio::select! {
-                () = tokio::time::sleep(PERIOD) => false,
-                _ = hangup.recv() => true,
-            };
+            tokio::time::sleep(PERIOD).await;
             self.tell_expiry();
             let found = self.stamps();
-            if asked || found != seen {
+            if found != seen {
                 seen = found;
                 self.reload();
             }
         }
     }
 
-    fn reload(&self) {
-        match pairs(&self.sources, &self.hosts) {
+    /// Reads the files again; wrong ones change nothing and are told.
+    pub fn reload(&self) {
+        let followed = self.followed.load_full();
+        match pairs(&followed.sources, &followed.hosts) {
             Ok(pairs) => {
                 self.pairs.store(Arc::new(pairs));
                 self.tell_expiry();
@@ -94,7 +111,8 @@ impl Certificates {
     }
 
     fn stamps(&self) -> Vec<Option<(SystemTime, u64)>> {
-        let files = self.sources.iter().flat_map(|files| [&files.certificate, &files.key]);
+        let followed = self.followed.load();
+        let files = followed.sources.iter().flat_map(|files| [&files.certificate, &files.key]);
         files.map(|path| stamp(path)).collect()
     }
 

@@ -77,6 +77,15 @@ pub fn certificates(settings: &Settings) -> Result<Certificates, TlsError> {
     Certificates::load(sources, &settings.gateway.hosts, nameless)
 }
 
+/// Whether the files of the configuration could be taken; nothing is written.
+///
+/// # Errors
+/// [`TlsError`], naming the file.
+pub fn check(settings: &Settings) -> Result<(), TlsError> {
+    let Some(tls) = &settings.gateway.tls else { return Ok(()) };
+    Certificates::check(&tls.sources(), &settings.gateway.hosts)
+}
+
 /// The configuration of the TLS listener, with `h2` before `http/1.1`.
 ///
 /// Suites are those of rustls: AEAD and forward secrecy alone, X25519MLKEM768 first; tickets change their key by
