@@ -39,6 +39,9 @@ fn triangle() -> impl Strategy<Value = Vec<Vec<f64>>> {
     })
 }
 
+/// Response, number, level, weight.
+type Line = (f64, f64, usize, f64);
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(128))]
 
@@ -71,15 +74,15 @@ proptest! {
         link in prop::sample::select(vec!["log", "identity", "inverse"]),
         weighted in any::<bool>(),
     ) {
-        let column = |of: &dyn Fn(&(f64, f64, usize, f64)) -> Value| -> Value { lines.iter().map(of).collect() };
+        let column = |of: fn(&Line) -> Value| -> Value { lines.iter().map(of).collect() };
         let mut model = json!({ "response": "y", "family": family, "link": link, "terms": ["x", "g", "g:x"] });
         if weighted {
             model["weights"] = json!("w");
         }
         let request = json!({
             "data": {
-                "y": column(&|line| line.0.into()), "x": column(&|line| line.1.into()),
-                "g": column(&|line| ["a", "b", "c"][line.2].into()), "w": column(&|line| line.3.into()),
+                "y": column(|line| line.0.into()), "x": column(|line| line.1.into()),
+                "g": column(|line| ["a", "b", "c"][line.2].into()), "w": column(|line| line.3.into()),
             },
             "model": model, "deviance_table": true, "predict": { "x": [1.0, 1e6], "g": ["a", "b"] },
         });

@@ -18,6 +18,7 @@ use crate::edge::feeds::Feeds;
 use crate::edge::jails::Jails;
 use crate::edge::limits::Limits;
 use crate::edge::open_connections::OpenConnections;
+use crate::edge::tls::acme::Acme;
 use crate::live::Live;
 use crate::mail::{Mailer, MailerError};
 use crate::payments::{Payments, PaymentsError};
@@ -77,6 +78,8 @@ pub struct App {
     pub calculations: Calculations,
     /// Our own audience figures.
     pub audience: Audience,
+    /// What obtains certificates, in a gateway that runs and is told to.
+    pub acme: Option<Acme>,
     /// Tells open pages to load again, while the site is watched.
     pub live_reload: Option<LiveReload>,
 }

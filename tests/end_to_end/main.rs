@@ -7,11 +7,13 @@
     reason = "a test that cannot go on has failed"
 )]
 
+mod authority;
 mod raw;
 mod support;
 
 mod abuse;
 mod accounts;
+mod acme;
 mod admin;
 mod api;
 mod audience;

@@ -90,10 +90,22 @@ impl Gateway {
         assert!(sent.success());
     }
 
-    async fn wait_for(&mut self, mut command: Command) {
+    /// Starts `aops serve` and waits until it answers, ready or not.
+    pub(crate) async fn launch_unready(&mut self) {
+        let log = fs::File::options().create(true).append(true).open(self.root().join("serve.log")).unwrap();
+        let mut command = self.command(&["serve"]);
+        command.stdout(log.try_clone().unwrap()).stderr(log).stdin(Stdio::null());
+        self.wait_until(command, "livez").await;
+    }
+
+    async fn wait_for(&mut self, command: Command) {
+        self.wait_until(command, "readyz").await;
+    }
+
+    async fn wait_until(&mut self, mut command: Command, path: &str) {
         self.process = Some(command.spawn().unwrap());
         let deadline = Instant::now() + Duration::from_secs(60);
-        let ready = format!("http://{}/readyz", self.operations);
+        let ready = format!("http://{}/{path}", self.operations);
         let client = Client::new();
         loop {
             if client.get(&ready).send().await.is_ok_and(|answer| answer.status().is_success()) {
