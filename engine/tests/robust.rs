@@ -148,3 +148,17 @@ proptest! {
         sound("prevoyance", &request)?;
     }
 }
+
+#[test]
+fn lists_too_long_are_refused_before_they_are_read() {
+    let many = vec![Value::Null; 2_000_001];
+    let told = |module: &str, request: Value| calculate(module, &request).unwrap_err().to_string();
+    let layout = json!({ "valuation_date": "2024-12-31" });
+    let request = json!({ "method": "mack", "layout": layout, "claims": many });
+    assert_eq!(told("provisionnement", request), "/claims: 2000001 elements exceed the limit of 2000000.");
+    let observation = json!({ "start": "2024-01-01", "end": "2024-12-31" });
+    let request = json!({ "work": "exposure", "observation": observation, "lives": many });
+    assert_eq!(told("mortalite", request), "/lives: 2000001 elements exceed the limit of 2000000.");
+    let request = json!({ "rate": 0.01, "claims": many, "maintenance": {} });
+    assert_eq!(told("prevoyance", request), "/claims: 2000001 elements exceed the limit of 500000.");
+}

@@ -50,7 +50,10 @@ pub enum Failure {
     Stopped,
 }
 
+/// Lines of a block, which stays in the processor's second cache.
 const CHUNK: usize = 1024;
+/// Lines joined by one thread before the others' are.
+const SPAN: usize = 16 * CHUNK;
 /// Iterations that a fit may take; only one without a finite maximum takes more.
 const MOST_ITERATIONS: usize = 30;
 /// Iterations end when the next step's squared length, in the metric of Fisher's information, is below this part of the
@@ -145,15 +148,11 @@ struct Pass {
     total: f64,
 }
 
-impl Model<'_> {
-    /// Reads all lines at given coefficients, or from the law's start.
-    fn pass(&self, coefficients: Option<&[f64]>, watch: &Watch) -> Option<Pass> {
-        let size = self.columns.len() + 1;
-        let parts = in_chunks(self.response.len(), CHUNK, watch, |range| {
-            self.chunk(coefficients, range.start, range.len())
-        })?;
+impl Pass {
+    /// The pass over all lines of several, in their order.
+    fn joined(parts: impl Iterator<Item = Self>, size: usize) -> Self {
         let (mut deviance, mut pearson, mut total) = (Sum::default(), Sum::default(), Sum::default());
-        let mut pass = Pass {
+        let mut pass = Self {
             factor: Factor::empty(size),
             deviance: 0.0,
             pearson: 0.0,
@@ -161,8 +160,8 @@ impl Model<'_> {
             smallest: f64::INFINITY,
             total: 0.0,
         };
-        for part in parts {
-            pass.factor = pass.factor.join(&part.factor);
+        for (index, part) in parts.enumerate() {
+            pass.factor = if index == 0 { part.factor } else { pass.factor.join(&part.factor) };
             deviance.add(part.deviance);
             pearson.add(part.pearson);
             total.add(part.total);
@@ -170,7 +169,20 @@ impl Model<'_> {
             pass.smallest = pass.smallest.min(part.smallest);
         }
         (pass.deviance, pass.pearson, pass.total) = (deviance.value(), pearson.value(), total.value());
-        Some(pass)
+        pass
+    }
+}
+
+impl Model<'_> {
+    /// Reads all lines at given coefficients, or from the law's start.
+    fn pass(&self, coefficients: Option<&[f64]>, watch: &Watch) -> Option<Pass> {
+        let size = self.columns.len() + 1;
+        let parts = in_chunks(self.response.len(), SPAN, watch, |range| {
+            let end = range.end;
+            let starts = range.step_by(CHUNK);
+            Pass::joined(starts.map(|start| self.chunk(coefficients, start, CHUNK.min(end - start))), size)
+        })?;
+        Some(Pass::joined(parts.into_iter(), size))
     }
 
     fn chunk(&self, coefficients: Option<&[f64]>, start: usize, rows: usize) -> Pass {
@@ -262,5 +274,34 @@ impl Model<'_> {
             _ => 0.0,
         };
         Some(total.value() + nuisance + 2.0 * fit.rank() as f64)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn any_number_of_threads_gives_the_same_bytes_and_a_stop_is_heard() {
+        let lines = 3 * SPAN + 7;
+        let columns =
+            [vec![1.0; lines], (0..lines).map(|line| (line % 101) as f64 / 100.0).collect::<Vec<f64>>()];
+        let response: Vec<f64> = (0..lines).map(|line| ((line * 7919) % 5) as f64).collect();
+        let model = Model {
+            columns: &columns,
+            response: &response,
+            offset: &[],
+            weights: &[],
+            family: Family::Poisson,
+            link: Link::Log,
+        };
+        let on = |threads: usize| {
+            let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+            pool.install(|| fit(&model, &Watch::default()).unwrap())
+        };
+        assert_eq!(on(1), on(3));
+        let watch = Watch::default();
+        watch.stop();
+        assert_eq!(fit(&model, &watch), Err(Failure::Stopped));
     }
 }
