@@ -78,6 +78,10 @@ fn the_one_year_view_is_that_of_merz_and_wuthrich_2008() {
     assert_eq!(total("mack_standard_error").round(), 108_401.0);
     assert!((total("standard_error") - 81_080.0).abs() < 1.0, "{}", total("standard_error"));
     assert_eq!(answer["standard_error"][0].as_f64(), Some(0.0));
+    // Taylor and Ashe's data by `CDR(MackChainLadder(GenIns, est.sigma = "Mack"))` of R's ChainLadder: 1 778 968.
+    let request = json!({ "triangle": sample("genins, Mack"), "method": "merz_wuthrich" });
+    let answer = calculate("provisionnement", &request).unwrap();
+    assert_eq!(answer["total"]["standard_error"].as_f64().unwrap().round(), 1_778_968.0);
 }
 
 #[test]
