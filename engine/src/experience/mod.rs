@@ -4,6 +4,7 @@
 mod band;
 mod cbd;
 mod certificate;
+mod choice;
 mod eigen;
 mod exposure;
 mod forecast;
@@ -16,9 +17,10 @@ mod smoothing;
 mod whittaker;
 
 pub use cbd::{Cbd, cbd};
+pub use choice::choose;
 pub use exposure::{Exposed, Exposures, Observed, Split, birthday, expose};
 pub use forecast::{Fan, Fanned, Walk, along, expectancy, fan};
 pub use lee_carter::{Estimation, LeeCarter, Surface, lee_carter};
 pub use position::{Brass, Ratio, brass, poisson_bounds, ratio};
 pub(crate) use request::MODULE;
-pub use whittaker::{Criterion, Failure, Grid, Smoothed, Target, choose};
+pub use whittaker::{Criterion, Failure, Grid, Smoothed, Target};
