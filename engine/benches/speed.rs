@@ -1,6 +1,8 @@
 //! Seconds for the work that the engine promises to be quick at, each the median of several runs, with what bounds it.
 //! `peers.py` beside this file does the same in numpy.
 
+mod measure;
+
 use std::fmt::Write;
 use std::hint::black_box;
 use std::time::Instant;
@@ -11,10 +13,9 @@ use aops_engine::rates::Discount;
 use aops_engine::tables::{Fraction, Survivors, Table, find};
 use aops_engine::{Watch, calculate, calculate_lines};
 use jiff::civil::date;
+use measure::{RUNS, measure, on_processor, report};
 use rayon::prelude::*;
 use serde_json::json;
-
-const RUNS: usize = 7;
 
 fn main() {
     let threads = rayon::current_num_threads();
@@ -193,36 +194,4 @@ fn scenarios() {
         let (_, processor) = measure(|| calculate("retraite", &request).map_or(0.0, |_| 1.0));
         println!("  growth: {count} scenarios {processor:.3} s of processor");
     }
-}
-
-/// Wall time and processor time of all threads, each the median of several runs. On a shared machine the second,
-/// divided by the threads, is what the first would be alone.
-fn measure(mut work: impl FnMut() -> f64) -> (f64, f64) {
-    let (mut wall, mut processor) = (Vec::new(), Vec::new());
-    for _ in 0..RUNS {
-        let (start, before) = (Instant::now(), on_processor());
-        black_box(work());
-        wall.push(start.elapsed().as_secs_f64());
-        processor.push(on_processor() - before);
-    }
-    wall.sort_by(f64::total_cmp);
-    processor.sort_by(f64::total_cmp);
-    (wall[RUNS / 2], processor[RUNS / 2])
-}
-
-/// Seconds that the threads of this process ran, from Linux's scheduler; zero elsewhere.
-fn on_processor() -> f64 {
-    let tasks = std::fs::read_dir("/proc/self/task").into_iter().flatten().flatten();
-    let of = |task: std::fs::DirEntry| {
-        let told = std::fs::read_to_string(task.path().join("schedstat")).ok()?;
-        told.split(' ').next()?.parse::<f64>().ok()
-    };
-    tasks.filter_map(of).sum::<f64>() / 1e9
-}
-
-fn report(name: &str, goal: f64, limit: &str, work: impl FnMut() -> f64) {
-    let (wall, processor) = measure(work);
-    let goal = if goal > 0.0 { format!(", goal {goal} s") } else { String::new() };
-    let alone = processor / rayon::current_num_threads() as f64;
-    println!("{name}: {wall:.4} s, {alone:.4} s of each processor{goal} ({limit})");
 }

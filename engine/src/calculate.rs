@@ -8,7 +8,7 @@ use crate::field::{Default, Field, Kind};
 use crate::outcome::{Answer, Outcome, warning};
 use crate::reader::{Reader, wrong_type};
 use crate::watch::Watch;
-use crate::{curves, ifc, life, pension, reserving, tables};
+use crate::{curves, disability, experience, health, ifc, life, pension, reserving, tables};
 
 /// A module: what its requests may hold, and what answers them.
 #[derive(Debug, Clone, Copy)]
@@ -33,6 +33,9 @@ pub(crate) const REGISTRY: &[Module] = &[
     curves::MODULE,
     pension::MODULE,
     reserving::MODULE,
+    health::MODULE,
+    experience::MODULE,
+    disability::MODULE,
 ];
 
 /// Names of the modules that answer.

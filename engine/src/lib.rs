@@ -10,8 +10,11 @@
 mod calculate;
 mod call;
 pub mod curves;
+pub mod disability;
+pub mod experience;
 mod fault;
 mod field;
+pub mod health;
 pub mod ifc;
 pub mod life;
 mod numeric;
