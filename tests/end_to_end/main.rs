@@ -7,6 +7,7 @@
     reason = "a test that cannot go on has failed"
 )]
 
+mod post_office;
 mod raw;
 mod support;
 
@@ -33,6 +34,7 @@ mod incidents;
 mod jails;
 mod limits;
 mod listing;
+mod mail;
 mod newsletter;
 mod operations;
 mod pages;
