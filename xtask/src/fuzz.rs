@@ -7,7 +7,20 @@ use crate::sh;
 /// By folder: the targets.
 const TARGETS: [(&str, &[&str]); 3] = [
     ("generator/fuzz", &["front_matter", "links", "shortcodes", "typography"]),
-    ("engine/fuzz", &["courbe", "ifc", "medailles", "provisionnement", "rente", "retraite"]),
+    (
+        "engine/fuzz",
+        &[
+            "courbe",
+            "ifc",
+            "medailles",
+            "mortalite",
+            "prevoyance",
+            "provisionnement",
+            "rente",
+            "retraite",
+            "sante",
+        ],
+    ),
     (
         "gateway/fuzz",
         &[
