@@ -51,6 +51,12 @@ enum Subject {
     /// Orders.
     #[command(subcommand)]
     Orders(ListAct),
+    /// Letters that have not left.
+    #[command(subcommand)]
+    Outbox(OutboxAct),
+    /// Addresses that are not written to any more.
+    #[command(subcommand)]
+    Suppression(SuppressionAct),
     /// Pages and visits, by day.
     #[command(subcommand)]
     Audience(AudienceAct),
@@ -82,6 +88,37 @@ enum AudienceAct {
 enum ListAct {
     /// One line each.
     List,
+}
+
+#[derive(Debug, Subcommand)]
+enum OutboxAct {
+    /// One line each, the dead ones first.
+    List,
+    /// Tries a letter again now, dead or not.
+    Retry {
+        /// Its id, as the list shows it.
+        #[arg(required_unless_present = "all", conflicts_with = "all")]
+        id: Option<String>,
+        /// All that are dead or wait for a later try.
+        #[arg(long)]
+        all: bool,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+enum SuppressionAct {
+    /// One line each: why, and since when.
+    List,
+    /// Writes no more to an address, but for what a contract or its safety needs.
+    Add {
+        /// The e-mail address.
+        email: String,
+    },
+    /// Writes to an address again.
+    Remove {
+        /// The e-mail address.
+        email: String,
+    },
 }
 
 #[derive(Debug, Subcommand)]
@@ -206,6 +243,11 @@ fn command(subject: Subject) -> io::Result<Command> {
         Subject::Subscribers(ListAct::List) => Command::SubscribersList,
         Subject::Messages(ListAct::List) => Command::MessagesList,
         Subject::Orders(ListAct::List) => Command::OrdersList,
+        Subject::Outbox(OutboxAct::List) => Command::OutboxList,
+        Subject::Outbox(OutboxAct::Retry { id, all: _ }) => Command::OutboxRetry { id },
+        Subject::Suppression(SuppressionAct::List) => Command::SuppressionList,
+        Subject::Suppression(SuppressionAct::Add { email }) => Command::SuppressionAdd { email },
+        Subject::Suppression(SuppressionAct::Remove { email }) => Command::SuppressionRemove { email },
         Subject::Audience(AudienceAct::List { from, to }) => Command::AudienceList { from, to },
         Subject::Consents(ListAct::List) => Command::ConsentsList,
         Subject::Certificate(CertificateAct::List) => Command::CertificateList,

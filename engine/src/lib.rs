@@ -27,7 +27,7 @@ mod schema;
 pub mod tables;
 mod watch;
 
-pub use calculate::{MODULES, calculate, calculate_watched};
+pub use calculate::{MODULES, calculate, calculate_lines, calculate_watched, takes_lines};
 pub use fault::{CODES, Fault, Faults};
 pub use outcome::Outcome;
 pub use schema::{example, schema};

@@ -23,6 +23,7 @@ pub mod firewall;
 #[expect(unreachable_pub, reason = "its other home is a crate that calls each from a program")]
 mod fuzzing;
 pub mod handover;
+pub mod letters;
 pub mod live;
 pub mod mail;
 pub mod newsletter;
@@ -37,6 +38,7 @@ pub mod server;
 pub mod staff;
 pub mod store;
 pub mod supervisor;
+pub mod suppression;
 #[cfg(test)]
 mod testing;
 pub mod texts;

@@ -7,7 +7,7 @@ use std::sync::{Arc, OnceLock};
 use arc_swap::ArcSwap;
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
 use tokio::net::TcpListener;
-use tokio::sync::{Notify, watch};
+use tokio::sync::watch;
 use tokio_rustls::TlsAcceptor;
 
 use crate::accounts::{Passwords, Throttle};
@@ -28,9 +28,11 @@ use crate::edge::tls::{self, acme::Acme, certificates::Certificates};
 use crate::edge::{accept, access_log, operations, redirect};
 use crate::handover::{Offer, Successor};
 use crate::live::Live;
+use crate::outbox::Outbox;
 use crate::reload::{Reload, Reread};
 use crate::sealing::{MasterKey, Sealer};
 use crate::store::RedbStore;
+use crate::suppression::WebhookKeys;
 use crate::tokens::Tokens;
 use crate::valkey::Valkey;
 use crate::web::hosts::Hosts;
@@ -238,7 +240,8 @@ async fn assemble(
         mailer: mail::mailer(&settings)?,
         payments,
         site: ArcSwap::from_pointee(site),
-        outbox_wake: Notify::new(),
+        outbox: Outbox::default(),
+        webhook_keys: WebhookKeys::new(&settings.secrets.sendgrid_webhook_keys)?,
         blocklist,
         feeds,
         jails,

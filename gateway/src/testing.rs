@@ -37,8 +37,10 @@ pub(crate) fn settings(folder: &Path, ahead: SignedDuration) -> Settings {
             from: "a@example.com".into(),
             from_name: "A".into(),
             staff: "b@example.com".into(),
+            smtp: None,
         },
         company: BTreeMap::new(),
+        retention: Default::default(),
         consent: consent(),
         audience: AudienceConfig::default(),
         offers: vec![offer("rente", 49_000), offer("ifc", 129_000)],
@@ -151,6 +153,12 @@ fn manifest() -> Manifest {
     let templates = [page("connexion"), page("form")]
         .into_iter()
         .chain(["merci", "commande_annulee", "paiement_test", "espace_client", "rente", "error"].map(plain));
+    let mails = [
+        ("a.md", "Subject: A\nPreheader: A\nReason: A\n\nA"),
+        ("foot.md", "Foot"),
+        ("base.html", "{{ body }}"),
+    ];
+    let templates = templates.chain(mails.map(|(name, text)| (format!("mail/{name}"), text.to_owned())));
     Manifest {
         version: VERSION,
         shells: Language::ALL.into_iter().map(|language| (language, shell.clone())).collect(),

@@ -8,6 +8,7 @@
 )]
 
 mod authority;
+mod post_office;
 mod raw;
 mod support;
 
@@ -35,6 +36,7 @@ mod incidents;
 mod jails;
 mod limits;
 mod listing;
+mod mail;
 mod newsletter;
 mod operations;
 mod pages;

@@ -236,6 +236,8 @@ impl Gateway {
             "STRIPE_API_BASE",
             "SENDGRID_API_KEY",
             "SENDGRID_API_BASE",
+            "SENDGRID_WEBHOOK_KEY",
+            "AOPS_SMTP_PASSWORD",
             "AOPS_MASTER_KEY",
         ] {
             command.env_remove(name);

@@ -22,7 +22,7 @@ pub(crate) fn measure(mut work: impl FnMut() -> f64) -> (f64, f64) {
 }
 
 /// Seconds that the threads of this process ran, from Linux's scheduler; zero elsewhere.
-fn on_processor() -> f64 {
+pub(crate) fn on_processor() -> f64 {
     let tasks = std::fs::read_dir("/proc/self/task").into_iter().flatten().flatten();
     let of = |task: std::fs::DirEntry| {
         let told = std::fs::read_to_string(task.path().join("schedstat")).ok()?;

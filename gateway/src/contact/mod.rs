@@ -16,7 +16,7 @@ use crate::antispam::{self, Verdict};
 use crate::app::{App, SharedApp};
 use crate::outbox::{self, Mail, Purpose};
 use crate::records::{self, RecordError};
-use crate::retention::{Ground, Retention, Term};
+use crate::retention::{Ground, Retention, Term, Then};
 use crate::store::{Address, Batch, Expect, Scan, StoreError};
 use crate::typed::in_order;
 use crate::web::posted::Posted;
@@ -37,6 +37,7 @@ const KEPT: Retention = Retention {
     term: Term::Years(3),
     from: "message",
     ground: Ground::LegitimateInterest,
+    then: Then::Delete,
 };
 
 /// A message, sealed at rest; the fields are named as in the form.
@@ -154,6 +155,7 @@ async fn keep(app: &App, id: &str, message: &Message, language: Language) -> Res
     records::put_sealed(&mut batch, &key, MESSAGES, id, Expect::Absent, message, ends)?;
     let receipt = Mail {
         to: message.email.clone(),
+        reply_to: None,
         template: "contact_accuse".into(),
         language,
         purpose: Purpose::Contact,
@@ -163,6 +165,8 @@ async fn keep(app: &App, id: &str, message: &Message, language: Language) -> Res
     };
     let notice = Mail {
         to: app.settings.mail.staff.clone(),
+        reply_to: Some(message.email.clone()),
+        purpose: Purpose::Staff,
         template: "contact_equipe".into(),
         language: Language::Fr,
         context: json!({
@@ -177,14 +181,14 @@ async fn keep(app: &App, id: &str, message: &Message, language: Language) -> Res
         ..receipt.clone()
     };
     for mail in [&receipt, &notice] {
-        outbox::enqueue(&mut batch, &key, message.created, mail)?;
+        outbox::enqueue(app, &mut batch, &key, mail)?;
     }
     match app.store.commit(batch).await {
         // The same message was posted at the same time, and is kept.
         Ok(()) | Err(StoreError::Conflict(_)) => {}
         Err(error) => return Err(error.into()),
     }
-    app.outbox_wake.notify_one();
+    app.outbox.wake();
     Ok(())
 }
 

@@ -6,4 +6,4 @@ mod pages;
 mod subscriber;
 
 pub use self::pages::routes;
-pub use self::subscriber::{Line, State, Subscriber, list};
+pub use self::subscriber::{Line, State, Subscriber, list, withdraw};

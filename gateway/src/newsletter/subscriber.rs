@@ -9,7 +9,7 @@ use crate::app::App;
 use crate::email::Email;
 use crate::outbox::{self, Mail, Purpose};
 use crate::records::{self, RecordError};
-use crate::retention::{Ground, Retention, Term};
+use crate::retention::{Ground, Retention, Term, Then};
 use crate::store::{Address, Batch, Expect, Scan, StoreError};
 
 const SUBSCRIBERS: &str = "subscribers";
@@ -32,6 +32,7 @@ const LEFT: Retention = Retention {
     term: Term::Years(3),
     from: "unsubscription",
     ground: Ground::LegitimateInterest,
+    then: Then::Delete,
 };
 /// An address that nobody confirmed is forgotten with its link.
 const PENDING: Retention = Retention {
@@ -39,6 +40,7 @@ const PENDING: Retention = Retention {
     term: Term::Days(3),
     from: "last request",
     ground: Ground::Consent,
+    then: Then::Delete,
 };
 
 /// A confirmed address, on the policy's word: three years from the last contact.
@@ -47,6 +49,7 @@ const CONFIRMED: Retention = Retention {
     term: Term::Years(3),
     from: "last contact",
     ground: Ground::LegitimateInterest,
+    then: Then::Delete,
 };
 /// The version of the privacy policy that the form shows.
 const POLICY_VERSION: &str = "2023-01-25";
@@ -134,7 +137,7 @@ pub(super) async fn ask(app: &App, email: &Email, language: Language, page: &str
         outcome = ask_once(app, &id, email, language, page).await;
     }
     outcome?;
-    app.outbox_wake.notify_one();
+    app.outbox.wake();
     Ok(())
 }
 
@@ -156,7 +159,7 @@ async fn ask_once(
         let until = now.saturating_add(CONFIRMATION).unwrap_or(Timestamp::MAX);
         let link = link(app, "confirmation", CONFIRM, id, until, language);
         let mail = mail(&subscriber, id, "newsletter_confirmation", json!({ "link": link }), None);
-        outbox::enqueue(&mut batch, &key, now, &mail)?;
+        outbox::enqueue(app, &mut batch, &key, &mail)?;
     }
     Ok(app.store.commit(batch).await?)
 }
@@ -173,7 +176,7 @@ pub(super) async fn confirm(app: &App, id: &str) -> Result<Confirmed, RecordErro
         }
         outcome = confirm_once(app, id).await;
     }
-    app.outbox_wake.notify_one();
+    app.outbox.wake();
     outcome
 }
 
@@ -196,7 +199,7 @@ async fn confirm_once(app: &App, id: &str) -> Result<Confirmed, RecordError> {
     let until = now.saturating_add(SignedDuration::from_hours(LEAVE_DAYS * 24)).unwrap_or(Timestamp::MAX);
     let leave = link(app, "desinscription", LEAVE, id, until, subscriber.language);
     let mail = mail(&subscriber, id, "newsletter_bienvenue", json!({}), Some(leave));
-    outbox::enqueue(&mut batch, &key, now, &mail)?;
+    outbox::enqueue(app, &mut batch, &key, &mail)?;
     app.store.commit(batch).await?;
     Ok(Confirmed::Yes)
 }
@@ -227,6 +230,21 @@ async fn leave_once(app: &App, id: &str) -> Result<(), RecordError> {
     let ends = ends(&subscriber, now);
     records::put_sealed(&mut batch, &key, SUBSCRIBERS, id, expect, &subscriber, ends)?;
     Ok(app.store.commit(batch).await?)
+}
+
+/// Ends a subscription that was confirmed before an instant, because its reader told the mail processor so;
+/// whether they have confirmed another one since.
+///
+/// # Errors
+/// [`RecordError`]; nothing was written.
+pub async fn withdraw(app: &App, email: &Email, at: Timestamp) -> Result<bool, RecordError> {
+    let id = app.sealer.lookup("subscriber", &email.as_str().to_lowercase());
+    let (found, _) = read(app, &id).await?;
+    if found.is_some_and(|found| found.confirmed.is_some_and(|confirmed| confirmed > at)) {
+        return Ok(true);
+    }
+    leave(app, &id).await?;
+    Ok(false)
 }
 
 /// Every subscriber, oldest first.
@@ -322,11 +340,14 @@ fn mail(
     context: serde_json::Value,
     unsubscribe: Option<String>,
 ) -> Mail {
+    // Without a way out, it is the letter that asks for the confirmation.
+    let purpose = if unsubscribe.is_some() { Purpose::Newsletter } else { Purpose::Confirmation };
     Mail {
         to: subscriber.email.clone(),
+        reply_to: None,
         template: template.to_owned(),
         language: subscriber.language,
-        purpose: Purpose::Newsletter,
+        purpose,
         context,
         unsubscribe,
         subject: id.to_owned(),

@@ -15,7 +15,7 @@ use crate::records::RecordError;
 use crate::staff::bans;
 use crate::store::StoreError;
 use crate::web::WebError;
-use crate::{audience, consent, contact, newsletter};
+use crate::{audience, consent, contact, newsletter, outbox, suppression};
 
 /// One command, as it goes over the socket.
 #[derive(Clone, Serialize, Deserialize)]
@@ -47,6 +47,25 @@ pub enum Command {
     MessagesList,
     /// `orders list`.
     OrdersList,
+    /// `outbox list`.
+    OutboxList,
+    /// `outbox retry`: answers `{retried}`.
+    OutboxRetry {
+        /// A letter's name; all of them when absent.
+        id: Option<String>,
+    },
+    /// `suppression list`.
+    SuppressionList,
+    /// `suppression add`.
+    SuppressionAdd {
+        /// The address.
+        email: String,
+    },
+    /// `suppression remove`.
+    SuppressionRemove {
+        /// The address.
+        email: String,
+    },
     /// `consents list`.
     ConsentsList,
     /// `audience list`.
@@ -120,6 +139,12 @@ pub enum StaffError {
     /// What an authority or the way to it says.
     #[error(transparent)]
     Acme(#[from] AcmeError),
+    /// No letter of this name waits for anything.
+    #[error("no letter `{0}` can be tried again; see `aops admin outbox list`")]
+    NoLetter(String),
+    /// Not on the list.
+    #[error("`{0}` is not suppressed; see `aops admin suppression list`")]
+    NotSuppressed(String),
     /// The account was not made.
     #[error(transparent)]
     Account(#[from] AccountError),
@@ -180,6 +205,24 @@ pub async fn execute(app: &App, command: Command) -> Result<Value, StaffError> {
         Command::SubscribersList => Ok(serde_json::to_value(newsletter::list(app).await?)?),
         Command::MessagesList => Ok(serde_json::to_value(contact::list(app).await?)?),
         Command::OrdersList => Ok(serde_json::to_value(checkout::lines(app).await?)?),
+        Command::OutboxList => Ok(serde_json::to_value(outbox::list(app).await?)?),
+        Command::OutboxRetry { id } => match (outbox::retry(app, id.as_deref()).await?, id) {
+            (0, Some(id)) => Err(StaffError::NoLetter(id)),
+            (retried, _) => Ok(json!({ "retried": retried })),
+        },
+        Command::SuppressionList => Ok(serde_json::to_value(suppression::list(app).await?)?),
+        Command::SuppressionAdd { email } => {
+            let email = Email::parse(&email).map_err(|_| StaffError::Email(email))?;
+            suppression::add(app, &email, suppression::Reason::Staff, app.clock.now()).await?;
+            Ok(json!({ "email": email }))
+        }
+        Command::SuppressionRemove { email } => {
+            let email = Email::parse(&email).map_err(|_| StaffError::Email(email))?;
+            match suppression::remove(app, &email, None).await? {
+                true => Ok(json!({ "email": email })),
+                false => Err(StaffError::NotSuppressed(email.to_string())),
+            }
+        }
         Command::ConsentsList => Ok(serde_json::to_value(consent::list(app).await?)?),
         Command::AudienceList { from, to } => {
             audience::store(app, false).await;

@@ -1,6 +1,7 @@
 //! `cargo xtask bench`: the figures of this machine, on a release build; nothing here passes or fails.
 
 mod edge;
+mod engine;
 mod generator;
 
 use std::path::Path;
@@ -11,7 +12,7 @@ use anyhow::{Context, Result, bail};
 
 use crate::sh;
 
-/// Measures builds and edits of a site, annuities, and pages a second.
+/// Measures builds and edits of a site, calculations, and pages a second.
 ///
 /// # Errors
 /// When something cannot be built or started.
@@ -28,7 +29,7 @@ pub(crate) fn run(flame: bool, only_edge: bool, allocations: bool) -> Result<()>
         return generator::flame();
     }
     generator::run()?;
-    sh::run(sh::command("cargo", &["bench", "--workspace", "--bench", "annuities"]))?;
+    engine::run()?;
     edge::run()
 }
 
