@@ -88,12 +88,14 @@ fn models() {
 
 fn surface() -> Surface {
     let (ages, years) = (100, 60);
-    let mut deaths = Vec::new();
+    let (mut deaths, mut state) = (Vec::new(), 1_u32);
     for age in 0..ages {
         for year in 0..years {
-            let tremble = 1.0 + 0.02 * ((age * 7919 + year * 104_729) % 97) as f64 / 97.0;
-            let force = (-9.0 + 0.085 * f64::from(age) - 0.015 * f64::from(year)).exp();
-            deaths.push((1e5 * force * tremble).round());
+            state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+            let tremble = 0.8 + 0.4 * f64::from(state) / f64::from(u32::MAX);
+            // Falling faster at young ages, with good and bad years.
+            let fall = (0.02 - 0.00018 * f64::from(age)) * (f64::from(year) + 3.0 * f64::from(year % 7));
+            deaths.push((1e5 * (-8.0 + 0.075 * f64::from(age) - fall).exp() * tremble).round().max(1.0));
         }
     }
     Surface {
