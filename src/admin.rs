@@ -1,7 +1,9 @@
 //! `aops admin`: what staff type, asked of the running gateway or done on the store when none runs.
 
+mod backup;
+
 use std::io::{self, BufRead, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
@@ -66,9 +68,37 @@ enum Subject {
     /// The certificate that an authority gave by ACME.
     #[command(subcommand)]
     Certificate(CertificateAct),
+    /// The keys under which personal data are sealed.
+    #[command(subcommand)]
+    Keys(KeysAct),
+    /// Who was erased, as keyed hashes: keep the list apart from backups, and give it to `restore`.
+    #[command(subcommand)]
+    Erased(ListAct),
+    /// Writes the whole store, as it stands now, to a file that the master key alone opens.
+    Backup {
+        /// The file; it must not exist.
+        file: PathBuf,
+    },
+    /// Restores the store from a backup, where none stands; no gateway may run.
+    Restore {
+        /// The backup.
+        file: PathBuf,
+        /// Only reads it through.
+        #[arg(long)]
+        verify: bool,
+        /// What `aops admin erased list --json` printed last: they stay erased.
+        #[arg(long, value_name = "FILE")]
+        erased: Option<PathBuf>,
+    },
     /// Addresses refused before the handshake.
     #[command(subcommand)]
     Ban(BanAct),
+}
+
+#[derive(Debug, Subcommand)]
+enum KeysAct {
+    /// Wraps every key under the first master key of AOPS_MASTER_KEY; may be stopped and begun again.
+    Roll,
 }
 
 #[derive(Debug, Subcommand)]
@@ -193,8 +223,12 @@ enum BanAct {
 /// Carries out one command and prints its answer: JSON when asked for, else aligned columns.
 pub(crate) fn run(root: &Path, json: bool, args: AdminArgs) -> Result<ExitCode> {
     let settings = Configuration::read(root)?.settings(root)?;
-    let command = command(args.subject).context("standard input")?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    if let Some(told) = runtime.block_on(backup::run(&settings, &args.subject))? {
+        print(&told, json)?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    let command = command(args.subject).context("standard input")?;
     let answer = runtime.block_on(async {
         let first = answer(settings.clone(), command).await?;
         ordered(settings, first).await
@@ -205,7 +239,7 @@ pub(crate) fn run(root: &Path, json: bool, args: AdminArgs) -> Result<ExitCode> 
 
 /// Asks the running gateway, or does it on the store. Whoever holds the store without hearing is a gateway
 /// that starts or stops: a moment later one of the two ways is open.
-async fn answer(settings: Settings, command: Command) -> Result<Value> {
+pub(crate) async fn answer(settings: Settings, command: Command) -> Result<Value> {
     let socket = settings.data.join("admin.sock");
     let mut tries = 0;
     loop {
@@ -254,6 +288,10 @@ fn command(subject: Subject) -> io::Result<Command> {
         Subject::Certificate(CertificateAct::Renew) => Command::CertificateRenew,
         Subject::Certificate(CertificateAct::Revoke { reason }) => Command::CertificateRevoke { reason },
         Subject::Ban(BanAct::Add { block, duration }) => Command::BanAdd { block, seconds: duration },
+        Subject::Keys(KeysAct::Roll) => Command::KeysRoll,
+        Subject::Erased(ListAct::List) => Command::ErasedList,
+        // Done before any other is asked: their files are this process'.
+        Subject::Backup { .. } | Subject::Restore { .. } => Command::Backup,
         Subject::Ban(BanAct::List) => Command::BanList,
         Subject::Ban(BanAct::Feeds) => Command::BanFeeds,
         Subject::Ban(BanAct::Remove { block }) => Command::BanRemove { block },

@@ -7,6 +7,7 @@ pub mod accounts;
 pub mod antispam;
 pub mod app;
 pub mod audience;
+pub mod backup;
 pub mod calculations;
 pub mod checkout;
 pub mod clock;

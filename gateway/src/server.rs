@@ -223,8 +223,7 @@ async fn assemble(
     private_folder(&settings)?;
     let store: Arc<dyn crate::store::Store> =
         Arc::new(RedbStore::open(&settings.data.join("aops.redb"), settings.clock)?);
-    let sealer = Sealer::new(MasterKey::load(&settings)?);
-    sealer.check(store.as_ref()).await?;
+    let sealer = Sealer::open(MasterKey::load(&settings)?, store.as_ref()).await?;
     let tokens = Tokens::new(&sealer);
     let bans = staff::bans::remembered(store.as_ref()).await?;
     let gateway = &settings.gateway;

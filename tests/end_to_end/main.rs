@@ -18,6 +18,7 @@ mod acme;
 mod admin;
 mod api;
 mod audience;
+mod backup;
 mod calc;
 mod checkout;
 mod conformance;

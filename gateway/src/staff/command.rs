@@ -1,5 +1,7 @@
 //! The commands of `aops admin`, and what each answers.
 
+use std::fs;
+
 use jiff::civil::Date;
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
@@ -8,10 +10,12 @@ use zeroize::Zeroizing;
 
 use crate::accounts::{self, AccountError, NewAccount, Role, api_keys};
 use crate::app::App;
+use crate::backup::{self, BackupError};
 use crate::checkout::{self, GrantError};
 use crate::edge::tls::acme::{self, Acme, AcmeError, Reason};
 use crate::email::Email;
-use crate::records::RecordError;
+use crate::records::{self, RecordError};
+use crate::sealing::SealError;
 use crate::staff::bans;
 use crate::store::StoreError;
 use crate::web::WebError;
@@ -89,6 +93,12 @@ pub enum Command {
         /// What is told to the authority.
         reason: Reason,
     },
+    /// `backup`: answers where it stands under the data folder, and what it holds.
+    Backup,
+    /// `erased list`: keyed hashes.
+    ErasedList,
+    /// `keys roll`: answers how many keys were wrapped anew.
+    KeysRoll,
     /// `ban add`.
     BanAdd {
         /// An address or a CIDR block.
@@ -154,12 +164,24 @@ pub enum StaffError {
     /// The store or the keys.
     #[error(transparent)]
     Record(#[from] RecordError),
+    /// The backup was not written.
+    #[error(transparent)]
+    Backup(#[from] BackupError),
+    /// A folder cannot be made.
+    #[error("the data folder: {0}")]
+    Folder(#[from] std::io::Error),
     /// A feature's refusal.
     #[error(transparent)]
     Web(#[from] WebError),
     /// An answer that cannot be told.
     #[error("the answer cannot be told: {0}")]
     Answer(#[from] serde_json::Error),
+}
+
+impl From<SealError> for StaffError {
+    fn from(error: SealError) -> Self {
+        Self::Record(error.into())
+    }
 }
 
 impl From<StoreError> for StaffError {
@@ -260,6 +282,20 @@ pub async fn execute(app: &App, command: Command) -> Result<Value, StaffError> {
                 Err(bans::Unbanned::TooWide) => Err(StaffError::TooWide(block)),
             }
         }
+        Command::Backup => {
+            let folder = app.settings.data.join("backups");
+            fs::create_dir_all(&folder)?;
+            let path = folder.join(format!("{}.backup", app.clock.now().as_millisecond()));
+            let summary = backup::write(app.store.as_ref(), &app.sealer, &path).await?;
+            let mut told = serde_json::to_value(summary)?;
+            told["path"] = json!(path);
+            Ok(told)
+        }
+        Command::ErasedList => {
+            let stone = |name| json!({ "erased": name });
+            Ok(records::erased(app).await?.into_iter().map(stone).collect())
+        }
+        Command::KeysRoll => Ok(serde_json::to_value(app.sealer.roll(app.store.as_ref()).await?)?),
         Command::BanList => Ok(serde_json::to_value(app.blocklist.bans(app.clock.now()))?),
         Command::BanFeeds => Ok(serde_json::to_value(app.feeds.states(app.clock.now()))?),
         Command::BanRemove { block } => match bans::remove(app, &block).await? {

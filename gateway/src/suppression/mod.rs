@@ -145,7 +145,8 @@ pub async fn remove(app: &App, email: &Email, reason: Option<Reason>) -> Result<
                 records::put_plain(&mut batch, SUPPRESSIONS, &id, expect, &found, ends)?;
             }
             None => {
-                batch = batch.delete(SUPPRESSIONS, &id, expect).delete(KEYS, &id, Expect::Anything);
+                batch = batch.delete(SUPPRESSIONS, &id, expect);
+                records::erase(app, &mut batch, &id).await?;
             }
         }
         match app.store.commit(batch).await {
