@@ -19,6 +19,7 @@ use crate::edge::limits::Limits;
 use crate::edge::open_connections::OpenConnections;
 use crate::live::Live;
 use crate::mail::{Mailer, MailerError};
+use crate::newsletter::Newsletter;
 use crate::outbox::Outbox;
 use crate::payments::{Payments, PaymentsError};
 use crate::sealing::{SealError, Sealer};
@@ -54,6 +55,8 @@ pub struct App {
     pub site: ArcSwap<Site>,
     /// Letters on their way.
     pub outbox: Outbox,
+    /// What wakes the sending of issues.
+    pub newsletter: Newsletter,
     /// Who may tell us what became of them.
     pub webhook_keys: WebhookKeys,
     /// Addresses refused.

@@ -37,6 +37,9 @@ enum Task {
         /// Only the gateway beside nginx
         #[arg(long)]
         edge: bool,
+        /// Only an issue of the newsletter to 100,000 readers
+        #[arg(long)]
+        newsletter: bool,
     },
     /// Load a gateway with pages, forms, abuse and slow peers; fail where what it holds grows
     Soak {
@@ -55,7 +58,8 @@ enum Task {
 fn main() -> Result<()> {
     match Cli::parse().task {
         Task::Test { slow } => test::run(slow),
-        Task::Bench { flame, edge } => bench::run(flame, edge),
+        Task::Bench { newsletter: true, .. } => bench::newsletter(),
+        Task::Bench { flame, edge, newsletter: false } => bench::run(flame, edge),
         Task::Soak { minutes } => {
             sh::run(sh::command("cargo", &["build", "--release", "--bin", "aops"]))?;
             soak::run(minutes, "release")

@@ -26,7 +26,7 @@ use crate::store::{Address, Batch, Expect};
 
 pub use self::breaker::Breaker;
 pub use self::desk::{Line, list, retry};
-pub use self::worker::run;
+pub use self::worker::{patience, run};
 
 /// Letters that wait.
 const OUTBOX: &str = "outbox";

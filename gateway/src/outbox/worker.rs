@@ -224,9 +224,9 @@ fn settled(
     let (why, after) = match outcome {
         Ok(()) => return Ok((batch.delete(OUTBOX, &address.key, expect), None)),
         Err(MailError::Never(why)) => (why, None),
-        Err(MailError::Later(why)) => (why, Some(backoff(waiting.tries))),
+        Err(MailError::Later(why)) => (why, Some(patience(waiting.tries))),
         Err(MailError::Away { why, after }) => {
-            (why, Some(after.unwrap_or_default().max(backoff(waiting.tries))))
+            (why, Some(after.unwrap_or_default().max(patience(waiting.tries))))
         }
     };
     let tries = waiting.tries.saturating_add(1);
@@ -285,8 +285,9 @@ async fn deliver(app: &App, address: &Address, waiting: &Waiting) -> Result<(), 
     app.mailer.send(&letter).await
 }
 
-/// Doubling from about one second to ten minutes, each up to a quarter shorter or longer by chance.
-fn backoff(tries: u32) -> Duration {
+/// How long to wait after so many tries: doubling from about one second to ten minutes, each up to a quarter shorter
+/// or longer by chance.
+pub fn patience(tries: u32) -> Duration {
     let whole = FIRST_RETRY_MILLIS.saturating_mul(1 << tries.min(20)).min(LAST_RETRY_MILLIS);
     // Without randomness the wait is merely regular.
     let chance = sealing::random::<2>().map_or(0x8000, u16::from_be_bytes);

@@ -139,7 +139,7 @@ fn certificates(series: &[Series<'_>]) -> Vec<Value> {
 }
 
 /// An instant by the clock of Paris, to the minute.
-fn told(instant: Timestamp) -> String {
+pub(super) fn told(instant: Timestamp) -> String {
     let zone = TimeZone::get("Europe/Paris").unwrap_or(TimeZone::UTC);
     instant.to_zoned_datetime(zone).strftime("%Y-%m-%d %H:%M").to_string()
 }
