@@ -131,8 +131,8 @@ async fn a_mistyped_or_throw_away_domain_is_told_with_what_was_probably_meant() 
     assert!(page.contains("claire@gmail.com") && page.contains("value=\"corrigee\""), "{page}");
     assert_eq!(gateway.post("/newsletter", &[("email", "a@yopmail.com")]).await.status(), 422);
     assert_eq!(gateway.admin(&["subscribers", "list"]), serde_json::json!([]));
-    for (choice, kept) in [("corrigee", "claire@gmail.com"), ("telle", "claire@gmial.com")] {
-        let fields = [("email", "claire@gmial.com"), ("choix", choice)];
+    for (choice, kept) in [("corrigee", "claire@orange.fr"), ("telle", "claire@orang.fr")] {
+        let fields = [("email", "claire@orang.fr"), ("choix", choice)];
         assert_eq!(gateway.post("/newsletter", &fields).await.status(), 303);
         let listed = gateway.admin(&["subscribers", "list"]);
         assert!(listed.as_array().unwrap().iter().any(|line| line["email"] == kept), "{listed}");
