@@ -3,12 +3,13 @@
 use std::io::{self, BufRead, Read, Write};
 use std::path::Path;
 use std::process::ExitCode;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
 use aops_gateway::Settings;
 use aops_gateway::accounts::Role;
 use aops_gateway::app::StartError;
+use aops_gateway::edge::tls::acme::Reason;
 use aops_gateway::newsletter::{Language, Segment, Who};
 use aops_gateway::server;
 use aops_gateway::staff::{self, CallError, Command};
@@ -27,6 +28,8 @@ const TEXT_LIMIT: u64 = 40 * 1024;
 /// How often a gateway that holds the store but does not hear yet is asked again, and after how long.
 const TRIES: usize = 25;
 const REST: Duration = Duration::from_millis(200);
+/// How long a certificate's order is waited for; it goes on meanwhile and after.
+const LONGEST_ORDER: Duration = Duration::from_secs(420);
 
 /// Arguments of `aops admin`.
 #[derive(Debug, Args)]
@@ -73,6 +76,9 @@ enum Subject {
     /// Proofs of choices of cookies.
     #[command(subcommand)]
     Consents(ListAct),
+    /// The certificate that an authority gave by ACME.
+    #[command(subcommand)]
+    Certificate(CertificateAct),
     /// Addresses refused before the handshake.
     #[command(subcommand)]
     Ban(BanAct),
@@ -231,6 +237,20 @@ enum ApikeyAct {
 }
 
 #[derive(Debug, Subcommand)]
+enum CertificateAct {
+    /// What is in force, until when, and when the next one is due.
+    List,
+    /// Orders a new one now and waits for it.
+    Renew,
+    /// Has the authority revoke it, and orders another with another key.
+    Revoke {
+        /// unspecified, key-compromise, superseded or cessation-of-operation.
+        #[arg(long, default_value = "unspecified", value_parser = reason)]
+        reason: Reason,
+    },
+}
+
+#[derive(Debug, Subcommand)]
 enum BanAct {
     /// Refuses an address or a block from now on.
     Add {
@@ -256,7 +276,10 @@ pub(crate) fn run(root: &Path, json: bool, args: AdminArgs) -> Result<ExitCode> 
     let settings = Configuration::read(root)?.settings(root)?;
     let command = command(args.subject).context("standard input")?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-    let answer = runtime.block_on(answer(settings, command))?;
+    let answer = runtime.block_on(async {
+        let first = answer(settings.clone(), command).await?;
+        ordered(settings, first).await
+    })?;
     print(&answer, json)?;
     Ok(ExitCode::SUCCESS)
 }
@@ -278,6 +301,17 @@ async fn answer(settings: Settings, command: Command) -> Result<Value> {
         }
         tokio::time::sleep(REST).await;
     }
+}
+
+/// Waits for the end of a certificate's order, if one was begun: it takes as long as the authority looks.
+async fn ordered(settings: Settings, first: Value) -> Result<Value> {
+    let begun = Instant::now();
+    let mut told = first;
+    while let (Some(order), true) = (told["order"].as_u64(), begun.elapsed() < LONGEST_ORDER) {
+        tokio::time::sleep(REST).await;
+        told = answer(settings.clone(), Command::CertificateOrdered { order }).await?;
+    }
+    Ok(told)
 }
 
 fn command(subject: Subject) -> io::Result<Command> {
@@ -306,6 +340,9 @@ fn command(subject: Subject) -> io::Result<Command> {
         Subject::Suppression(SuppressionAct::Remove { email }) => Command::SuppressionRemove { email },
         Subject::Audience(AudienceAct::List { from, to }) => Command::AudienceList { from, to },
         Subject::Consents(ListAct::List) => Command::ConsentsList,
+        Subject::Certificate(CertificateAct::List) => Command::CertificateList,
+        Subject::Certificate(CertificateAct::Renew) => Command::CertificateRenew,
+        Subject::Certificate(CertificateAct::Revoke { reason }) => Command::CertificateRevoke { reason },
         Subject::Ban(BanAct::Add { block, duration }) => Command::BanAdd { block, seconds: duration },
         Subject::Ban(BanAct::List) => Command::BanList,
         Subject::Ban(BanAct::Feeds) => Command::BanFeeds,
@@ -358,6 +395,10 @@ fn password(input: impl BufRead) -> io::Result<String> {
 fn role(text: &str) -> Result<Role, String> {
     let name = text.replace('_', "-");
     serde_json::from_value(Value::String(name)).map_err(|_| format!("no role `{text}`"))
+}
+
+fn reason(text: &str) -> Result<Reason, String> {
+    serde_json::from_value(Value::String(text.to_owned())).map_err(|_| format!("no reason `{text}`"))
 }
 
 /// `90s`, `10m`, `2h`, `7d`, or bare seconds.

@@ -129,9 +129,9 @@ impl Configuration {
         }
         if let Some(tls) = &mut gateway.tls {
             let also = tls.also.iter_mut().flat_map(|files| [&mut files.certificate, &mut files.key]);
-            for path in
-                [&mut tls.certificate, &mut tls.key].into_iter().chain(also).chain(&mut tls.staff_authority)
-            {
+            let acme = tls.acme.iter_mut().filter_map(|acme| acme.authority.as_mut());
+            let own = [&mut tls.certificate, &mut tls.key, &mut tls.staff_authority].into_iter().flatten();
+            for path in own.chain(also).chain(acme) {
                 *path = root.join(&path);
             }
         }

@@ -1,42 +1,167 @@
-//! The one door of the engine: a module by name, a request, an answer or all faults. Not formulas.
+//! The one door of the engine: a module by name, a request, an outcome or all faults. Not formulas.
 
-use std::cell::RefCell;
+use serde_json::{Map, Value, json};
 
-use serde_json::Value;
-
+use crate::call::Call;
 use crate::fault::Faults;
-use crate::{ifc, life, reserving};
+use crate::field::{Default, Field, Kind};
+use crate::outcome::{Answer, Outcome, warning};
+use crate::reader::{Reader, wrong_type};
+use crate::watch::Watch;
+use crate::{curves, disability, experience, health, ifc, life, pension, reserving, tables};
+
+/// A module: what its requests may hold, and what answers them.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Module {
+    /// The name users know.
+    pub(crate) name: &'static str,
+    /// The members of a request, beside [`COMMON`].
+    pub(crate) fields: &'static [Field],
+    /// Answers a request; `None` once a fault is recorded.
+    pub(crate) answer: fn(&Reader<'_>) -> Option<Answer>,
+    /// French titles of the fields by their path, in JSON: `data/words/{name}.json`.
+    pub(crate) words: &'static str,
+    /// A request that is answered: `data/examples/{name}.json`.
+    pub(crate) example: &'static str,
+}
+
+/// The modules that answer, one line each.
+pub(crate) const REGISTRY: &[Module] = &[
+    life::MODULE, //
+    ifc::MODULE,
+    ifc::AWARDS,
+    curves::MODULE,
+    pension::MODULE,
+    reserving::MODULE,
+    health::MODULE,
+    experience::MODULE,
+    disability::MODULE,
+];
 
 /// Names of the modules that answer.
-pub const MODULES: &[&str] = &["rente", "ifc", "provisionnement"];
+pub const MODULES: &[&str] = &names();
+
+/// Members of every request: tables of its own, and the wish for the working.
+pub(crate) const COMMON: &[Field] = &[tables::TABLES_FIELD, Field::flag("explain", false)];
 
 /// Answers `request` for `module`; every fault of the request is told at once.
 ///
 /// # Errors
 /// The faults, never empty, with JSON pointers into `request`.
-pub fn calculate(module: &str, request: &Value) -> Result<Value, Faults> {
-    let faults = RefCell::new(Faults::default());
-    let answer = match module {
-        "rente" => life::calculate(request, &faults),
-        "ifc" => ifc::calculate(request, &faults),
-        "provisionnement" => reserving::calculate(request, &faults),
-        _ => {
-            let found: String = module.chars().take(60).collect();
-            let parameters = [("found", found), ("known", MODULES.join(", "))];
-            faults.borrow_mut().push("", "unknown_module", &parameters);
-            None
-        }
+pub fn calculate(module: &str, request: &Value) -> Result<Outcome, Faults> {
+    calculate_watched(module, request, &Watch::default())
+}
+
+/// As [`calculate`], followed and stopped through `watch`.
+///
+/// # Errors
+/// The faults, never empty; `cancelled` when a stop was asked for.
+pub fn calculate_watched(module: &str, request: &Value, watch: &Watch) -> Result<Outcome, Faults> {
+    run(module, request, Call::new(watch))
+}
+
+/// As [`calculate_watched`], the lines of data being CSV beside the request: employees, read without a tree in between.
+/// Faults have the pointers that they would have in the request.
+///
+/// # Errors
+/// The faults, never empty; `unknown_module` for a module that takes no lines ([`takes_lines`]).
+pub fn calculate_lines(
+    module: &str,
+    request: &Value,
+    lines: String,
+    watch: &Watch,
+) -> Result<Outcome, Faults> {
+    let call = Call::new(watch);
+    if !takes_lines(module) {
+        let parameters = [("found", module.chars().take(60).collect()), ("known", LINED.join(", "))];
+        call.faults().push("", "unknown_module", &parameters);
+        return Err(call.into_faults());
+    }
+    call.set_lines(lines);
+    run(module, request, call)
+}
+
+/// Whether a module takes its lines of data as CSV.
+pub fn takes_lines(module: &str) -> bool {
+    LINED.contains(&module)
+}
+
+/// Modules whose lines of data may be CSV.
+const LINED: [&str; 2] = ["ifc", "medailles"];
+
+fn run(module: &str, request: &Value, mut call: Call<'_>) -> Result<Outcome, Faults> {
+    let Some(module) = find(module) else {
+        let found: String = module.chars().take(60).collect();
+        let parameters = [("found", found), ("known", MODULES.join(", "))];
+        call.faults().push("", "unknown_module", &parameters);
+        return Err(call.into_faults());
     };
-    let mut faults = faults.into_inner();
+    let own = request.get("tables").filter(|value| !value.is_null());
+    if let Some(own) = own.map(|value| tables::read_own(value, &call)) {
+        call.own_tables(own);
+    }
+    if let Some(explain) = request.get("explain").filter(|value| !value.is_null()) {
+        if explain.as_bool().is_none() {
+            wrong_type(&call, "/explain", "true or false", explain);
+        }
+        call.set_explain(explain == true);
+    }
+    let answer =
+        Reader::with(request, "", module.fields, COMMON, &call).and_then(|reader| (module.answer)(&reader));
+    let sound = call.sound().is_some();
     match answer {
-        Some(answer) if faults.is_empty() && finite(&answer) => Ok(answer),
+        Some(answer) if sound && !call.watch().is_stopped() && finite(&answer.results) => {
+            Ok(Outcome::new(answer, about(module, request, &call)))
+        }
         _ => {
-            if faults.is_empty() {
-                faults.push("", "not_finite", &[]);
+            if call.watch().is_stopped() {
+                call.faults().push("", "cancelled", &[]);
+            } else if sound {
+                call.faults().push("", "not_finite", &[]);
             }
-            Err(faults)
+            Err(call.into_faults())
         }
     }
+}
+
+pub(crate) fn find(name: &str) -> Option<&'static Module> {
+    REGISTRY.iter().find(|module| module.name == name)
+}
+
+/// What an outcome tells beside its results.
+fn about(module: &Module, request: &Value, call: &Call<'_>) -> Map<String, Value> {
+    let warnings: Vec<Value> = call.warnings().iter().map(warning).collect();
+    Map::from_iter([
+        ("assumptions".to_owned(), assumed(module.fields, request)),
+        ("tables".to_owned(), call.used()),
+        ("engine".to_owned(), json!({ "module": module.name, "version": env!("CARGO_PKG_VERSION") })),
+        ("warnings".to_owned(), Value::Array(warnings)),
+    ])
+}
+
+/// The request without its lines of data, its defaults written out.
+fn assumed(fields: &[Field], request: &Value) -> Value {
+    let member = |field: &Field| {
+        let given = request.get(field.name).filter(|value| !value.is_null());
+        let value = match (given, field.default) {
+            _ if field.bulk => return None,
+            (Some(value @ Value::Object(_)), _) => {
+                let objects = |kind: &Kind| match kind {
+                    Kind::Object(fields) => Some(*fields),
+                    _ => None,
+                };
+                let inside = field.kind.shapes().iter().find_map(objects);
+                inside.map_or_else(|| value.clone(), |fields| assumed(fields, value))
+            }
+            (Some(value), _) => value.clone(),
+            (None, Some(Default::Number(number))) => json!(number),
+            (None, Some(Default::Flag(flag))) => json!(flag),
+            (None, Some(Default::Text(text))) => json!(text),
+            (None, None) => return None,
+        };
+        Some((field.name.to_owned(), value))
+    };
+    Value::Object(fields.iter().filter_map(member).collect())
 }
 
 /// JSON has no NaN or infinity: a number that is not finite was written as null.
@@ -47,4 +172,14 @@ fn finite(value: &Value) -> bool {
         Value::Object(map) => map.values().all(finite),
         _ => true,
     }
+}
+
+const fn names() -> [&'static str; REGISTRY.len()] {
+    let mut names = [""; REGISTRY.len()];
+    let mut index = 0;
+    while index < REGISTRY.len() {
+        names[index] = REGISTRY[index].name;
+        index += 1;
+    }
+    names
 }

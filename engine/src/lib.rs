@@ -1,14 +1,34 @@
-//! The actuarial engine: a JSON request in, a JSON answer or all its faults out.
+//! The actuarial engine: a JSON request in, a JSON outcome or all its faults out.
 //! Not a place for files, network, clock or languages.
+//!
+//! A module is a folder with a `MODULE` (its name, its `field`s declared once, its function, its French titles in
+//! `data/words/`, its example in `data/examples/`) and one line in `calculate::REGISTRY`. Its function reads with
+//! `reader::Reader`, which gathers every fault, asks `call::Call::sound` before it computes, refuses what is too
+//! large by `call::Call::afford`, loops through `numeric::in_chunks` so that results do not depend on threads and
+//! a stop is heard, and hands back an `outcome::Answer`.
 
 mod calculate;
+mod call;
+pub mod curves;
+pub mod disability;
+pub mod experience;
 mod fault;
+mod field;
+pub mod health;
 pub mod ifc;
 pub mod life;
+mod numeric;
+mod outcome;
+pub mod pension;
 pub mod rates;
 mod reader;
 pub mod reserving;
+mod schema;
 pub mod tables;
+mod watch;
 
-pub use calculate::{MODULES, calculate};
+pub use calculate::{MODULES, calculate, calculate_lines, calculate_watched, takes_lines};
 pub use fault::{CODES, Fault, Faults};
+pub use outcome::Outcome;
+pub use schema::{example, schema};
+pub use watch::Watch;

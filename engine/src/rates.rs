@@ -1,10 +1,8 @@
 //! Discounting: one annual effective rate, or a curve of zero-coupon rates.
 //! Not the making of a curve.
 
-use std::cell::RefCell;
-
-use crate::fault::Faults;
-use crate::reader::{Reader, join};
+use crate::field::{Field, Kind};
+use crate::reader::Reader;
 
 /// What a euro at a later time is worth now.
 #[derive(Debug, Clone, PartialEq)]
@@ -34,35 +32,54 @@ impl Discount {
 
     /// Value now of one euro at `time` years.
     pub fn factor(&self, time: f64) -> f64 {
-        (1.0 + self.rate(time)).powf(-time)
+        match self {
+            // `ln_1p` keeps the digits that `1 + rate` loses.
+            Self::Flat(rate) => (-time * rate.ln_1p()).exp(),
+            Self::Curve(_) => (-time * self.rate(time).ln_1p()).exp(),
+        }
+    }
+
+    /// Value at `from` of one euro `time` years later.
+    pub fn between(&self, from: f64, time: f64) -> f64 {
+        match self {
+            Self::Flat(_) => self.factor(time),
+            Self::Curve(_) if from == 0.0 => self.factor(time),
+            Self::Curve(_) => self.factor(from + time) / self.factor(from),
+        }
     }
 }
 
-/// Reads `rate` (under the name given) or `curve: [{maturity, rate}]`, one of both.
+/// A rate a year: above −100 %, so that discounting has a meaning.
+pub(crate) const fn rate(name: &'static str) -> Field {
+    Field::number(name, -0.99, 10.0).unit("per_year")
+}
+
+/// `curve: [{maturity, rate}]`.
+pub(crate) const CURVE: Field = Field::list("curve", &Kind::Object(POINT), 1, 400);
+
+const POINT: &[Field] =
+    &[Field::number("maturity", 0.0, 200.0).required().unit("year"), rate("rate").required()];
+
+/// Reads a rate (under the name given) or `curve`, one of both.
 pub(crate) fn read(reader: &Reader<'_>, rate_name: &str) -> Option<Discount> {
-    match (reader.value(rate_name), reader.value("curve")) {
-        (Some(_), Some(_)) => {
-            let names = [("name", rate_name.to_owned()), ("other", "curve".to_owned())];
-            reader.fault("curve", "conflict", &names);
-            None
-        }
-        (_, None) => reader.required_number(rate_name, -0.5, 1.0).map(Discount::Flat),
-        (None, Some(_)) => read_curve(reader, reader.faults()),
+    reader.exclude(rate_name, "curve");
+    if reader.value("curve").is_some() {
+        return read_curve(reader);
     }
+    reader.required(rate_name);
+    reader.number(rate_name).map(Discount::Flat)
 }
 
-fn read_curve(reader: &Reader<'_>, faults: &RefCell<Faults>) -> Option<Discount> {
-    let mut points = Vec::new();
-    let mut previous = 0.0;
-    for (index, value) in reader.list("curve", 1, 400)?.iter().enumerate() {
-        let place = join(&reader.place("curve"), &index.to_string());
-        let Some(point) = Reader::new(value, &place, &["maturity", "rate"], faults) else { continue };
-        let maturity = point.required_number("maturity", previous, 200.0);
-        let rate = point.required_number("rate", -0.5, 1.0);
-        if let (Some(maturity), Some(rate)) = (maturity, rate) {
-            previous = maturity + 1e-6;
-            points.push((maturity, rate));
+/// Reads `curve` where it is given.
+pub(crate) fn read_curve(reader: &Reader<'_>) -> Option<Discount> {
+    let mut points: Vec<(f64, f64)> = Vec::new();
+    for point in reader.objects("curve")?.into_iter().flatten() {
+        let (Some(maturity), Some(rate)) = (point.number("maturity"), point.number("rate")) else { continue };
+        if let Some((before, _)) = points.last().filter(|(before, _)| maturity <= *before) {
+            let parameters = [("found", maturity.to_string()), ("limit", before.to_string())];
+            point.fault("maturity", "not_increasing", &parameters);
         }
+        points.push((maturity, rate));
     }
     Some(Discount::Curve(points))
 }

@@ -15,8 +15,13 @@ use rustls_pki_types::{CertificateDer, PrivateKeyDer};
 use tokio::net::TcpListener;
 use tokio_rustls::TlsAcceptor;
 
+#[cfg(not(feature = "count-allocations"))]
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+#[cfg(feature = "count-allocations")]
+#[global_allocator]
+static ALLOCATOR: &stats_alloc::StatsAlloc<std::alloc::System> = &stats_alloc::INSTRUMENTED_SYSTEM;
 
 type Error = Box<dyn std::error::Error + Send + Sync>;
 
@@ -44,6 +49,8 @@ async fn serve(address: &str, tls: TlsAcceptor, page: Bytes) -> Result<(), Error
         let (stream, _) = listener.accept().await?;
         stream.set_nodelay(true)?;
         let (tls, page) = (tls.clone(), page.clone());
+        #[cfg(feature = "count-allocations")]
+        println!("{}", stats_alloc::INSTRUMENTED_SYSTEM.stats().allocations);
         tokio::spawn(async move {
             let Ok(stream) = tls.accept(stream).await else { return };
             let answer = service_fn(move |_| {

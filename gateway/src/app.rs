@@ -17,6 +17,7 @@ use crate::edge::feeds::Feeds;
 use crate::edge::jails::Jails;
 use crate::edge::limits::Limits;
 use crate::edge::open_connections::OpenConnections;
+use crate::edge::tls::acme::Acme;
 use crate::live::Live;
 use crate::mail::{Mailer, MailerError};
 use crate::newsletter::Newsletter;
@@ -83,6 +84,8 @@ pub struct App {
     pub calculations: Calculations,
     /// Our own audience figures.
     pub audience: Audience,
+    /// What obtains certificates, in a gateway that runs and is told to.
+    pub acme: Option<Acme>,
     /// Tells open pages to load again, while the site is watched.
     pub live_reload: Option<LiveReload>,
 }

@@ -12,6 +12,7 @@ use crate::consent::Registry;
 use crate::edge::address_filter::CountriesConfig;
 use crate::edge::feeds::FeedConfig;
 use crate::edge::jails::JailsConfig;
+use crate::edge::tls::acme::AcmeConfig;
 use crate::mail::SmtpConfig;
 use crate::retention::Terms;
 
@@ -100,7 +101,7 @@ pub struct GatewayConfig {
     /// What `aops firewall` lets in beside our ports.
     #[serde(default)]
     pub firewall: FirewallConfig,
-    /// Certificate chain and key in PEM; without it, development makes its own.
+    /// Certificates, from files or from an authority; without either, development makes its own.
     #[serde(default)]
     pub tls: Option<TlsConfig>,
     /// Connections held at once, in all and from one address.
@@ -121,6 +122,11 @@ impl GatewayConfig {
     /// Whether the staff's pages need a client certificate.
     pub fn staff_is_certified(&self) -> bool {
         self.tls.as_ref().is_some_and(|tls| tls.staff_authority.is_some())
+    }
+
+    /// The authority that gives certificates, if one does.
+    pub fn acme(&self) -> Option<&AcmeConfig> {
+        self.tls.as_ref().and_then(|tls| tls.acme.as_ref())
     }
 
     fn default_https() -> SocketAddr {
@@ -197,23 +203,29 @@ pub struct Trusted {
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct TlsConfig {
-    /// The chain, leaf first.
-    pub certificate: PathBuf,
+    /// The chain in PEM, leaf first.
+    #[serde(default)]
+    pub certificate: Option<PathBuf>,
     /// The private key.
-    pub key: PathBuf,
+    #[serde(default)]
+    pub key: Option<PathBuf>,
     /// Further pairs: RSA beside ECDSA, other names.
     #[serde(default)]
     pub also: Vec<TlsFiles>,
     /// Staff paths are open only to clients with a certificate of this authority.
     #[serde(default)]
     pub staff_authority: Option<PathBuf>,
+    /// Certificates from an authority instead of files.
+    #[serde(default)]
+    pub acme: Option<AcmeConfig>,
 }
 
 impl TlsConfig {
     /// Every pair, in order of preference.
     pub fn sources(&self) -> Vec<TlsFiles> {
-        let first = TlsFiles { certificate: self.certificate.clone(), key: self.key.clone() };
-        std::iter::once(first).chain(self.also.iter().cloned()).collect()
+        let first = self.certificate.clone().zip(self.key.clone());
+        let first = first.map(|(certificate, key)| TlsFiles { certificate, key });
+        first.into_iter().chain(self.also.iter().cloned()).collect()
     }
 }
 

@@ -96,8 +96,13 @@ impl Reload {
         }
         self.app.feeds.adopt(new);
         let named = old.tls.as_ref().map(|tls| tls.sources()) == new.tls.as_ref().map(|tls| tls.sources());
-        if differs("tls", named) || old.hosts != new.hosts {
+        let origin = old.acme().is_some() == new.acme().is_some();
+        if (differs("tls", named) || old.hosts != new.hosts) && origin {
             self.certificates.adopt(&settings);
+        }
+        let acme = differs("tls.acme", old.acme() == new.acme()) || old.hosts != new.hosts;
+        if let (Some(running), Some(config), true) = (&self.app.acme, new.acme(), acme) {
+            running.adopt(config, &new.hosts);
         }
         counter!("configuration_reloads_total", "outcome" => "taken").increment(1);
         tracing::info!(?changed, "the configuration was read again");
@@ -152,12 +157,15 @@ fn waiting(started: &Settings, configured: &Settings, new: &Settings) -> Vec<&'s
     let (old, gateway) = (&configured.gateway, &new.gateway);
     let authority =
         |gateway: &GatewayConfig| gateway.tls.as_ref().and_then(|tls| tls.staff_authority.clone());
+    let acme =
+        |gateway: &GatewayConfig| gateway.acme().map(|acme| (acme.directory.clone(), acme.authority.clone()));
     let same = [
         ("[gateway] https", old.https == gateway.https),
         ("[gateway] http", old.http == gateway.http),
         ("[gateway] operations", old.operations == gateway.operations),
         ("[gateway] sandbox", old.sandbox == gateway.sandbox),
         ("[gateway.tls] staff_authority", authority(&started.gateway) == authority(gateway)),
+        ("[gateway.tls.acme] directory, authority", acme(&started.gateway) == acme(gateway)),
         ("[[gateway.feeds]]", old.feeds == gateway.feeds),
         ("[gateway.limits] gateways", old.limits.gateways == gateway.limits.gateways),
         ("[valkey]", started.valkey == new.valkey),

@@ -24,7 +24,7 @@ use crate::edge::limits::{self, Limits, shared};
 use crate::edge::open_connections::OpenConnections;
 use crate::edge::request::Service;
 use crate::edge::sockets::Sockets;
-use crate::edge::tls::{self, certificates::Certificates};
+use crate::edge::tls::{self, acme::Acme, certificates::Certificates};
 use crate::edge::{accept, access_log, operations, redirect};
 use crate::handover::{Offer, Successor};
 use crate::live::Live;
@@ -83,7 +83,13 @@ impl Server {
         let metrics = recorder();
         let certificates = Arc::new(tls::certificates(&settings)?);
         let tls = TlsAcceptor::from(Arc::new(tls::server_config(&settings, Arc::clone(&certificates))?));
-        let app = Arc::new(open(settings, live_reload).await?);
+        let mut app = open(settings, live_reload).await?;
+        if let Some(config) = app.settings.gateway.acme() {
+            let acme = Acme::new(config, &app.settings.gateway.hosts, Arc::clone(&certificates))?;
+            acme.restore(&app).await;
+            app.acme = Some(acme);
+        }
+        let app = Arc::new(app);
         if let Some(metrics) = &metrics {
             // It is new: nothing was set.
             let _ = app.metrics.set(metrics.clone());
@@ -121,6 +127,7 @@ impl Server {
             tokio::spawn(staff::bans::carry_out(Arc::clone(&app))),
             tokio::spawn(feeds::follow(Arc::clone(&app))),
             tokio::spawn(share_limits(Arc::clone(&app))),
+            tokio::spawn(certified(Arc::clone(&app))),
             tokio::spawn(async move { self.certificates.follow().await }),
             tokio::spawn(reload.follow()),
         ];
@@ -251,6 +258,7 @@ async fn assemble(
         throttle: Throttle::new(settings.limits_factor),
         calculations: Calculations::new(),
         audience: Audience::new(&settings.audience)?,
+        acme: None,
         live_reload,
         store,
         sealer,
@@ -278,6 +286,13 @@ fn private_folder(settings: &Settings) -> Result<(), StartError> {
         fs::set_permissions(path, fs::Permissions::from_mode(0o700)).map_err(fault)?;
     }
     Ok(())
+}
+
+/// Obtains certificates where an authority gives them.
+async fn certified(app: SharedApp) {
+    if let Some(acme) = &app.acme {
+        acme.run(&app).await;
+    }
 }
 
 /// Housekeeping that no request waits for.

@@ -7,12 +7,14 @@
     reason = "a test that cannot go on has failed"
 )]
 
+mod authority;
 mod post_office;
 mod raw;
 mod support;
 
 mod abuse;
 mod accounts;
+mod acme;
 mod admin;
 mod api;
 mod audience;

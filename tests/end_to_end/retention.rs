@@ -22,8 +22,9 @@ fn run(gateway: &Gateway, days: i64) -> Value {
 /// The row of the privacy page's table about something.
 async fn row(gateway: &Gateway, what: &str) -> String {
     let page = gateway.get("/confidentialite/").await.text().await.unwrap();
+    let page = page.replace(['\u{a0}', '\u{202f}'], " ");
     let start = page.find(what).unwrap_or_else(|| panic!("no row about {what}"));
-    page[start..].split("</tr>").next().unwrap().replace(['\u{a0}', '\u{202f}'], " ")
+    page[start..].split("</tr>").next().unwrap().to_owned()
 }
 
 #[tokio::test]

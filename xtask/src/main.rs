@@ -40,7 +40,18 @@ enum Task {
         /// Only an issue of the newsletter to 100,000 readers
         #[arg(long)]
         newsletter: bool,
+        /// Count the allocations of a request instead
+        #[arg(long)]
+        allocations: bool,
     },
+    /// Have testssl.sh and slowhttptest judge a debug build; part of `test --slow`
+    Hostile {
+        /// One of the two alone
+        #[arg(value_enum)]
+        only: Option<hostile::Tool>,
+    },
+    /// Run every fuzz target for a minute; part of `test --slow`
+    Fuzz,
     /// Load a gateway with pages, forms, abuse and slow peers; fail where what it holds grows
     Soak {
         /// For how long
@@ -59,7 +70,13 @@ fn main() -> Result<()> {
     match Cli::parse().task {
         Task::Test { slow } => test::run(slow),
         Task::Bench { newsletter: true, .. } => bench::newsletter(),
-        Task::Bench { flame, edge, newsletter: false } => bench::run(flame, edge),
+        Task::Bench { flame, edge, allocations, newsletter: false } => bench::run(flame, edge, allocations),
+        Task::Hostile { only } => {
+            tools::install()?;
+            sh::run(sh::command("cargo", &["build", "--bin", "aops"]))?;
+            hostile::run(only)
+        }
+        Task::Fuzz => fuzz::run(),
         Task::Soak { minutes } => {
             sh::run(sh::command("cargo", &["build", "--release", "--bin", "aops"]))?;
             soak::run(minutes, "release")

@@ -30,7 +30,7 @@ pub(crate) fn run(slow: bool) -> Result<()> {
     sh::run(cargo(&["test", "--workspace", "--doc", "--quiet"])?)?;
     browser(slow)?;
     if slow {
-        hostile::run(slow)?;
+        hostile::run(None)?;
         fuzz::run()?;
         // Of the build that browsers just drove.
         soak::run(5, "debug")?;

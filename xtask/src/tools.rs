@@ -8,9 +8,10 @@ use anyhow::{Context, Result, bail};
 use crate::sh;
 
 /// By program: the Debian package that brings it.
-const DEBIAN: [(&str, &str); 7] = [
+const DEBIAN: [(&str, &str); 8] = [
     ("chromium", "chromium"),
     ("nft", "nftables"),
+    ("pebble", "pebble"),
     ("redis-server", "redis-server"),
     ("npm", "npm"),
     ("java", "default-jre-headless"),

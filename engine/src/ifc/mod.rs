@@ -1,12 +1,19 @@
-//! End-of-career indemnities by projected unit credit (IAS 19; ANC recommendation 2013-02).
-//! Not other benefits of staff.
+//! End-of-career indemnities by projected unit credit (IAS 19; ANC recommendation 2013-02), and long-service awards by
+//! the same kernel. Not other benefits of staff.
 
-mod employee;
+mod annex;
+mod assumed;
+mod awards;
+mod lines;
+mod plan;
+mod reconciliation;
 mod request;
 mod scale;
-mod valuation;
+mod staff;
+mod turnover;
 
-pub use employee::{Assumptions, Attribution, Band, Employee};
-pub(crate) use request::calculate;
-pub use scale::Scale;
-pub use valuation::{Obligation, retirement_date, value};
+pub(crate) use awards::MODULE as AWARDS;
+pub use plan::{Band, Obligation, Plan, Rules, Shift, Total};
+pub(crate) use request::MODULE;
+pub use scale::{Attribution, Scale};
+pub use staff::{Employee, Sex, Staff, months_later};

@@ -1,319 +1,396 @@
 //! The request of module `ifc`: read, checked as a whole, valued and summed. Not formulas.
 
-use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 
+use jiff::civil::Date;
 use serde_json::{Value, json};
 
-use super::employee::Shift;
-use super::valuation::{modified_duration, shifted};
-use super::{Assumptions, Attribution, Band, Employee, Obligation, Scale, value};
-use crate::fault::Faults;
-use crate::life::find_survivors;
-use crate::rates::{self, Discount};
-use crate::reader::{self, Reader, join};
-use crate::tables::Fraction;
+use super::annex;
+use super::assumed::{self, ASSUMPTIONS, Assumed, ByCategory, Sources};
+use super::plan::{Obligation, Plan, Shift};
+use super::reconciliation;
+use super::staff::{Employee, Sex, Staff, day};
+use super::{Attribution, Scale, lines, turnover};
+use crate::calculate::Module;
+use crate::field::{Field, Kind, names};
+use crate::numeric::{Sum, sum};
+use crate::outcome::{Answer, Working};
+use crate::rates::Discount;
+use crate::reader::{Reader, join, unknown, wrong_type};
+use crate::watch::Watch;
 
-const MOST_EMPLOYEES: usize = 100_000;
-const KEYS: &[&str] = &["valuation_date", "scale", "employees", "assumptions"];
-const ASSUMPTION_KEYS: &[&str] = &[
-    "discount_rate",
-    "curve",
-    "salary_growth",
-    "mortality",
-    "turnover",
-    "social_charge_rate",
-    "retirement_age",
-    "departure",
-    "attribution",
+/// End-of-career indemnities.
+pub(crate) const MODULE: Module = Module {
+    name: "ifc",
+    fields: FIELDS,
+    answer: calculate,
+    words: include_str!("../../data/words/ifc.json"),
+    example: include_str!("../../data/examples/ifc.json"),
+};
+
+const MOST_EMPLOYEES: usize = 1_000_000;
+const VALUATION_DATE: Field = Field::date("valuation_date");
+const SCALE: Field = Field::new("scale", Kind::Either(&[Kind::Choice(&LEGAL_NAMES), Kind::Object(OWN)]));
+pub(super) const EMPLOYEES: Field =
+    Field::list("employees", &Kind::Object(EMPLOYEE), 1, MOST_EMPLOYEES).bulk();
+pub(super) const ASSUMED: Field = Field::object("assumptions", ASSUMPTIONS);
+const FIELDS: &[Field] = &[
+    VALUATION_DATE.required(),
+    SCALE,
+    EMPLOYEES,
+    ASSUMED,
+    Field::flag("sensitivities", true),
+    Field::flag("detail", true),
+    Field::object("opening", OPENING),
+    Field::number("payments", 0.0, 1e12).unit("euro"),
+    Field::choice("presentation", &PRESENTATION_NAMES).or_name("provision"),
+    Field::object("turnover_study", turnover::STUDY).bulk(),
 ];
-const EMPLOYEE_KEYS: &[&str] = &[
-    "id",
-    "sex",
-    "birth_date",
-    "hire_date",
-    "annual_salary",
-    "category",
-    "collective_agreement",
-    "part_time",
-    "retirement_age",
+/// The valuation before, for a reconciliation.
+const OPENING: &[Field] = &[VALUATION_DATE.required(), SCALE, EMPLOYEES.required(), ASSUMED.required()];
+const OWN: &[Field] = &[
+    Field::list("steps", &Kind::Object(STEP), 1, 100),
+    Field::list("accruals", &Kind::Object(ACCRUAL), 1, 100),
+    Field::number("minimum", 0.0, 60.0).or(0.0).unit("year"),
+    Field::number("cap", 0.0, 1000.0).unit("month"),
+    Field::new("categories", Kind::Map(&Kind::Either(&[Kind::Choice(&LEGAL_NAMES), Kind::Object(ONE)]))),
 ];
+const ONE: &[Field] = &[
+    Field::list("steps", &Kind::Object(STEP), 1, 100),
+    Field::list("accruals", &Kind::Object(ACCRUAL), 1, 100),
+    Field::number("minimum", 0.0, 60.0).or(0.0).unit("year"),
+    Field::number("cap", 0.0, 1000.0).unit("month"),
+];
+const STEP: &[Field] = &[
+    Field::number("years", 0.0, 60.0).required().unit("year"),
+    Field::number("months", 0.0, 1000.0).required().unit("month"),
+];
+const ACCRUAL: &[Field] = &[
+    Field::number("years", 0.0, 60.0).required().unit("year"),
+    Field::number("months_per_year", 0.0, 1000.0).required().unit("month"),
+];
+const EMPLOYEE: &[Field] = &[
+    Field::new("id", Kind::Either(&[Kind::Text, Kind::Number { minimum: -1e15, maximum: 1e15 }])).required(),
+    Field::choice("sex", &SEX_NAMES).required(),
+    Field::date("birth_date").required(),
+    Field::date("hire_date").required(),
+    Field::number("annual_salary", 0.0, 1e9).required().unit("euro"),
+    Field::text("category"),
+    Field::text("collective_agreement"),
+    Field::number("part_time", 0.0, 1.0),
+    Field::number("retirement_age", 40.0, 80.0).unit("year"),
+];
+const LEGAL: [(&str, bool); 2] = [("legal_voluntary", false), ("legal_dismissal", true)];
+const LEGAL_NAMES: [&str; 2] = names(&LEGAL);
+const SEXES: [(&str, Sex); 2] = [("M", Sex::M), ("F", Sex::F)];
+const SEX_NAMES: [&str; 2] = names(&SEXES);
+const PRESENTATIONS: [(&str, bool); 2] = [("provision", true), ("note", false)];
+const PRESENTATION_NAMES: [&str; 2] = names(&PRESENTATIONS);
 
 /// Answers a request of module `ifc`.
-pub(crate) fn calculate(request: &Value, faults: &RefCell<Faults>) -> Option<Value> {
-    let reader = Reader::new(request, "", KEYS, faults)?;
-    let valuation = reader.required_date("valuation_date");
-    let employees = reader.required("employees").and(reader.list("employees", 1, MOST_EMPLOYEES));
-    let place = reader.place("assumptions");
-    let given = reader
-        .required("assumptions")
-        .and_then(|value| Reader::new(value, &place, ASSUMPTION_KEYS, faults))?;
-    let discount = rates::read(&given, "discount_rate");
-    let growth = read_growth(&given);
-    let turnover = read_turnover(&given);
-    let retirement = given.required_number("retirement_age", 40.0, 80.0);
-    let social_charge_rate = given.number("social_charge_rate", 0.0, 2.0).unwrap_or(0.0);
-    let attributions =
-        [("straight_line", Attribution::StraightLine), ("ias19_2021", Attribution::Ias19Of2021)];
-    let attribution = given.choice("attribution", &attributions).unwrap_or(Attribution::Ias19Of2021);
-    let scale = read_scale(&reader, &given);
-    let place = given.place("mortality");
-    let mortality =
-        given.required("mortality").and_then(|value| Reader::new(value, &place, &["M", "F"], faults));
-    let context = Context { valuation, mortality, growth, turnover: turnover.categories, retirement };
-    let mut staff = Vec::new();
-    let mut ids = BTreeSet::new();
-    for (index, line) in employees?.iter().enumerate() {
-        let place = format!("/employees/{index}");
-        let Some(line) = Reader::new(line, &place, EMPLOYEE_KEYS, faults) else { continue };
-        if let Some(employee) = read_employee(&line, &context) {
-            if !ids.insert(employee.id.clone()) {
-                line.fault("id", "duplicate", &[("found", employee.id.chars().take(60).collect())]);
-            }
-            staff.push(employee);
-        }
+fn calculate(reader: &Reader<'_>) -> Option<Answer> {
+    let study = reader.object("turnover_study").map(|study| turnover::calculate(&study));
+    if study.is_some() && reader.value("assumptions").is_none() {
+        reader.date("valuation_date");
+        let lines = study?;
+        reader.call().sound()?;
+        return Some(json!({ "turnover": lines? }).into());
     }
-    let assumptions = Assumptions {
-        valuation: valuation?,
-        discount: discount?,
-        turnover: turnover.bands,
-        social_charge_rate,
-        scale: scale?,
-        attribution,
+    let valued = Valued::read(reader, "");
+    let opening = reader.object("opening").map(|opening| Valued::read(&opening, "/opening"));
+    let payments = reader.number("payments");
+    let booked = reader.choice("presentation", &PRESENTATIONS);
+    let valued = valued?;
+    let plan = valued.plan("");
+    let opening = match opening {
+        None => None,
+        Some(opening) => Some((opening?, payments.unwrap_or(0.0))),
     };
-    faults.borrow().is_empty().then(|| answer(&staff, &assumptions))
-}
-
-struct Context<'a> {
-    valuation: Option<jiff::civil::Date>,
-    mortality: Option<Reader<'a>>,
-    growth: Growth,
-    turnover: Option<BTreeMap<String, usize>>,
-    retirement: Option<f64>,
-}
-
-enum Growth {
-    One(f64),
-    Each(BTreeMap<String, f64>),
-}
-
-fn read_growth(given: &Reader<'_>) -> Growth {
-    let Some(Value::Object(map)) = given.required("salary_growth") else {
-        return Growth::One(given.number("salary_growth", -0.2, 0.5).unwrap_or(0.0));
+    let plan = plan?;
+    warn_retired(reader, &valued, &plan);
+    let watch = reader.call().watch();
+    let obligations = plan.each(&valued.staff, watch)?;
+    let mut results = answer(&plan, &obligations);
+    if reader.flag("detail") {
+        results["employees"] = valued.ids.iter().zip(&obligations).map(|(id, one)| line(id, one)).collect();
+    }
+    if reader.flag("sensitivities") {
+        results["sensitivities"] = sensitivities(&valued.staff, &plan, watch)?;
+    }
+    let reconciled = match &opening {
+        None => None,
+        Some((opening, payments)) => Some(reconciliation::reconcile(opening, &valued, *payments, reader)?),
     };
-    let each = map.iter().filter_map(|(category, value)| {
-        let place = join(&given.place("salary_growth"), category);
-        Some((category.clone(), reader::number(value, &place, -0.2, 0.5, given.faults())?))
+    reader.call().sound()?;
+    if let Some(reconciled) = &reconciled {
+        results["reconciliation"] = reconciled.told();
+    }
+    results["method"] = json!(match plan.attribution {
+        Attribution::StraightLine => "anc_2013_02_method_1",
+        Attribution::Ias19Of2021 => "anc_2013_02_method_2",
     });
-    Growth::Each(each.collect())
+    results["presentation"] = json!(if booked? { "provision" } else { "note" });
+    if booked? {
+        results["entries"] = annex::entries(&results, reconciled.as_ref());
+    }
+    results["annex"] = annex::tables(&valued, &obligations, &results);
+    if let Some(study) = study {
+        results["turnover"] = study?;
+    }
+    let explanation = if reader.call().explain() { workings(&plan, &obligations) } else { Vec::new() };
+    Some(Answer { results, explanation })
 }
 
-struct Turnover {
-    bands: Vec<Vec<Band>>,
-    categories: Option<BTreeMap<String, usize>>,
+/// One valuation as it is asked for: at a day, for a staff, under assumptions.
+pub(super) struct Valued<'a> {
+    pub(super) date: Date,
+    pub(super) staff: Staff,
+    pub(super) ids: Vec<String>,
+    pub(super) assumed: Assumed<'a>,
+    pub(super) scales: ByCategory<Scale>,
 }
 
-fn read_turnover(given: &Reader<'_>) -> Turnover {
-    let place = given.place("turnover");
-    match given.value("turnover") {
-        None => Turnover { bands: vec![Vec::new()], categories: None },
-        Some(Value::Object(map)) => Turnover {
-            bands: map
-                .iter()
-                .map(|(name, value)| read_bands(value, &join(&place, name), given.faults()))
-                .collect(),
-            categories: Some(map.keys().cloned().zip(0..).collect()),
-        },
-        Some(value) => Turnover { bands: vec![read_bands(value, &place, given.faults())], categories: None },
+impl<'a> Valued<'a> {
+    pub(super) fn read(reader: &Reader<'a>, place: &str) -> Option<Self> {
+        let date = reader.date("valuation_date");
+        let lines = if place.is_empty() { reader.call().take_lines() } else { None };
+        if lines.is_none() {
+            reader.required("employees");
+        }
+        reader.required("assumptions");
+        let given = reader.object("assumptions");
+        let assumed = given.as_ref().map(assumed::read);
+        let scales = assumed.as_ref().and_then(|assumed| read_scales(reader, assumed.departure, place));
+        let (staff, ids) = read_staff(reader, date, assumed.as_ref(), scales.as_ref(), lines)?;
+        reader.call().sound()?;
+        Some(Self { date: date?, staff, ids, assumed: assumed?, scales: scales? })
+    }
+
+    pub(super) fn plan(&self, place: &str) -> Option<Plan<'a>> {
+        let sources = Sources { demographic: &self.assumed, financial: &self.assumed, scales: &self.scales };
+        assumed::plan(&self.staff, self.date, &sources, &format!("{place}/employees"))
     }
 }
 
-fn read_bands(value: &Value, place: &str, faults: &RefCell<Faults>) -> Vec<Band> {
-    let lines = reader::list(value, place, 0, 200, faults).unwrap_or_default().iter().enumerate();
-    lines
-        .filter_map(|(index, line)| {
-            let place = join(place, &index.to_string());
-            let line = Reader::new(line, &place, &["age_from", "age_to", "rate"], faults)?;
-            line.required("age_from");
-            line.required("age_to");
-            let from = line.integer("age_from", 0, 120);
-            let to = line.integer("age_to", from.unwrap_or(0), 150);
-            let rate = line.required_number("rate", 0.0, 0.9);
-            Some(Band { from: from?, to: to?, rate: rate? })
-        })
-        .collect()
-}
-
-fn read_scale(reader: &Reader<'_>, given: &Reader<'_>) -> Option<Scale> {
-    let departure = given.choice("departure", &[("voluntary", false), ("employer", true)]);
-    let place = reader.place("scale");
+fn read_scales(reader: &Reader<'_>, departure: Option<bool>, place: &str) -> Option<ByCategory<Scale>> {
     match (reader.value("scale"), departure) {
-        (None, Some(true)) => Some(Scale::legal_dismissal()),
-        (None, Some(false)) => Some(Scale::legal_voluntary()),
+        (None, Some(dismissal)) => Some(ByCategory::One(legal(dismissal))),
         (None, None) => {
             reader.required("scale");
             None
         }
-        (Some(value @ Value::Object(_)), _) => {
-            let own = Reader::new(value, &place, &["steps", "accruals", "minimum", "cap"], reader.faults())?;
-            match (own.value("steps"), own.value("accruals")) {
-                (Some(_), Some(_)) => {
-                    let names = [("name", "steps".to_owned()), ("other", "accruals".to_owned())];
-                    own.fault("accruals", "conflict", &names);
-                    None
-                }
-                (_, Some(_)) => Some(Scale::Accruals {
-                    bands: read_pairs(&own, "accruals", "months_per_year"),
-                    minimum: own.number("minimum", 0.0, 60.0).unwrap_or(0.0),
-                    cap: own.number("cap", 0.0, 1000.0).unwrap_or(f64::INFINITY),
-                }),
-                _ => own.required("steps").map(|_| Scale::Steps(read_pairs(&own, "steps", "months"))),
+        (Some(Value::Object(_)), _) => {
+            let own = reader.object("scale")?;
+            if own.value("categories").is_none() {
+                return read_own(&own).map(ByCategory::One);
             }
+            for other in ["steps", "accruals", "cap"] {
+                own.exclude("categories", other);
+            }
+            let mut scales = BTreeMap::new();
+            for (category, value) in own.members("categories")? {
+                let place = join(&format!("{place}/scale/categories"), category);
+                let scale = match value {
+                    Value::String(name) => read_legal(reader, name, &place),
+                    Value::Object(_) => {
+                        Reader::new(value, &place, ONE, reader.call()).and_then(|one| read_own(&one))
+                    }
+                    _ => {
+                        wrong_type(reader.call(), &place, "a text", value);
+                        None
+                    }
+                };
+                scales.extend(scale.map(|scale| (category.clone(), scale)));
+            }
+            Some(ByCategory::Each(scales))
         }
-        _ => {
-            let legal = [("legal_voluntary", false), ("legal_dismissal", true)];
-            let dismissal = reader.choice("scale", &legal)?;
-            Some(if dismissal { Scale::legal_dismissal() } else { Scale::legal_voluntary() })
-        }
+        _ => reader.choice("scale", &LEGAL).map(legal).map(ByCategory::One),
     }
 }
 
+fn legal(dismissal: bool) -> Scale {
+    if dismissal { Scale::legal_dismissal() } else { Scale::legal_voluntary() }
+}
+
+fn read_legal(reader: &Reader<'_>, name: &str, place: &str) -> Option<Scale> {
+    let found = LEGAL.iter().find(|(known, _)| *known == name);
+    if found.is_none() {
+        unknown(reader.call(), place, name, &LEGAL_NAMES, ("unknown_value", "unknown_value_near"));
+    }
+    found.map(|(_, dismissal)| legal(*dismissal))
+}
+
+fn read_own(own: &Reader<'_>) -> Option<Scale> {
+    own.exclude("steps", "accruals");
+    if own.value("accruals").is_some() {
+        let bands = read_pairs(own, "accruals", "months_per_year");
+        let cap = own.number("cap").unwrap_or(f64::INFINITY);
+        return Some(Scale::Accruals { bands, minimum: own.number("minimum")?, cap });
+    }
+    own.refuse("cap", "steps");
+    own.required("steps").map(|_| Scale::Steps(read_pairs(own, "steps", "months")))
+}
+
 fn read_pairs(own: &Reader<'_>, name: &str, second: &str) -> Vec<(f64, f64)> {
-    let mut least = 0.0;
-    let mut pairs = Vec::new();
-    for (index, line) in own.list(name, 1, 100).unwrap_or_default().iter().enumerate() {
-        let place = join(&own.place(name), &index.to_string());
-        let Some(line) = Reader::new(line, &place, &["years", second], own.faults()) else { continue };
-        let years = line.required_number("years", least, 60.0);
-        let months = line.required_number(second, 0.0, 1000.0);
-        if let (Some(years), Some(months)) = (years, months) {
-            least = years;
-            pairs.push((years, months));
+    let mut pairs: Vec<(f64, f64)> = Vec::new();
+    for line in own.objects(name).unwrap_or_default().into_iter().flatten() {
+        let (Some(years), Some(months)) = (line.number("years"), line.number(second)) else { continue };
+        if let Some((before, _)) = pairs.last().filter(|(before, _)| years <= *before) {
+            let parameters = [("found", years.to_string()), ("limit", before.to_string())];
+            line.fault("years", "not_increasing", &parameters);
         }
+        pairs.push((years, months));
     }
     pairs
 }
 
-fn read_employee(line: &Reader<'_>, context: &Context<'_>) -> Option<Employee> {
-    line.required("id");
-    let id = match line.value("id") {
+pub(super) fn read_staff(
+    reader: &Reader<'_>,
+    valuation: Option<Date>,
+    assumed: Option<&Assumed<'_>>,
+    scales: Option<&ByCategory<Scale>>,
+    lines: Option<String>,
+) -> Option<(Staff, Vec<String>)> {
+    let needed: Vec<Vec<&str>> = [
+        assumed.and_then(|assumed| assumed.growth.known()),
+        assumed.and_then(|assumed| assumed.turnover.known()),
+        assumed.and_then(|assumed| assumed.charges.known()),
+        scales.and_then(ByCategory::known),
+    ]
+    .into_iter()
+    .flatten()
+    .collect();
+    if let Some(text) = lines {
+        return lines::read(&text, MOST_EMPLOYEES, valuation, &needed, reader.call());
+    }
+    let lines = reader.objects("employees")?;
+    let (mut staff, mut ids, mut known) =
+        (Staff::default(), Vec::with_capacity(lines.len()), BTreeSet::new());
+    for line in lines.into_iter().flatten() {
+        let Some((id, employee)) = read_employee(&line, valuation, &needed, &mut staff) else { continue };
+        if !known.insert(id.clone()) {
+            line.fault("id", "duplicate", &[("found", id.chars().take(60).collect())]);
+        }
+        ids.push(id);
+        staff.push(employee);
+    }
+    Some((staff, ids))
+}
+
+fn read_employee(
+    line: &Reader<'_>,
+    valuation: Option<Date>,
+    needed: &[Vec<&str>],
+    staff: &mut Staff,
+) -> Option<(String, Employee)> {
+    let id = match line.required("id") {
         Some(Value::Number(number)) => Some(number.to_string()),
+        None => None,
         _ => line.text("id").map(str::to_owned),
     };
-    let sex = line.required("sex").and(line.choice("sex", &[("M", "M"), ("F", "F")]));
-    let birth = line.required_date("birth_date");
-    let hire = line.required_date("hire_date");
-    let annual_salary = line.required_number("annual_salary", 0.0, 1e9);
-    let retirement = line.number("retirement_age", 40.0, 80.0).or(context.retirement);
-    line.number("part_time", 0.0, 1.0);
+    let sex = line.choice("sex", &SEXES);
+    let birth = line.date("birth_date");
+    let hire = line.date("hire_date");
+    let annual_salary = line.number("annual_salary");
+    let retirement = line.number("retirement_age");
+    line.number("part_time");
     line.text("collective_agreement");
     let category = line.text("category");
-    let salary_growth = match &context.growth {
-        Growth::One(rate) => Some(*rate),
-        Growth::Each(rates) => pick(line, category, rates),
-    };
-    let turnover = match &context.turnover {
-        None => Some(0),
-        Some(indices) => pick(line, category, indices),
-    };
+    for known in needed {
+        line.required("category");
+        if let Some(category) = category.filter(|category| !known.contains(category)) {
+            let codes = ("unknown_value", "unknown_value_near");
+            unknown(line.call(), &line.place("category"), category, known, codes);
+        }
+    }
     let (birth, hire) = (birth?, hire?);
-    for (name, day, limit) in
-        [("hire_date", hire, context.valuation.unwrap_or(hire)), ("birth_date", birth, hire)]
-    {
+    for (name, day, limit) in [("hire_date", hire, valuation.unwrap_or(hire)), ("birth_date", birth, hire)] {
         if day > limit {
             line.fault(name, "date_order", &[("found", day.to_string()), ("limit", limit.to_string())]);
         }
     }
-    let sex = sex?;
-    let mortality = context.mortality.as_ref()?;
-    let table = mortality.required(sex).and(mortality.text(sex))?;
-    let year = Some(i32::from(birth.year()));
-    let survivors = find_survivors(mortality, sex, table, year, &line.place("birth_date"))?;
-    let days = birth.until(context.valuation?).map_or(0, |span| span.get_days());
-    let age = f64::from(days) / 365.25;
-    let parameters = [
-        ("table", table.to_owned()),
-        ("found", format!("{age:.2}")),
-        ("first", survivors.first_age.to_string()),
-        ("last", survivors.closing_age().to_string()),
-    ];
-    if age < f64::from(survivors.first_age) {
-        line.fault("birth_date", "age_before_table", &parameters);
-        return None;
-    }
-    if survivors.at(age, Fraction::Udd) <= 0.0 {
-        line.fault("birth_date", "age_after_table", &parameters);
-        return None;
-    }
-    Some(Employee {
-        id: id?,
-        birth,
-        hire,
-        annual_salary: annual_salary?,
-        survivors,
-        retirement_months: (retirement? * 12.0).round() as i32,
-        salary_growth: salary_growth?,
-        turnover: turnover?,
-    })
+    let category = staff.category(category.unwrap_or_default())?;
+    let retirement_months = retirement.map(assumed::whole_months);
+    Some((
+        id?,
+        Employee { sex: sex?, birth, hire, annual_salary: annual_salary?, category, retirement_months },
+    ))
 }
 
-/// What holds for the employee's category, told when the category is absent or unknown.
-fn pick<T: Copy>(line: &Reader<'_>, category: Option<&str>, by_category: &BTreeMap<String, T>) -> Option<T> {
-    line.required("category");
-    let category = category?;
-    let found = by_category.get(category).copied();
-    if found.is_none() {
-        let known: Vec<&str> = by_category.keys().map(String::as_str).collect();
-        let codes = ("unknown_value", "unknown_value_near");
-        reader::unknown(line.faults(), &line.place("category"), category, &known, codes);
+/// Tells who is past the retirement age, and so counted as leaving on the day of valuation.
+fn warn_retired(reader: &Reader<'_>, valued: &Valued<'_>, plan: &Plan<'_>) {
+    const MOST: usize = 100;
+    let ready = plan.prepare(Shift::default());
+    let retired = (0..valued.staff.len())
+        .filter(|index| ready.retires(&valued.staff.at(*index), *index) == plan.valuation);
+    for index in retired.take(MOST) {
+        let parameters = [("found", valued.ids.get(index).cloned().unwrap_or_default())];
+        reader.call().warn(&format!("/employees/{index}"), "retirement_past", &parameters);
     }
-    found
 }
 
-fn answer(staff: &[Employee], assumptions: &Assumptions) -> Value {
-    let obligations: Vec<Obligation> = staff.iter().map(|employee| value(employee, assumptions)).collect();
-    let dbo: f64 = obligations.iter().map(|one| one.dbo).sum();
-    let service_cost: f64 = obligations.iter().map(|one| one.service_cost).sum();
-    let mut payments: BTreeMap<i16, f64> = BTreeMap::new();
-    let mut coming = 0.0;
-    for one in &obligations {
+/// Expected payments by calendar year, and those of the coming year.
+pub(super) fn payments(obligations: &[Obligation]) -> (BTreeMap<i16, f64>, f64) {
+    let mut years: BTreeMap<i16, Sum> = BTreeMap::new();
+    let mut coming = Sum::default();
+    for one in obligations {
         let payment = one.projected_benefit * one.probability;
-        *payments.entry(one.retirement.year()).or_default() += payment;
+        years.entry(one.exit.year()).or_default().add(payment);
         if one.years <= 1.0 {
-            coming += payment;
+            coming.add(payment);
         }
     }
-    let weighted: f64 = obligations.iter().map(|one| modified_duration(&assumptions.discount, one)).sum();
-    let rate = match assumptions.discount {
-        Discount::Flat(rate) => rate,
-        Discount::Curve(_) => assumptions.discount.rate(1.0),
-    };
-    let lines = staff.iter().zip(&obligations).map(|(employee, one)| {
-        json!({
-            "id": employee.id,
-            "dbo": one.dbo,
-            "service_cost": one.service_cost,
-            "projected_benefit": one.projected_benefit,
-            "probability": one.probability,
-            "retirement_date": one.retirement.to_string(),
-        })
-    });
+    (years.into_iter().map(|(year, sum)| (year, sum.value())).collect(), coming.value())
+}
+
+/// The rate that interest of the coming year is reckoned at.
+pub(super) fn rate_of_year(discount: &Discount) -> f64 {
+    match discount {
+        Discount::Flat(rate) => *rate,
+        Discount::Curve(_) => discount.rate(1.0),
+    }
+}
+
+fn answer(plan: &Plan<'_>, obligations: &[Obligation]) -> Value {
+    let dbo = sum(obligations.iter().map(|one| one.dbo));
+    let service_cost = sum(obligations.iter().map(|one| one.service_cost));
+    let (payments, coming) = payments(obligations);
+    let ready = plan.prepare(Shift::default());
+    let weighted = sum(obligations.iter().map(|one| ready.duration(one)));
     json!({
         "dbo": dbo,
         "service_cost": service_cost,
-        "interest_cost": rate * (dbo + service_cost - coming / 2.0),
+        "interest_cost": rate_of_year(&plan.discount) * (dbo + service_cost - coming / 2.0),
         "duration": if dbo > 0.0 { weighted / dbo } else { 0.0 },
         "expected_payments": payments
             .iter()
             .map(|(year, amount)| json!({ "year": year, "amount": amount }))
             .collect::<Vec<_>>(),
-        "sensitivities": sensitivities(staff, assumptions),
-        "employees": lines.collect::<Vec<_>>(),
+    })
+}
+
+fn line(id: &str, one: &Obligation) -> Value {
+    json!({
+        "id": id,
+        "dbo": one.dbo,
+        "service_cost": one.service_cost,
+        "projected_benefit": one.projected_benefit,
+        "probability": one.probability,
+        "retirement_date": one.exit.to_string(),
+        "age": one.age,
+        "years_to_retirement": one.years,
+        "seniority": one.served,
+        "seniority_at_retirement": one.seniority,
+        "months": one.months,
+        "survival": one.survival,
+        "discount_factor": one.discount_factor,
+        "present_value": one.present_value,
+        "attribution_years": one.period,
     })
 }
 
 /// Full revaluations, named by what moves and by how much.
-fn sensitivities(staff: &[Employee], assumptions: &Assumptions) -> Value {
+fn sensitivities(staff: &Staff, plan: &Plan<'_>, watch: &Watch) -> Option<Value> {
     let none = Shift::default();
     let moves = [
         ("discount_rate", -0.005, Shift { discount: -0.005, ..none }),
@@ -328,8 +405,52 @@ fn sensitivities(staff: &[Employee], assumptions: &Assumptions) -> Value {
         ("retirement_age", 1.0, Shift { retirement_months: 12, ..none }),
     ];
     let revalued = moves.iter().map(|(name, by, shift)| {
-        let dbo: f64 = staff.iter().map(|employee| shifted(employee, assumptions, *shift).dbo).sum();
-        json!({ "assumption": name, "shift": by, "dbo": dbo })
+        let total = plan.total(staff, *shift, watch)?;
+        Some(json!({ "assumption": name, "shift": by, "dbo": total.dbo, "service_cost": total.service_cost }))
     });
-    revalued.collect()
+    revalued.collect::<Option<Vec<_>>>().map(Value::from)
+}
+
+/// The figures of the first employees, formula by formula.
+fn workings(plan: &Plan<'_>, obligations: &[Obligation]) -> Vec<Working> {
+    const MOST: usize = 1000;
+    let formula = match plan.attribution {
+        Attribution::StraightLine => {
+            r"DBO = B \cdot p \cdot (1+i)^{-T} \cdot \frac{n}{N}, \quad B = \text{months}(N) \cdot \frac{S}{12} (1+g)^T (1+c)"
+        }
+        Attribution::Ias19Of2021 => {
+            r"DBO = B \cdot p \cdot (1+i)^{-T} \cdot \frac{\max(0,\, n-(N-M))}{M}, \quad B = \text{months}(N) \cdot \frac{S}{12} (1+g)^T (1+c)"
+        }
+    };
+    let columns = ["x", "T", "n", "N", "M", r"\text{months}", "B", "p", "(1+i)^{-T}", "PV", "DBO", "SC"];
+    let mut working = Working::new("dbo", formula, &columns);
+    for one in obligations.iter().take(MOST) {
+        let figures = [
+            one.age,
+            one.years,
+            one.served,
+            one.seniority,
+            one.period,
+            one.months,
+            one.projected_benefit,
+            one.probability,
+            one.discount_factor,
+            one.present_value,
+            one.dbo,
+            one.service_cost,
+        ];
+        working.row(&figures);
+    }
+    vec![working]
+}
+
+/// Mean of a column, zero for nobody.
+pub(super) fn mean(values: impl ExactSizeIterator<Item = f64>) -> f64 {
+    let count = values.len();
+    if count == 0 { 0.0 } else { sum(values) / count as f64 }
+}
+
+/// Years from a day to the valuation.
+pub(super) fn since(from: Date, valuation: Date) -> f64 {
+    super::staff::years(day(from), day(valuation))
 }

@@ -1,5 +1,14 @@
 //! Months of pay an employee leaves with, by seniority. Not collective agreements, which clients supply.
 
+/// Over which years a benefit is earned.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Attribution {
+    /// From hiring to retirement (ANC method 1).
+    StraightLine,
+    /// Over the last years that open the step reached (IFRIC, April 2021; ANC method 2).
+    Ias19Of2021,
+}
+
 /// A scale of indemnity in months of gross pay.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Scale {

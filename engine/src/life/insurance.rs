@@ -1,6 +1,6 @@
 //! Insured sums paid on death or on survival. Not annuities.
 
-use super::annuity::gauss;
+use super::quadrature::gauss;
 use super::{Lives, Valuation};
 use crate::rates::Discount;
 use crate::tables::Fraction;
@@ -36,40 +36,80 @@ pub fn insurance(
     discount: &Discount,
     fraction: Fraction,
 ) -> Valuation {
+    insurance_at(lives, contract, discount, fraction, 0.0)
+}
+
+/// What remains of an insurance after `elapsed` years, on `lives` as old as they are then.
+pub(super) fn insurance_at(
+    lives: &Lives<'_>,
+    contract: &Insurance,
+    discount: &Discount,
+    fraction: Fraction,
+    elapsed: f64,
+) -> Valuation {
     let mut valuation = Valuation::default();
-    let whole = (lives.horizon().ceil().max(0.0) as u32).saturating_sub(contract.deferral);
-    let end = contract.deferral + contract.term.unwrap_or(whole);
-    if contract.kind != InsuranceKind::PureEndowment {
-        let mut alive = lives.paying(f64::from(contract.deferral), fraction);
-        for year in contract.deferral..end {
-            let left = lives.paying(f64::from(year + 1), fraction);
-            let factor = death_factor(discount, year, contract.at_moment);
-            valuation.add(year as usize, alive - left, factor);
-            alive = left;
-        }
-    }
-    if contract.kind != InsuranceKind::Assurance {
-        let time = f64::from(end);
-        valuation.add(end.saturating_sub(1) as usize, lives.paying(time, fraction), discount.factor(time));
-    }
+    each_claim(lives, contract, discount, fraction, elapsed, &mut |claim| {
+        valuation.add(claim.year, claim.probability, claim.discount);
+    });
     valuation
 }
 
-/// Value now of one euro paid for a death during the year that begins at `year`.
-fn death_factor(discount: &Discount, year: u32, at_moment: bool) -> f64 {
-    let (start, end) = (f64::from(year), f64::from(year + 1));
+/// One year's expected payment of an insured euro.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) struct Claim {
+    /// Policy year, 0 the first.
+    pub(super) year: usize,
+    pub(super) probability: f64,
+    pub(super) discount: f64,
+    /// Paid for having lived to the end.
+    pub(super) survival: bool,
+}
+
+/// Hands every year's claim to `take`, survival last.
+pub(super) fn each_claim(
+    lives: &Lives<'_>,
+    contract: &Insurance,
+    discount: &Discount,
+    fraction: Fraction,
+    elapsed: f64,
+    take: &mut dyn FnMut(Claim),
+) {
+    let whole = ((lives.horizon() + elapsed).ceil().max(0.0) as u32).saturating_sub(contract.deferral);
+    let end = contract.deferral + contract.term.unwrap_or(whole);
+    if contract.kind != InsuranceKind::PureEndowment {
+        for year in (contract.deferral..end).filter(|year| f64::from(year + 1) > elapsed) {
+            let (from, to) = (f64::from(year).max(elapsed) - elapsed, f64::from(year + 1) - elapsed);
+            let probability = lives.paying(from, fraction) - lives.paying(to, fraction);
+            let discount = death_factor(discount, elapsed, from, to, contract.at_moment);
+            take(Claim { year: year as usize, probability, discount, survival: false });
+        }
+    }
+    if contract.kind != InsuranceKind::Assurance && f64::from(end) >= elapsed {
+        let time = f64::from(end) - elapsed;
+        let (probability, discount) = (lives.paying(time, fraction), discount.between(elapsed, time));
+        take(Claim { year: end.saturating_sub(1) as usize, probability, discount, survival: true });
+    }
+}
+
+/// Value now of one euro paid for a death between two times, at most a year apart.
+fn death_factor(discount: &Discount, elapsed: f64, from: f64, to: f64, at_moment: bool) -> f64 {
     if !at_moment {
-        return discount.factor(end);
+        return discount.between(elapsed, to);
     }
     match discount {
         Discount::Flat(0.0) => 1.0,
-        Discount::Flat(rate) => discount.factor(end) * rate / rate.ln_1p(),
+        Discount::Flat(rate) => {
+            let delta = rate.ln_1p();
+            (-delta * from).exp() * -(-delta * (to - from)).exp_m1() / (delta * (to - from))
+        }
         Discount::Curve(points) => {
-            let inside =
-                points.iter().map(|(maturity, _)| *maturity).filter(|cut| start < *cut && *cut < end);
-            let cuts: Vec<f64> = std::iter::once(start).chain(inside).chain([end]).collect();
+            let knots = points.iter().map(|(maturity, _)| *maturity - elapsed);
+            let cuts: Vec<f64> = std::iter::once(from)
+                .chain(knots.filter(|cut| from < *cut && *cut < to))
+                .chain([to])
+                .collect();
             let pieces = cuts.windows(2).flat_map(|piece| gauss(piece[0], piece[1]));
-            pieces.map(|(time, weight)| weight * discount.factor(time)).sum()
+            pieces.map(|(time, weight)| weight * discount.between(elapsed, time)).sum::<f64>() / (to - from)
         }
     }
 }

@@ -1,11 +1,16 @@
 //! The lives a contract rests on, and the probability that it still pays.
 //! Not payments.
 
+use crate::field::{Field, Kind};
 use crate::reader::{Reader, unknown};
-use crate::tables::{self, Fraction, Survivors, Table};
+use crate::tables::{Fraction, Survivors, Table};
 
-/// Keys of a life in a request.
-pub(crate) const LIFE_KEYS: &[&str] = &["table", "age", "birth_year"];
+/// A life in a request.
+pub(crate) const LIFE: &[Field] = &[
+    Field::new("table", Kind::Table).required(),
+    Field::number("age", 0.0, 130.0).required().unit("year"),
+    Field::integer("birth_year", 1800, 2200).unit("year"),
+];
 
 /// One insured life.
 #[derive(Debug, Clone, Copy)]
@@ -48,7 +53,16 @@ pub enum Lives<'a> {
     Pair(Life<'a>, Life<'a>, Status),
 }
 
-impl Lives<'_> {
+impl<'a> Lives<'a> {
+    /// The same lives, so many years older.
+    pub fn later(&self, years: f64) -> Self {
+        let older = |life: &Life<'a>| Life { survivors: life.survivors, age: life.age + years };
+        match self {
+            Self::Single(life) => Self::Single(older(life)),
+            Self::Pair(first, second, status) => Self::Pair(older(first), older(second), *status),
+        }
+    }
+
     /// Probability (weighted by the reversion) that the contract pays at `time`.
     pub fn paying(&self, time: f64, fraction: Fraction) -> f64 {
         match self {
@@ -74,6 +88,14 @@ impl Lives<'_> {
         }
     }
 
+    /// Years after which not all lives can be alive.
+    pub fn shortest(&self) -> f64 {
+        match self {
+            Self::Single(life) => life.horizon(),
+            Self::Pair(first, second, _) => first.horizon().min(second.horizon()),
+        }
+    }
+
     /// Times from now at which a life reaches an integer age, where survivors have a corner; in years, first period only.
     pub fn corners(&self) -> Vec<f64> {
         let corner = |life: &Life<'_>| life.age.ceil() - life.age;
@@ -85,60 +107,70 @@ impl Lives<'_> {
 }
 
 /// Reads one life `{table, age, birth_year?}` and finds its survivors.
-pub(crate) fn read_life(reader: &Reader<'_>) -> Option<Life<'static>> {
-    let name = reader.required("table").and(reader.text("table"));
-    let age = reader.required_number("age", 0.0, 130.0);
-    let birth_year = reader.integer("birth_year", 1800, 2200);
+pub(crate) fn read_life<'a>(reader: &Reader<'a>) -> Option<Life<'a>> {
+    read_named(reader, ["table", "age", "birth_year"])
+}
+
+/// As [`read_life`], under names of its own.
+pub(crate) fn read_named<'a>(reader: &Reader<'a>, names: [&str; 3]) -> Option<Life<'a>> {
+    let [table_name, age_name, year_name] = names;
+    let name = reader.text(table_name);
+    let age = reader.number(age_name);
+    let birth_year = reader.integer(year_name);
     let name = name?;
-    let survivors = find_survivors(reader, "table", name, birth_year, &reader.place("birth_year"))?;
+    // A faulty birth year has been told already.
+    if birth_year.is_none() && reader.value(year_name).is_some() {
+        return None;
+    }
+    let survivors = find_survivors(reader, table_name, name, birth_year, &reader.place(year_name))?;
     let age = age?;
     let table = ("table", name.to_owned());
     let found = ("found", age.to_string());
     if age < f64::from(survivors.first_age) {
         let first = ("first", survivors.first_age.to_string());
-        reader.fault("age", "age_before_table", &[table, found, first]);
+        reader.fault(age_name, "age_before_table", &[table, found, first]);
         return None;
     }
     if survivors.at(age, Fraction::Udd) <= 0.0 {
         let last = ("last", survivors.closing_age().to_string());
-        reader.fault("age", "age_after_table", &[table, found, last]);
+        reader.fault(age_name, "age_after_table", &[table, found, last]);
         return None;
     }
     Some(Life { survivors, age })
 }
 
 /// The survivors of a named table, for a birth year where the table is by generation.
-pub(crate) fn find_survivors(
-    reader: &Reader<'_>,
+pub(crate) fn find_survivors<'a>(
+    reader: &Reader<'a>,
     key: &str,
     name: &str,
-    birth_year: Option<i32>,
+    birth_year: Option<i64>,
     year_place: &str,
-) -> Option<&'static Survivors> {
-    match tables::find(name) {
+) -> Option<&'a Survivors> {
+    let call = reader.call();
+    match call.table(name) {
         None => {
             let codes = ("unknown_value", "unknown_value_near");
-            unknown(reader.faults(), &reader.place(key), name, tables::NAMES, codes);
+            unknown(call, &reader.place(key), name, &call.table_names(), codes);
             None
         }
         Some(Table::Period(survivors)) => Some(survivors),
         Some(Table::Generational { first_year, columns }) => {
-            let last_year = first_year + columns.len() as i32 - 1;
+            let first_year = i64::from(*first_year);
+            let last_year = first_year + columns.len() as i64 - 1;
             let mut parameters = vec![
                 ("table", name.to_owned()),
                 ("first", first_year.to_string()),
                 ("last", last_year.to_string()),
             ];
             let Some(year) = birth_year else {
-                if reader.value("birth_year").is_none() {
-                    reader.faults().borrow_mut().push(year_place, "birth_year_missing", &parameters);
-                }
+                call.faults().push(year_place, "birth_year_missing", &parameters);
                 return None;
             };
             let column = usize::try_from(year - first_year).ok().and_then(|index| columns.get(index));
             if column.is_none() {
                 parameters.push(("found", year.to_string()));
-                reader.faults().borrow_mut().push(year_place, "birth_year_unknown", &parameters);
+                call.faults().push(year_place, "birth_year_unknown", &parameters);
             }
             column
         }

@@ -1,17 +1,26 @@
-//! Annuities and insurances on one or two lives: typed contracts, and the request of module `rente`.
-//! Not premiums or reserves.
+//! Annuities and insurances on one or two lives: typed contracts, their premiums and reserves, and the request of module
+//! `rente`. Not tables or rates.
 
 mod annuity;
+mod contract;
 mod insurance;
 mod lives;
+mod portfolio;
+mod premium;
+mod quadrature;
 mod request;
+mod yearly;
 
 pub use annuity::{Annuity, Timing, annuity};
+pub use contract::{Basis, Contract};
 pub use insurance::{Insurance, InsuranceKind, insurance};
 pub(crate) use lives::find_survivors;
-use lives::{LIFE_KEYS, read_life};
+pub(crate) use lives::{LIFE, read_life};
 pub use lives::{Life, Lives, Status};
-pub(crate) use request::calculate;
+pub use premium::{Loadings, Premium, Premiums, fackler, reserve, woolhouse2};
+use quadrature::smooth;
+pub(crate) use request::MODULE;
+pub use yearly::yearly;
 
 /// A present value, with expected payments by policy year (undiscounted, first year first).
 #[derive(Debug, Clone, PartialEq, Default)]

@@ -1,9 +1,11 @@
 //! Survivors by exact age: the embedded tables by name, and interpolation between integer ages.
-//! Not the sources of the tables, which `data/README.md` names.
+//! Not what tables are for.
 
 mod embedded;
+mod own;
 
-pub use embedded::{NAMES, find};
+pub use embedded::{NAMES, Named, find, named};
+pub(crate) use own::{TABLES_FIELD, read as read_own};
 
 /// How survivors run between two integer ages.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -27,6 +29,13 @@ pub struct Survivors {
 }
 
 impl Survivors {
+    /// Keeps survivors up to the first zero, adding one where `values` stop before it.
+    pub fn new(first_age: u32, values: impl Iterator<Item = f64>) -> Self {
+        let mut lx: Vec<f64> = values.take_while(|alive| *alive > 0.0).collect();
+        lx.push(0.0);
+        Self { first_age, lx }
+    }
+
     /// First age at which nobody is left, in years.
     pub fn closing_age(&self) -> f64 {
         f64::from(self.first_age) + (self.lx.len() - 1) as f64
@@ -64,6 +73,21 @@ pub enum Table {
         /// One column for each birth year.
         columns: Vec<Survivors>,
     },
+}
+
+/// Survivors of one birth, from yearly probabilities of death.
+pub fn from_deaths(deaths: impl Iterator<Item = f64>) -> impl Iterator<Item = f64> {
+    let mut alive = 1.0;
+    deaths.map(move |q| {
+        let before = alive;
+        alive *= 1.0 - q;
+        before
+    })
+}
+
+/// A name without what people write differently: case, spaces, hyphens, underscores.
+pub(crate) fn plain(name: &str) -> String {
+    name.chars().filter(|c| c.is_alphanumeric()).flat_map(char::to_lowercase).take(60).collect()
 }
 
 #[cfg(test)]

@@ -23,7 +23,7 @@ async fn account(State(app): State<SharedApp>, headers: HeaderMap) -> Result<Res
     let now = app.clock.now();
     let mut plans = checkout::plans(&app, &client.organisation).await?;
     let modules: Vec<&str> =
-        MODULES.into_iter().filter(|module| plans.iter().any(|plan| plan.opens(module, now))).collect();
+        MODULES.iter().copied().filter(|module| plans.iter().any(|plan| plan.opens(module, now))).collect();
     plans.retain(|plan| MODULES.iter().any(|module| plan.opens(module, now)));
     let told = json!({
         "organisation": client.organisation,

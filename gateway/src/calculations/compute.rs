@@ -112,7 +112,7 @@ async fn answer(
     body: Body,
     paid: &mut Paying<'_>,
 ) -> Result<Response, WebError> {
-    let module = MODULES.into_iter().find(|known| *known == module).ok_or(WebError::NotFound)?;
+    let module = MODULES.iter().copied().find(|known| *known == module).ok_or(WebError::NotFound)?;
     let now = app.clock.now();
     if !plans.iter().any(|plan| plan.opens(module, now)) {
         return Err(WebError::PaymentRequired);

@@ -5,20 +5,19 @@ mod account;
 mod compute;
 mod cost;
 mod faults;
+mod openapi;
 mod public;
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use aops_engine::Fault;
+use aops_engine::{Fault, MODULES, Watch};
 use serde_json::Value;
 use tokio::sync::Semaphore;
 
 use crate::app::SharedApp;
 use crate::web::WebError;
 
-/// The modules that the API computes at once.
-pub const MODULES: [&str; 3] = ["rente", "ifc", "provisionnement"];
 /// The longest wait for a turn; past it the client is told to come back.
 const PATIENCE: Duration = Duration::from_secs(5);
 
@@ -41,17 +40,29 @@ impl Calculations {
         let busy = |_| WebError::Unavailable("too many calculations run at once".into());
         let turn = tokio::time::timeout(PATIENCE, self.turns.clone().acquire_owned()).await;
         let turn = turn.map_err(|_| busy(()))?.map_err(|_| busy(()))?;
+        // Who hangs up stops what was computed for him.
+        let watch = Stopping(Arc::default());
+        let watched = Arc::clone(&watch.0);
         let computed = tokio::task::spawn_blocking(move || {
-            let answer = aops_engine::calculate(module, &input);
+            let answer = aops_engine::calculate_watched(module, &input, &watched);
             drop(turn);
             answer
         });
         let answer = computed.await.map_err(|error| WebError::Internal(format!("{module}: {error}")))?;
-        Ok(answer.map_err(|faults| faults.0))
+        Ok(answer.map(Value::from).map_err(|faults| faults.0))
+    }
+}
+
+/// Stops a calculation when nobody waits for it any more.
+struct Stopping(Arc<Watch>);
+
+impl Drop for Stopping {
+    fn drop(&mut self) {
+        self.0.stop();
     }
 }
 
 /// The routes: the API's calculations and account, the public calculators.
 pub fn routes() -> axum::Router<SharedApp> {
-    compute::routes().merge(account::routes()).merge(public::routes())
+    compute::routes().merge(account::routes()).merge(openapi::routes()).merge(public::routes())
 }

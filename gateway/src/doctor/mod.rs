@@ -5,10 +5,13 @@ mod machine;
 
 use std::path::Path;
 
+use jiff::Timestamp;
+
 use crate::config::{Environment, Settings};
-use crate::edge::address_filter::{AddressFilter, Files};
+use crate::edge::address_filter::{AddressFilter, CountriesConfig, Files};
 use crate::edge::feeds::Feeds;
 use crate::edge::tls;
+use crate::edge::tls::acme::Line;
 use crate::staff;
 use crate::valkey::Valkey;
 use crate::web::Site;
@@ -32,6 +35,9 @@ pub async fn examine(settings: &Settings) -> Vec<Finding> {
     let mut found = |subject, what: String| findings.push(Finding { subject, what });
     configuration(settings, &mut found);
     certificate(settings, &mut found);
+    if settings.gateway.acme().is_some() {
+        authority(settings, running, &mut found).await;
+    }
     lists(settings, &mut found);
     shared(settings, &mut found).await;
     site(&settings.public, &mut found);
@@ -85,13 +91,42 @@ fn certificate(settings: &Settings, found: &mut impl FnMut(&'static str, String)
         Ok(certificates) => certificates.until(),
         Err(error) => return found("certificate", error.to_string()),
     };
-    let left = until.map(|until| until.duration_since(jiff::Timestamp::now()).as_hours() / 24);
-    match left {
-        Some(days) if days < 0 => found("certificate", format!("it ended {} days ago; renew it", -days)),
-        Some(days) if days < CERTIFICATE_DAYS => {
+    if let Some(until) = until {
+        lasts(until, found);
+    }
+}
+
+fn lasts(until: Timestamp, found: &mut impl FnMut(&'static str, String)) {
+    match until.duration_since(Timestamp::now()).as_hours() / 24 {
+        days if days < 0 => found("certificate", format!("it ended {} days ago; renew it", -days)),
+        days if days < CERTIFICATE_DAYS => {
             found("certificate", format!("it ends in {days} days; renew it"));
         }
         _ => {}
+    }
+}
+
+/// What an authority gave, as far as a running gateway tells, and what would keep it from looking.
+async fn authority(settings: &Settings, running: bool, found: &mut impl FnMut(&'static str, String)) {
+    if running {
+        let told = staff::call(&settings.data.join("admin.sock"), &staff::Command::CertificateList).await;
+        // A gateway that stops meanwhile tells nothing.
+        let lines = told.ok().and_then(|told| serde_json::from_value::<Vec<Line>>(told).ok());
+        for line in lines.into_iter().flatten() {
+            if let Some(fault) = line.fault() {
+                found("certificate", format!("the last order failed: {fault}"));
+            }
+            // How long before its end it is renewed is the authority's advice: that is told if it fails.
+            if line.until().is_some_and(|until| until < Timestamp::now()) {
+                found("certificate", "it has ended; see `aops admin certificate list`".into());
+            }
+        }
+    }
+    let whole = |countries: &CountriesConfig| !countries.block.is_empty() && countries.classes.is_empty();
+    if settings.gateway.countries.as_ref().is_some_and(whole) {
+        let what = "[gateway.countries] refuses whole countries, and an authority looks from several of them; name \
+                    [gateway.countries] classes, or put the certificates in files";
+        found("certificate", what.into());
     }
 }
 
@@ -145,7 +180,6 @@ mod tests {
     use jiff::SignedDuration;
 
     use super::*;
-    use crate::config::TlsConfig;
     use crate::testing;
 
     async fn subjects(settings: &Settings) -> Vec<&'static str> {
@@ -223,17 +257,25 @@ mod tests {
         let soon = today.saturating_add(jiff::Span::new().days(9));
         params.not_after =
             rcgen::date_time_ymd(soon.year().into(), soon.month().unsigned_abs(), soon.day().unsigned_abs());
-        let tls = TlsConfig {
-            certificate: folder.path().join("a.pem"),
-            key: folder.path().join("a.key"),
-            also: Vec::new(),
-            staff_authority: None,
-        };
-        std::fs::write(&tls.certificate, params.self_signed(&key).unwrap().pem()).unwrap();
-        std::fs::write(&tls.key, key.serialize_pem()).unwrap();
-        settings.gateway.tls = Some(tls);
+        let (certificate, private) = (folder.path().join("a.pem"), folder.path().join("a.key"));
+        std::fs::write(&certificate, params.self_signed(&key).unwrap().pem()).unwrap();
+        std::fs::write(&private, key.serialize_pem()).unwrap();
+        let tls = serde_json::json!({ "certificate": certificate, "key": private });
+        settings.gateway.tls = Some(serde_json::from_value(tls).unwrap());
         let ends: Vec<_> =
             examine(&settings).await.into_iter().filter(|finding| finding.subject == "certificate").collect();
         assert!(ends[0].what.starts_with("it ends in "), "{ends:?}");
+
+        // From an authority: nothing to say, but of what would keep it from looking.
+        let acme =
+            serde_json::json!({ "acme": { "directory": "https://ca.example/dir", "terms_agreed": true } });
+        settings.gateway.tls = Some(serde_json::from_value(acme).unwrap());
+        settings.gateway.hosts = vec!["aops.fr".into()];
+        assert!(!subjects(&settings).await.contains(&"certificate"));
+        let table = folder.path().join("countries.csv");
+        std::fs::write(&table, "192.0.2.0,192.0.2.255,FR\n").unwrap();
+        let countries = serde_json::json!({ "table": table, "block": ["FR"] });
+        settings.gateway.countries = Some(serde_json::from_value(countries).unwrap());
+        assert!(subjects(&settings).await.contains(&"certificate"));
     }
 }

@@ -2,6 +2,7 @@
 //! that does nothing.
 
 use std::convert::Infallible;
+use std::io;
 use std::net::IpAddr;
 use std::pin::pin;
 use std::sync::Arc;
@@ -12,9 +13,11 @@ use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto;
 use metrics::{counter, histogram};
+use rustls::server::Acceptor;
+use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
-use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
+use tokio_rustls::{LazyConfigAcceptor, TlsAcceptor};
 
 use crate::edge::accept::{place, refuse, reset};
 use crate::edge::bounds::{Bounds, Place};
@@ -28,6 +31,7 @@ use crate::edge::protocol::guard::Guarded;
 use crate::edge::proxy_protocol::{self, Header};
 use crate::edge::request::{Client, Service};
 use crate::edge::timed::WriteTimed;
+use crate::edge::tls::acme::{Acme, Challenges};
 
 /// The longest that a handshake may take.
 const HANDSHAKE_PATIENCE: Duration = Duration::from_secs(10);
@@ -133,13 +137,20 @@ impl Connections {
     ) {
         let (tls, http, service) = (self.tls.clone(), Arc::clone(&self.http), self.service.clone());
         let open = self.service.app.connections.clone();
+        let challenges = self.service.app.acme.as_ref().map(|acme| &acme.challenges);
+        let challenges = challenges.filter(|challenges| challenges.expects_handshakes()).cloned();
         let doing = Arc::clone(&activity);
         // The task waits until it is entered: a ban finds every connection.
         let (entered, admitted) = tokio::sync::oneshot::channel();
         let task = tokio::spawn(async move {
             let (Ok(_entered), mut place) = (admitted.await, place) else { return };
-            let Some(mut stream) = handshake(tls, stream).await else {
-                return service.app.jails.saw(Offence::FailedHandshake, client);
+            let mut stream = match handshake(tls, challenges, stream).await {
+                Ok(stream) => stream,
+                // Without a certificate nobody can do better.
+                Err(Unshaken::Failed) if service.app.acme.as_ref().and_then(Acme::unready).is_none() => {
+                    return service.app.jails.saw(Offence::FailedHandshake, client);
+                }
+                Err(Unshaken::Failed | Unshaken::Proved) => return,
             };
             place.shaken();
             let session = stream.get_ref().1;
@@ -201,22 +212,58 @@ async fn outstayed(activity: &Activity) {
     }
 }
 
-async fn handshake(tls: TlsAcceptor, stream: TcpStream) -> Option<TlsStream<Gathered>> {
+/// Why nobody may speak after a handshake.
+enum Unshaken {
+    /// An authority has seen that a name is ours, and nothing else is said.
+    Proved,
+    /// There is no connection.
+    Failed,
+}
+
+async fn handshake(
+    tls: TlsAcceptor,
+    challenges: Option<Arc<Challenges>>,
+    stream: TcpStream,
+) -> Result<TlsStream<Gathered>, Unshaken> {
     let begun = std::time::Instant::now();
-    match tokio::time::timeout(HANDSHAKE_PATIENCE, tls.accept(Gathered::new(stream))).await {
-        Ok(Ok(stream)) => {
-            histogram!("handshake_seconds").record(begun.elapsed().as_secs_f64());
-            Some(stream)
+    let stream = Gathered::new(stream);
+    let shaken = async {
+        match challenges {
+            Some(challenges) => challenged(tls, &challenges, stream).await,
+            None => tls.accept(stream).await.map(Some),
         }
+    };
+    match tokio::time::timeout(HANDSHAKE_PATIENCE, shaken).await {
+        Ok(Ok(Some(stream))) => {
+            histogram!("handshake_seconds").record(begun.elapsed().as_secs_f64());
+            Ok(stream)
+        }
+        Ok(Ok(None)) => Err(Unshaken::Proved),
         Ok(Err(_)) => {
             counter!("handshakes_failed_total", "why" => "refused").increment(1);
-            None
+            Err(Unshaken::Failed)
         }
         Err(_) => {
             counter!("handshakes_failed_total", "why" => "slow").increment(1);
-            None
+            Err(Unshaken::Failed)
         }
     }
+}
+
+/// A handshake where an authority may look for the proof of a name: it gets that and nothing else, and the connection
+/// ends (RFC 8737 § 3).
+async fn challenged(
+    tls: TlsAcceptor,
+    challenges: &Challenges,
+    stream: Gathered,
+) -> io::Result<Option<TlsStream<Gathered>>> {
+    let begun = LazyConfigAcceptor::new(Acceptor::default(), stream).await?;
+    let Some(proof) = challenges.tls(&begun.client_hello()) else {
+        return begun.into_stream(Arc::clone(tls.config())).await.map(Some);
+    };
+    begun.into_stream(proof).await?.shutdown().await?;
+    counter!("acme_challenges_total", "kind" => "tls-alpn-01").increment(1);
+    Ok(None)
 }
 
 /// The limits of HTTP itself; those of hyper's defaults that are generous are tightened.

@@ -15,6 +15,7 @@ use tokio::net::TcpListener;
 use tokio::sync::watch;
 
 use crate::app::SharedApp;
+use crate::edge::tls::acme::Acme;
 
 /// Answers until told to stop; readiness is withdrawn first.
 pub async fn serve(
@@ -55,11 +56,17 @@ async fn answer(
         "/livez" => "ok\n".into_response(),
         "/readyz" if stopping => (StatusCode::SERVICE_UNAVAILABLE, "stopping\n").into_response(),
         "/readyz" => match app.store.ready().await {
-            Ok(()) => "ok\n".into_response(),
+            Ok(()) => match app.acme.as_ref().and_then(Acme::unready) {
+                Some(why) => (StatusCode::SERVICE_UNAVAILABLE, format!("{why}\n")).into_response(),
+                None => "ok\n".into_response(),
+            },
             Err(error) => (StatusCode::SERVICE_UNAVAILABLE, format!("{error}\n")).into_response(),
         },
         "/metrics" => match metrics {
             Some(metrics) => {
+                #[cfg(feature = "count-allocations")]
+                metrics::counter!("allocations_total")
+                    .absolute(stats_alloc::INSTRUMENTED_SYSTEM.stats().allocations as u64);
                 ([(header::CONTENT_TYPE, "text/plain; version=0.0.4")], metrics.render()).into_response()
             }
             None => StatusCode::NOT_FOUND.into_response(),

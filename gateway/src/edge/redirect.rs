@@ -1,4 +1,5 @@
-//! The plain listener: it sends everybody to https and answers nothing else (`p-transport-encryption`).
+//! The plain listener: it sends everybody to https and answers nothing else but an authority's challenges
+//! (`p-transport-encryption`).
 
 use std::convert::Infallible;
 use std::sync::Arc;
@@ -11,14 +12,18 @@ use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
+use metrics::counter;
 use tokio::net::TcpListener;
 use tokio::sync::{Semaphore, watch};
 
 use crate::app::SharedApp;
 use crate::edge::accept::told_to_stop;
 use crate::edge::timed::WriteTimed;
+use crate::edge::tls::acme::Acme;
 
 const PATIENCE: Duration = Duration::from_secs(10);
+/// Where an authority looks (RFC 8555 § 8.3).
+const CHALLENGES: &str = "/.well-known/acme-challenge/";
 
 /// Redirects until told to stop.
 pub async fn serve(listener: TcpListener, app: SharedApp, mut stop: watch::Receiver<bool>) {
@@ -55,6 +60,10 @@ pub async fn serve(listener: TcpListener, app: SharedApp, mut stop: watch::Recei
 }
 
 fn redirect(app: &SharedApp, request: &Request<Incoming>) -> Response<Body> {
+    let token = request.uri().path().strip_prefix(CHALLENGES);
+    if let Some((acme, token)) = app.acme.as_ref().zip(token) {
+        return proof(acme, token);
+    }
     let host = request.headers().get(header::HOST).and_then(|value| value.to_str().ok());
     let Some(host) = host else {
         return StatusCode::BAD_REQUEST.into_response();
@@ -71,4 +80,13 @@ fn redirect(app: &SharedApp, request: &Request<Incoming>) -> Response<Body> {
         Ok(location) => (StatusCode::MOVED_PERMANENTLY, [(header::LOCATION, location)]).into_response(),
         Err(_) => StatusCode::BAD_REQUEST.into_response(),
     }
+}
+
+/// The token is what nobody can guess: the name under which it is asked for is of no account.
+fn proof(acme: &Acme, token: &str) -> Response<Body> {
+    let Some(answer) = acme.challenges.http(token) else {
+        return StatusCode::NOT_FOUND.into_response();
+    };
+    counter!("acme_challenges_total", "kind" => "http-01").increment(1);
+    ([(header::CONTENT_TYPE, "application/octet-stream")], answer).into_response()
 }

@@ -32,6 +32,8 @@ const LAST_RETRY_MILLIS: u64 = 600_000;
 const GIVE_UP: SignedDuration = SignedDuration::from_hours(5 * 24);
 /// How long a letter belongs to the process that claimed it: longer than any try lasts.
 const CLAIM: Duration = Duration::from_secs(60);
+/// How long a try may go on once the process stops.
+const LANDING: Duration = Duration::from_secs(3);
 const UNWRITTEN: Duration = Duration::from_secs(5);
 
 /// What became of one try: when it is due again, or that it is gone.
@@ -42,7 +44,8 @@ struct Landed {
     delivered: bool,
 }
 
-/// Delivers until told to stop; what is under way then is let go, and tried again at the next start.
+/// Delivers until told to stop; what is under way then has a moment to land: a letter that was handed over and is not
+/// taken out would leave once more at the next start.
 pub async fn run(app: SharedApp, mut stop: watch::Receiver<bool>) {
     let mut schedule = Schedule::default();
     let mut delivered = HashSet::new();
@@ -90,9 +93,11 @@ pub async fn run(app: SharedApp, mut stop: watch::Receiver<bool>) {
             }
             () = tokio::time::sleep(pause) => {}
             () = app.outbox.wake.notified() => {}
-            changed = stop.changed() => if changed.is_err() { return },
+            changed = stop.changed() => if changed.is_err() { break },
         }
     }
+    let landed = async { while flying.next().await.is_some() {} };
+    let _ = tokio::time::timeout(LANDING, landed).await;
 }
 
 /// Notes every letter of the store.

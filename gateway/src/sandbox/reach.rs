@@ -51,7 +51,8 @@ impl Reach {
         let gateway = &settings.gateway;
         let tls = gateway.tls.iter().flat_map(|tls| {
             let pairs = tls.sources().into_iter().flat_map(|files| [files.certificate, files.key]);
-            pairs.chain(tls.staff_authority.clone())
+            let authority = tls.acme.as_ref().and_then(|acme| acme.authority.clone());
+            pairs.chain(tls.staff_authority.clone()).chain(authority)
         });
         let countries = gateway.countries.as_ref().map(|countries| countries.table.clone());
         let lists = [&gateway.blocklist, &gateway.allowlist, &settings.audience.country_table, &countries];
@@ -98,7 +99,8 @@ pub fn outbound_ports(settings: &Settings) -> BTreeSet<u16> {
     let bases = bases.into_iter().flatten().filter_map(|base| Url::parse(base).ok());
     let feeds = settings.gateway.feeds.iter().map(|feed| feed.url.clone());
     let mail = settings.mail.smtp.as_ref().map(SmtpConfig::port);
-    let called = bases.chain(feeds).filter_map(|url| url.port_or_known_default());
+    let authority = settings.gateway.acme().map(|acme| acme.directory.clone());
+    let called = bases.chain(feeds).chain(authority).filter_map(|url| url.port_or_known_default());
     let valkey = settings.valkey.iter().flat_map(|valkey| &valkey.urls);
     let valkey = valkey.filter_map(|url| Some(Url::parse(url).ok()?.port().unwrap_or(VALKEY)));
     // HTTPS, and names whose answer is too long for a datagram.
@@ -119,6 +121,7 @@ fn folders(file: &Path) -> Vec<PathBuf> {
 #[cfg(test)]
 mod tests {
     use jiff::SignedDuration;
+    use serde_json::json;
 
     use super::*;
     use crate::testing;
@@ -133,6 +136,9 @@ mod tests {
         assert_eq!(outbound_ports(&settings), [53, 80, 443, 4711].into());
         settings.mail.smtp = Some(toml::from_str("host = \"smtp.example.org\"").unwrap());
         assert_eq!(outbound_ports(&settings), [53, 80, 443, 465, 4711].into());
+        let acme = json!({ "acme": { "directory": "https://ca.example:14000/dir", "terms_agreed": true } });
+        settings.gateway.tls = Some(serde_json::from_value(acme).unwrap());
+        assert_eq!(outbound_ports(&settings), [53, 80, 443, 465, 4711, 14_000].into());
     }
 
     #[test]

@@ -10,6 +10,7 @@ use zeroize::Zeroizing;
 use crate::accounts::{self, AccountError, NewAccount, Role, api_keys};
 use crate::app::App;
 use crate::checkout::{self, GrantError};
+use crate::edge::tls::acme::{self, Acme, AcmeError, Reason};
 use crate::email::Email;
 use crate::newsletter::Segment;
 use crate::records::RecordError;
@@ -132,6 +133,20 @@ pub enum Command {
         /// The last day.
         to: Option<Date>,
     },
+    /// `certificate list`.
+    CertificateList,
+    /// `certificate renew`: answers which order it is.
+    CertificateRenew,
+    /// How that order ended, if it has.
+    CertificateOrdered {
+        /// The order.
+        order: u64,
+    },
+    /// `certificate revoke`: answers what was revoked.
+    CertificateRevoke {
+        /// What is told to the authority.
+        reason: Reason,
+    },
     /// `ban add`.
     BanAdd {
         /// An address or a CIDR block.
@@ -179,6 +194,9 @@ pub enum StaffError {
     /// Not banned.
     #[error("`{0}` is not banned; see `aops admin ban list`")]
     NotBanned(String),
+    /// What an authority or the way to it says.
+    #[error(transparent)]
+    Acme(#[from] AcmeError),
     /// No letter of this name waits for anything.
     #[error("no letter `{0}` can be tried again; see `aops admin outbox list`")]
     NoLetter(String),
@@ -307,6 +325,24 @@ pub async fn execute(app: &App, command: Command) -> Result<Value, StaffError> {
             audience::store(app, false).await;
             Ok(serde_json::to_value(audience::list(app, from, to).await?)?)
         }
+        Command::CertificateList => {
+            let line = match &app.acme {
+                Some(acme) => Some(acme.line()?),
+                None => acme::stored(app).await?,
+            };
+            Ok(serde_json::to_value(Vec::from_iter(line))?)
+        }
+        Command::CertificateRenew => {
+            let order = obtaining(app)?.renew();
+            Ok(json!({ "state": "ordering", "order": order }))
+        }
+        Command::CertificateOrdered { order } => match obtaining(app)?.ordered(order)? {
+            Some(line) => Ok(serde_json::to_value(line)?),
+            None => Ok(json!({ "state": "ordering", "order": order })),
+        },
+        Command::CertificateRevoke { reason } => {
+            Ok(serde_json::to_value(obtaining(app)?.revoke(app, reason).await?)?)
+        }
         Command::BanAdd { block, seconds } => {
             let until = seconds.map(|seconds| end(app.clock.now(), seconds));
             match bans::add(app, &block, until).await? {
@@ -335,6 +371,11 @@ pub async fn execute(app: &App, command: Command) -> Result<Value, StaffError> {
 fn end_of_day(day: Date, now: Timestamp) -> Timestamp {
     let end = TimeZone::UTC.to_timestamp(day.at(23, 59, 59, 0)).unwrap_or(now);
     if now.to_zoned_datetime(TimeZone::UTC).date() == day { now } else { end }
+}
+
+/// What obtains certificates, where a gateway does.
+fn obtaining(app: &App) -> Result<&Acme, AcmeError> {
+    app.acme.as_ref().ok_or(AcmeError::NotRunning)
 }
 
 fn end(now: Timestamp, seconds: u32) -> Timestamp {

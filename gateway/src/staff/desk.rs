@@ -8,7 +8,6 @@ use axum::routing::get;
 use http::{HeaderMap, StatusCode, Uri};
 use serde_json::{Value, json};
 
-use super::page::told;
 use crate::accounts;
 use crate::app::{App, SharedApp};
 use crate::records::RecordError;
@@ -65,9 +64,9 @@ fn message(line: &contact::Line) -> Value {
         "id": line.id,
         "who": format!("{} {}", message.prenom, message.nom),
         "email": message.email,
-        "created": told(message.created),
+        "created": message.created,
         "state": line.state,
-        "answer_by": line.answer_by.map(told),
+        "answer_by": line.answer_by,
         "spam": message.spam.score,
         "reasons": message.spam.reasons,
     })
@@ -80,7 +79,7 @@ fn letter(line: &outbox::Line) -> Value {
         "purpose": line.purpose,
         "to": line.to,
         "tries": line.tries,
-        "due": told(line.due),
+        "due": line.due,
         "why": line.why,
     })
 }
@@ -89,7 +88,7 @@ fn mailing(one: &newsletter::Listed) -> Value {
     json!({
         "issue": one.mailing.issue,
         "stage": one.mailing.stage,
-        "at": told(one.mailing.at),
+        "at": one.mailing.at,
         "sent": one.sent,
         "delivered": one.figures.delivered,
         "bounced": one.figures.bounced,
@@ -99,11 +98,11 @@ fn mailing(one: &newsletter::Listed) -> Value {
 
 fn blocked(line: &suppression::Line) -> Value {
     let id: String = line.id.chars().take(12).collect();
-    json!({ "email": line.email, "id": id, "reasons": line.reasons, "since": told(line.since) })
+    json!({ "email": line.email, "id": id, "reasons": line.reasons, "since": line.since })
 }
 
 fn proof(proof: &retention::Proof) -> Value {
-    json!({ "at": told(proof.at), "what": proof.done.what, "then": proof.done.then, "count": proof.done.count })
+    json!({ "at": proof.at, "what": proof.done.what, "then": proof.done.then, "count": proof.done.count })
 }
 
 #[cfg(test)]

@@ -1,6 +1,7 @@
 //! `cargo xtask bench`: the figures of this machine, on a release build; nothing here passes or fails.
 
 mod edge;
+mod engine;
 mod generator;
 
 use std::path::Path;
@@ -11,21 +12,24 @@ use anyhow::{Context, Result, bail};
 
 use crate::sh;
 
-/// Measures builds and edits of a site, annuities, and pages a second.
+/// Measures builds and edits of a site, calculations, and pages a second.
 ///
 /// # Errors
 /// When something cannot be built or started.
-pub(crate) fn run(flame: bool, only_edge: bool) -> Result<()> {
-    sh::run(sh::command("cargo", &["build", "--release", "--bin", "aops"]))?;
+pub(crate) fn run(flame: bool, only_edge: bool, allocations: bool) -> Result<()> {
+    if allocations {
+        return edge::allocations::run();
+    }
+    // The whole workspace at once: each other choice of packages has other features, and compiles everything anew.
+    sh::run(sh::command("cargo", &["build", "--release", "--workspace", "--bins", "--examples"]))?;
     if only_edge {
         return edge::run();
     }
-    sh::run(sh::command("cargo", &["build", "--release", "--package", "aops-generator", "--examples"]))?;
     if flame {
         return generator::flame();
     }
     generator::run()?;
-    sh::run(sh::command("cargo", &["bench", "--package", "aops-engine", "--bench", "annuities"]))?;
+    engine::run()?;
     edge::run()
 }
 
@@ -72,6 +76,26 @@ impl Drop for Running {
     }
 }
 
+/// Waits until the gateway serves: it listens before it does.
+fn wait_until_ready() -> Result<()> {
+    // The first build compresses as hard as it can.
+    for _ in 0..1_800 {
+        if is_ready() {
+            return Ok(());
+        }
+        std::thread::sleep(Duration::from_millis(100));
+    }
+    bail!("the gateway was not ready within three minutes")
+}
+
+fn is_ready() -> bool {
+    use std::io::{Read, Write};
+    let Ok(mut stream) = std::net::TcpStream::connect("127.0.0.1:19090") else { return false };
+    let asked = stream.write_all(b"GET /readyz HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n");
+    let mut answer = String::new();
+    asked.is_ok() && stream.read_to_string(&mut answer).is_ok() && answer.starts_with("HTTP/1.1 200")
+}
+
 fn wait_for(address: &str) -> Result<()> {
     let address = address.parse().context("an address")?;
     for _ in 0..300 {
@@ -80,7 +104,7 @@ fn wait_for(address: &str) -> Result<()> {
         }
         std::thread::sleep(Duration::from_millis(100));
     }
-    bail!("the gateway did not start within half a minute")
+    bail!("nothing listens on {address} after half a minute")
 }
 
 /// The one in the middle.

@@ -11,13 +11,15 @@ use rustls::crypto::aws_lc_rs;
 use rustls::server::{ClientHello, ParsedCertificate, ResolvesServerCert};
 use rustls::sign::CertifiedKey;
 use rustls_pki_types::pem::PemObject;
-use rustls_pki_types::{PrivateKeyDer, ServerName};
+use rustls_pki_types::{CertificateDer, PrivateKeyDer, ServerName};
 
 use super::{TlsError, chain, pem, read};
 use crate::config::{Settings, TlsConfig, TlsFiles};
 
 /// How often files are looked at.
 const PERIOD: Duration = Duration::from_secs(1);
+/// How errors name what came from an authority.
+const OBTAINED: &str = "the authority's answer";
 
 /// The certificates in force; ECDSA and RSA may stand side by side, each client gets one that it can verify.
 #[derive(Debug)]
@@ -70,8 +72,28 @@ impl Certificates {
     pub fn adopt(&self, settings: &Settings) {
         let hosts = settings.gateway.hosts.iter().map(|host| host.to_ascii_lowercase()).collect();
         let configured = settings.gateway.tls.as_ref().map(TlsConfig::sources);
+        // Without files of its own, development's certificate or the authority's goes on.
+        let configured = configured.filter(|sources| !sources.is_empty());
         let sources = configured.unwrap_or_else(|| self.followed.load().sources.clone());
         self.followed.store(Arc::new(Followed { sources, hosts }));
+    }
+
+    /// Puts a chain (PEM, leaf first) and its key in force for these names instead of what was there; open connections
+    /// go on.
+    ///
+    /// # Errors
+    /// [`TlsError`], for a chain too that leaves out one of the names: what was there stays then.
+    pub fn put(&self, chain: &str, key: PrivateKeyDer<'static>, names: &[String]) -> Result<(), TlsError> {
+        let origin = Path::new(OBTAINED);
+        let chain = super::chain(origin, chain.as_bytes())?;
+        let (covers, until) = told(origin, &chain, names)?;
+        if let Some(left_out) = names.iter().find(|name| !covers.contains(name)) {
+            return Err(pem(origin, "certificate", &format!("it leaves out {left_out}")));
+        }
+        let key = CertifiedKey::from_der(chain, key, &aws_lc_rs::default_provider())?;
+        self.pairs.store(Arc::new(vec![Pair { key: Arc::new(key), covers, until }]));
+        self.tell_expiry();
+        Ok(())
     }
 
     /// When the first of them ends.
@@ -96,6 +118,10 @@ impl Certificates {
     /// Reads the files again; wrong ones change nothing and are told.
     pub fn reload(&self) {
         let followed = self.followed.load_full();
+        // What an authority gave has no files.
+        if followed.sources.is_empty() {
+            return;
+        }
         match pairs(&followed.sources, &followed.hosts) {
             Ok(pairs) => {
                 self.pairs.store(Arc::new(pairs));
@@ -159,7 +185,20 @@ fn pair(files: &TlsFiles, hosts: &[String]) -> Result<Pair, TlsError> {
     let chain = chain(&files.certificate, &read(&files.certificate)?)?;
     let key = PrivateKeyDer::from_pem_slice(&read(&files.key)?)
         .map_err(|error| pem(&files.key, "private key", &error))?;
-    let wrong = |why: &dyn std::fmt::Display| pem(&files.certificate, "certificate", why);
+    let (covers, until) = told(&files.certificate, &chain, hosts)?;
+    let key = CertifiedKey::from_der(chain, key, &aws_lc_rs::default_provider()).map_err(|source| {
+        TlsError::Pair { certificate: files.certificate.clone(), key: files.key.clone(), source }
+    })?;
+    Ok(Pair { key: Arc::new(key), covers, until })
+}
+
+/// Which of the hosts a chain covers, at least one, and when it ends.
+fn told(
+    origin: &Path,
+    chain: &[CertificateDer<'_>],
+    hosts: &[String],
+) -> Result<(Vec<String>, Timestamp), TlsError> {
+    let wrong = |why: &dyn std::fmt::Display| pem(origin, "certificate", why);
     let leaf = chain.first().ok_or_else(|| wrong(&"the file holds none"))?;
     let (_, told) = x509_parser::parse_x509_certificate(leaf).map_err(|error| wrong(&error))?;
     let until =
@@ -173,10 +212,7 @@ fn pair(files: &TlsFiles, hosts: &[String]) -> Result<Pair, TlsError> {
     if covers.is_empty() {
         return Err(wrong(&format!("none that covers any of {}", hosts.join(", "))));
     }
-    let key = CertifiedKey::from_der(chain, key, &aws_lc_rs::default_provider()).map_err(|source| {
-        TlsError::Pair { certificate: files.certificate.clone(), key: files.key.clone(), source }
-    })?;
-    Ok(Pair { key: Arc::new(key), covers, until })
+    Ok((covers, until))
 }
 
 fn stamp(path: &Path) -> Option<(SystemTime, u64)> {
@@ -237,5 +273,31 @@ mod tests {
         assert_eq!(chosen(&certificates, None, ec), Some(Signs::ECDSA));
         assert!(Certificates::load(vec![files], &["localhost".into()], true).is_err());
         assert!(Certificates::load(vec![other], &["aops.fr".into()], true).is_err(), "covers no name");
+    }
+
+    #[test]
+    fn what_an_authority_gave_is_served_for_all_its_names_or_not_at_all() {
+        let names = ["aops.fr".to_owned(), "www.aops.fr".to_owned()];
+        let certificates = Certificates::load(Vec::new(), &names, false).unwrap();
+        let ec = SignatureScheme::ECDSA_NISTP256_SHA256;
+        assert_eq!(chosen(&certificates, Some("aops.fr"), ec), None, "none yet");
+        let given = |names: &[String]| {
+            let key = KeyPair::generate_for(&PKCS_ECDSA_P256_SHA256).unwrap();
+            let chain = CertificateParams::new(names).unwrap().self_signed(&key).unwrap().pem();
+            (chain, PrivateKeyDer::try_from(key.serialize_der()).unwrap())
+        };
+        let (chain, key) = given(&names);
+        certificates.put(&chain, key, &names).unwrap();
+        let (half, key) = given(&names[..1]);
+        let error = certificates.put(&half, key, &names).unwrap_err().to_string();
+        assert!(error.contains("it leaves out www.aops.fr"), "{error}");
+        let (_, others) = given(&names);
+        assert!(certificates.put(&chain, others, &names).is_err(), "the key of another");
+        assert!(certificates.put("rubbish", given(&names).1, &names).is_err());
+        // Nothing is read from files, where there are none.
+        certificates.reload();
+        for name in ["aops.fr", "www.aops.fr"] {
+            assert_eq!(chosen(&certificates, Some(name), ec), Some(Signs::ECDSA), "{name}");
+        }
     }
 }

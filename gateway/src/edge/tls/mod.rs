@@ -1,13 +1,15 @@
 //! Third phase: TLS 1.2 and 1.3 by rustls (`p-transport-encryption`).
 //!
-//! Certificates are in [`certificates`], which changes them while connections go on; [`development`] makes one of our
-//! own where none is configured.
+//! Certificates are in [`certificates`], which changes them while connections go on; [`acme`] obtains them from an
+//! authority, and [`development`] makes one of our own where none is configured.
 
+pub mod acme;
 pub mod certificates;
 mod development;
 
 use std::fs;
 use std::io;
+use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -18,7 +20,7 @@ use rustls_pki_types::CertificateDer;
 use rustls_pki_types::pem::PemObject;
 
 use self::certificates::Certificates;
-use crate::config::{Environment, Settings};
+use crate::config::{Environment, Settings, TlsFiles};
 
 /// Why TLS cannot be offered.
 #[derive(Debug, thiserror::Error)]
@@ -58,8 +60,22 @@ pub enum TlsError {
         source: rustls::Error,
     },
     /// Production without a certificate.
-    #[error("production needs [gateway.tls] certificate and key in site.toml")]
+    #[error(
+        "production needs certificate and key in [gateway.tls], or the table [gateway.tls.acme], in site.toml"
+    )]
     Missing,
+    /// A key without a certificate, or the other way round.
+    #[error("[gateway.tls] needs both certificate and key, or the table [gateway.tls.acme] instead of them")]
+    Half,
+    /// Two origins.
+    #[error("[gateway.tls] names files and has the table acme; certificates come from one of them")]
+    Both,
+    /// Nobody can show that this name is his.
+    #[error("[gateway] hosts names `{0}`, for which no authority gives a certificate by [gateway.tls.acme]")]
+    NoName(String),
+    /// The way to the authority cannot be set up.
+    #[error("the client of [gateway.tls.acme] cannot be set up: {0}")]
+    Client(#[from] reqwest::Error),
 }
 
 /// The certificates of the configuration; in development one of our own where none is named.
@@ -67,10 +83,9 @@ pub enum TlsError {
 /// # Errors
 /// [`TlsError`], naming the file.
 pub fn certificates(settings: &Settings) -> Result<Certificates, TlsError> {
-    let sources = match (&settings.gateway.tls, settings.environment) {
-        (Some(tls), _) => tls.sources(),
-        (None, Environment::Development) => vec![development::certificate(settings)?],
-        (None, Environment::Production) => return Err(TlsError::Missing),
+    let sources = match configured(settings)? {
+        Some(sources) => sources,
+        None => vec![development::certificate(settings)?],
     };
     // A developer's tools may ask by address, which bears no name (RFC 6066 § 3).
     let nameless = settings.environment == Environment::Development;
@@ -82,8 +97,43 @@ pub fn certificates(settings: &Settings) -> Result<Certificates, TlsError> {
 /// # Errors
 /// [`TlsError`], naming the file.
 pub fn check(settings: &Settings) -> Result<(), TlsError> {
-    let Some(tls) = &settings.gateway.tls else { return Ok(()) };
-    Certificates::check(&tls.sources(), &settings.gateway.hosts)
+    match configured(settings)? {
+        Some(sources) if !sources.is_empty() => Certificates::check(&sources, &settings.gateway.hosts),
+        _ => Ok(()),
+    }
+}
+
+/// The files that `site.toml` names; empty where an authority gives what is served, none where development makes its
+/// own.
+fn configured(settings: &Settings) -> Result<Option<Vec<TlsFiles>>, TlsError> {
+    let gateway = &settings.gateway;
+    let files = gateway.tls.as_ref().map(|tls| (&tls.certificate, &tls.key, tls.sources()));
+    match (files, gateway.acme(), settings.environment) {
+        (Some((None, None, files)), Some(acme), _) if files.is_empty() => {
+            // What is called much later is wrong now.
+            acme.authority.as_deref().map(roots).transpose()?;
+            let nobodys = |host: &&String| *host == "localhost" || host.parse::<IpAddr>().is_ok();
+            match gateway.hosts.iter().find(nobodys) {
+                Some(host) => Err(TlsError::NoName(host.clone())),
+                // Until the first is there, every handshake but a challenge's ends with an alert: nobody is taught to
+                // trust a certificate that no authority gave.
+                None => Ok(Some(Vec::new())),
+            }
+        }
+        (_, Some(_), _) => Err(TlsError::Both),
+        (Some((Some(_), Some(_), files)), None, _) => Ok(Some(files)),
+        (Some((None, None, files)), None, environment) if files.is_empty() => own(environment),
+        (Some(_), None, _) => Err(TlsError::Half),
+        (None, None, environment) => own(environment),
+    }
+}
+
+/// Only development makes a certificate of its own.
+fn own(environment: Environment) -> Result<Option<Vec<TlsFiles>>, TlsError> {
+    match environment {
+        Environment::Development => Ok(None),
+        Environment::Production => Err(TlsError::Missing),
+    }
 }
 
 /// The configuration of the TLS listener, with `h2` before `http/1.1`.
@@ -136,4 +186,50 @@ fn read(path: &Path) -> Result<Vec<u8>, TlsError> {
 
 fn pem(path: &Path, what: &'static str, why: &dyn std::fmt::Display) -> TlsError {
     TlsError::Pem { path: path.to_owned(), what, why: why.to_string() }
+}
+
+#[cfg(test)]
+mod tests {
+    use jiff::SignedDuration;
+    use serde_json::{Value, json};
+
+    use super::*;
+    use crate::testing;
+
+    #[test]
+    fn certificates_come_from_files_or_from_an_authority_and_only_development_makes_its_own() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut settings = testing::settings(folder.path(), SignedDuration::ZERO);
+        settings.environment = Environment::Production;
+        let acme = json!({ "directory": "https://ca.example/dir", "terms_agreed": true });
+        let private =
+            json!({ "directory": "https://ca/dir", "terms_agreed": true, "authority": "/none.pem" });
+        let pair = json!([{ "certificate": "c", "key": "k" }]);
+        let cases: [(Value, &str, Result<usize, &str>); 10] = [
+            (Value::Null, "aops.fr", Err("production needs")),
+            (json!({}), "aops.fr", Err("production needs")),
+            (json!({ "certificate": "a", "key": "b" }), "aops.fr", Ok(1)),
+            (json!({ "certificate": "a", "key": "b", "also": pair }), "aops.fr", Ok(2)),
+            (json!({ "certificate": "a" }), "aops.fr", Err("both certificate and key")),
+            (json!({ "also": pair }), "aops.fr", Err("both certificate and key")),
+            (json!({ "acme": acme, "staff_authority": "s" }), "aops.fr", Ok(0)),
+            (json!({ "acme": acme, "certificate": "a", "key": "b" }), "aops.fr", Err("one of them")),
+            (json!({ "acme": acme }), "192.0.2.1", Err("hosts names `192.0.2.1`")),
+            (json!({ "acme": private }), "aops.fr", Err("/none.pem: ")),
+        ];
+        for (tls, host, expected) in cases {
+            settings.gateway.tls = serde_json::from_value(tls.clone()).unwrap();
+            settings.gateway.hosts = vec![host.into()];
+            match (configured(&settings), expected) {
+                (Ok(Some(files)), Ok(expected)) => assert_eq!(files.len(), expected, "{tls}"),
+                (Err(error), Err(expected)) => {
+                    assert!(error.to_string().contains(expected), "{tls}: {error}")
+                }
+                (found, _) => panic!("{tls}: {found:?}"),
+            }
+        }
+        settings.environment = Environment::Development;
+        settings.gateway.tls = Some(serde_json::from_value(json!({ "staff_authority": "s" })).unwrap());
+        assert!(configured(&settings).unwrap().is_none(), "its own");
+    }
 }

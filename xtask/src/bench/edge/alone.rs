@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result};
 
 use super::{OURS, resident};
-use crate::bench::{Running, generator};
+use crate::bench::{Running, generator, is_ready};
 use crate::sh;
 
 const CONNECTIONS: usize = 10_000;
@@ -61,7 +61,7 @@ fn ready(scratch: &Path) -> Result<Duration> {
         serve.arg(&root);
         let begun = Instant::now();
         let server = Running::serve(serve, &scratch.join("data"))?;
-        while !answers() {
+        while !is_ready() {
             anyhow::ensure!(begun.elapsed() < Duration::from_secs(60), "it was not ready within a minute");
             std::thread::sleep(Duration::from_millis(2));
         }
@@ -69,12 +69,4 @@ fn ready(scratch: &Path) -> Result<Duration> {
         drop(server);
     }
     Ok(crate::bench::median(times))
-}
-
-fn answers() -> bool {
-    use std::io::{Read, Write};
-    let Ok(mut stream) = std::net::TcpStream::connect("127.0.0.1:19090") else { return false };
-    let asked = stream.write_all(b"GET /readyz HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n");
-    let mut answer = String::new();
-    asked.is_ok() && stream.read_to_string(&mut answer).is_ok() && answer.starts_with("HTTP/1.1 200")
 }

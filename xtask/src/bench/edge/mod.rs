@@ -1,6 +1,7 @@
 //! The gateway beside nginx and beside hyper alone, each on one processor and the client on another, in turns of the
 //! same run; then what it holds and how fast it starts.
 
+pub(super) mod allocations;
 mod alone;
 mod client;
 mod nginx;
@@ -12,7 +13,7 @@ use std::process::{Command, Stdio};
 use anyhow::{Context, Result};
 
 use self::client::{Measured, Work};
-use super::{Running, wait_for};
+use super::{Running, wait_for, wait_until_ready};
 use crate::sh;
 
 const ROUNDS: usize = 3;
@@ -52,8 +53,7 @@ fn works(tags: [&str; 2]) -> Vec<Work> {
 pub(super) fn run() -> Result<()> {
     println!();
     for measure in ["limits", "blocks"] {
-        let example = ["run", "--release", "--quiet", "--package", "aops-gateway", "--example", measure];
-        sh::run(sh::command("cargo", &example))?;
+        sh::run(Command::new(example(&sh::binary("release")?, measure)))?;
     }
     let needed = ["nginx", "wrk", "h2load", "openssl", "taskset", "curl"];
     let missing: Vec<_> = needed.into_iter().filter(|name| !sh::has(name)).collect();
@@ -61,14 +61,13 @@ pub(super) fn run() -> Result<()> {
         println!("\nbeside nginx: NOT measured, install {}", missing.join(", "));
         return Ok(());
     }
-    sh::run(sh::command("cargo", &["build", "--release", "--package", "aops-gateway", "--examples"]))?;
     let scratch = tempfile::tempdir()?;
     let root = site(scratch.path())?;
     let aops = sh::binary("release")?;
     let mut ours = pinned(&aops);
     ours.arg("serve").arg("--root").arg(&root);
     let ours = Running::serve(ours, &scratch.path().join("data"))?;
-    wait_for("127.0.0.1:19090")?;
+    wait_until_ready()?;
     let tls = scratch.path().join("data/tls");
     let theirs = nginx::start(&tls, &root.join("public"))?;
     wait_for(&format!("127.0.0.1:{}", nginx::PORT))?;

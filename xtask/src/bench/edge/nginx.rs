@@ -11,7 +11,7 @@ use crate::bench::Running;
 pub(super) const PORT: u16 = 18444;
 
 /// nginx with the same files, certificate, protocols and fields, and a limiter as ours has one.
-pub(super) fn start(scratch: &Path, root: &Path) -> Result<Running> {
+pub(super) fn start(tls: &Path, root: &Path) -> Result<Running> {
     let fields = [
         ("strict-transport-security", "max-age=63072000; includeSubDomains"),
         ("x-content-type-options", "nosniff"),
@@ -44,16 +44,16 @@ pub(super) fn start(scratch: &Path, root: &Path) -> Result<Running> {
            limit_req_zone $binary_remote_addr zone=a:10m rate=1000000r/s;
            server {{
              listen 127.0.0.1:{PORT} ssl http2 backlog=4096; server_name localhost; root {};
-             ssl_certificate tls/localhost.pem; ssl_certificate_key tls/localhost.key;
+             ssl_certificate localhost.pem; ssl_certificate_key localhost.key;
              ssl_protocols TLSv1.2 TLSv1.3; limit_req zone=a burst=1000 nodelay;
              {fields}
            }}
          }}",
         root.display()
     );
-    let path = scratch.join("nginx.conf");
+    let path = tls.join("nginx.conf");
     std::fs::write(&path, config)?;
     let mut nginx = Command::new("taskset");
-    nginx.args(["-c", "0", "nginx", "-p"]).arg(scratch).arg("-c").arg(&path);
+    nginx.args(["-c", "0", "nginx", "-p"]).arg(tls).arg("-c").arg(&path);
     Running::start(nginx.stdout(Stdio::null()).stderr(Stdio::null()))
 }

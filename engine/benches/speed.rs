@@ -1,0 +1,197 @@
+//! Seconds for the work that the engine promises to be quick at, each the median of several runs, with what bounds it.
+//! `peers.py` beside this file does the same in numpy.
+
+mod measure;
+
+use std::fmt::Write;
+use std::hint::black_box;
+use std::time::Instant;
+
+use aops_engine::ifc::{Attribution, Band, Employee, Plan, Rules, Scale, Sex, Shift, Staff};
+use aops_engine::life::{Annuity, Basis, Contract, Life, Lives, Status};
+use aops_engine::rates::Discount;
+use aops_engine::tables::{Fraction, Survivors, Table, find};
+use aops_engine::{Watch, calculate, calculate_lines};
+use jiff::civil::date;
+use measure::{RUNS, measure, on_processor, report};
+use rayon::prelude::*;
+use serde_json::json;
+
+fn main() {
+    let threads = rayon::current_num_threads();
+    println!("{threads} threads, median of {RUNS} runs");
+    lines();
+    let Some((men, women)) = tables() else { return };
+    annuities(men, women);
+    indemnities(men, women);
+    scenarios();
+}
+
+/// A CSV of 1,000,000 employees, from its text to the totals with ten sensitivities.
+fn lines() {
+    let request = json!({ "valuation_date": "2025-12-31", "scale": "legal_voluntary", "detail": false, "assumptions": {
+        "discount_rate": 0.034, "salary_growth": 0.02, "mortality": { "M": "TH 00-02", "F": "TF 00-02" },
+        "turnover": [{ "age_from": 18, "age_to": 54, "rate": 0.03 }], "social_charge_rate": 0.42, "retirement_age": 64 } });
+    let mut text = String::from("id,sex,birth_date,hire_date,annual_salary,category,collective_agreement\n");
+    for index in 0..1_000_000_u32 {
+        let (sex, year, month) = (if index % 2 == 0 { "M" } else { "F" }, 1962 + index % 42, 1 + index % 12);
+        let (hired, pay) = (2004 + index % 20, 24_000 + index % 997 * 40);
+        let _ = writeln!(
+            text,
+            "E{index:07},{sex},{year}-{month:02}-15,{hired}-{month:02}-01,{pay}.00,employés,IDCC 1672 sociétés"
+        );
+    }
+    println!("CSV of {} MB", text.len() / 1_000_000);
+    let peak = |name: &str| {
+        let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+        let line = status.lines().find(|line| line.starts_with("VmHWM")).unwrap_or_default().to_owned();
+        println!("  {name}: {line}");
+    };
+    peak("text alone");
+    let copies = [text.clone(), text];
+    peak("text and its copy");
+    for lines in copies {
+        let (start, before) = (Instant::now(), on_processor());
+        let found = calculate_lines("ifc", &request, lines, &Watch::default())
+            .map_or(0.0, |found| found["dbo"].as_f64().unwrap_or(0.0));
+        black_box(found);
+        let processor = on_processor() - before;
+        println!(
+            "IFC from the CSV, with checks and sensitivities: {:.3} s, {processor:.3} s of processor, goal 1.5 s (reading a line at a time, one core)",
+            start.elapsed().as_secs_f64()
+        );
+    }
+    peak("after, one copy of the text included");
+}
+
+fn tables() -> Option<(&'static Survivors, &'static Survivors)> {
+    match (find("TH 00-02")?, find("TF 00-02")?) {
+        (Table::Period(men), Table::Period(women)) => Some((men, women)),
+        _ => None,
+    }
+}
+
+fn annuities(men: &Survivors, women: &Survivors) {
+    let heads = |count: u32, pair: bool| -> Vec<(Lives<'_>, Contract, Discount)> {
+        (0..count)
+            .map(|index| {
+                let first = Life { survivors: men, age: 40.0 + f64::from(index % 450) / 10.0 };
+                let second = Life { survivors: women, age: 38.0 + f64::from(index % 430) / 10.0 };
+                let lives = if pair {
+                    Lives::Pair(first, second, Status::Reversion(0.6))
+                } else {
+                    Lives::Single(first)
+                };
+                let term = Some(f64::from(10 + index % 31));
+                let contract = Contract::Annuity(Annuity { frequency: 12, term, ..Annuity::default() });
+                (lives, contract, Discount::Flat(0.005 + f64::from(index % 36) / 1000.0))
+            })
+            .collect()
+    };
+    let value = |heads: &[(Lives<'_>, Contract, Discount)]| -> f64 {
+        let parts: Vec<f64> = heads
+            .par_chunks(1024)
+            .map(|chunk| {
+                let one = |(lives, contract, discount): &(Lives<'_>, Contract, Discount)| {
+                    contract.present_value(&Basis { lives: *lives, discount, fraction: Fraction::Udd })
+                };
+                chunk.iter().map(one).sum()
+            })
+            .collect();
+        parts.iter().sum()
+    };
+    let single = heads(100_000, false);
+    report(
+        "100,000 annuities, mixed ages, rates, terms, monthly",
+        0.037,
+        "two exponentials and three multiply-adds a year of term a head",
+        || value(&single),
+    );
+    let pairs = heads(10_000, true);
+    report(
+        "10,000 annuities on two lives with reversion, monthly",
+        0.0,
+        "two interpolated survivors a payment",
+        || value(&pairs),
+    );
+}
+
+fn staff(count: u32) -> Staff {
+    let mut staff = Staff::default();
+    let category = staff.category("").unwrap_or_default();
+    for index in 0..count {
+        let small = |modulus: u32| (index % modulus) as i16;
+        staff.push(Employee {
+            sex: if index % 2 == 0 { Sex::M } else { Sex::F },
+            birth: date(1962 + small(42), 1 + small(12) as i8, 1 + small(28) as i8),
+            hire: date(2004 + small(20), 1 + small(11) as i8, 1 + small(27) as i8),
+            annual_salary: 24_000.0 + f64::from(index % 997) * 40.0,
+            category,
+            retirement_months: None,
+        });
+    }
+    staff
+}
+
+fn indemnities(men: &'static Survivors, women: &'static Survivors) {
+    let plan = |staff: &Staff, count: usize| Plan {
+        valuation: date(2025, 12, 31),
+        discount: Discount::Flat(0.034),
+        attribution: Attribution::Ias19Of2021,
+        rules: staff
+            .categories
+            .iter()
+            .map(|_| Rules {
+                salary_growth: 0.02,
+                turnover: vec![Band { from: 18, to: 39, rate: 0.06 }, Band { from: 40, to: 54, rate: 0.02 }],
+                social_charge_rate: 0.42,
+                scale: Scale::legal_voluntary(),
+            })
+            .collect(),
+        tables: vec![men, women],
+        table_of: (0..count).map(|index| (index % 2) as u16).collect(),
+        months_of: vec![64 * 12; count],
+    };
+    let watch = Watch::default();
+    let many = staff(1_000_000);
+    let whole = plan(&many, 1_000_000);
+    report(
+        "IFC of 1,000,000 employees, from memory",
+        0.088,
+        "one exponential, two survivors and a date a head; 37 bytes read",
+        || whole.total(&many, Shift::default(), &watch).map_or(0.0, |total| total.dbo),
+    );
+    let some = staff(100_000);
+    let part = plan(&some, 100_000);
+    report("IFC sensitivities, 10 revaluations of 100,000", 0.1, "the same", || {
+        (1..=10)
+            .map(|by| {
+                let shift = Shift { discount: f64::from(by) * 0.001, ..Shift::default() };
+                part.total(&some, shift, &watch).map_or(0.0, |total| total.dbo)
+            })
+            .sum()
+    });
+}
+
+fn scenarios() {
+    let request = json!({ "age": 24, "retirement_age": 64, "contribution": 100, "simulation": {
+        "scenarios": 100_000, "equity_share": 0.6, "correlation": -0.2,
+        "short_rate": { "speed": 0.2, "volatility": 0.01, "initial": 0.02, "mean": 0.03 } } });
+    report(
+        "Monte Carlo, 100,000 scenarios of 40 years by month, with fans",
+        2.0,
+        "three normal numbers and two exponentials a month",
+        || {
+            calculate("retraite", &request)
+                .ok()
+                .and_then(|found| found["simulation"]["fan"][39]["mean"].as_f64())
+                .unwrap_or(0.0)
+        },
+    );
+    for count in [25_000, 50_000, 100_000] {
+        let mut request = request.clone();
+        request["simulation"]["scenarios"] = json!(count);
+        let (_, processor) = measure(|| calculate("retraite", &request).map_or(0.0, |_| 1.0));
+        println!("  growth: {count} scenarios {processor:.3} s of processor");
+    }
+}

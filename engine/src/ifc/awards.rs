@@ -1,0 +1,198 @@
+//! Long-service awards (médailles du travail), module `medailles`: the kernel of indemnities with several exits, each a
+//! length of service. Not scales by seniority at retirement.
+
+use std::collections::BTreeMap;
+
+use serde_json::{Value, json};
+
+use super::Scale;
+use super::assumed::{self, ByCategory, Sources};
+use super::plan::{CHUNK, Obligation, Plan, Prepared, Shift};
+use super::request::{ASSUMED, EMPLOYEES, payments, rate_of_year, read_staff};
+use super::staff::{Staff, months_later};
+use crate::calculate::Module;
+use crate::field::{Field, Kind};
+use crate::numeric::{in_chunks, sum};
+use crate::outcome::Answer;
+use crate::reader::Reader;
+
+/// Long-service awards.
+pub(crate) const MODULE: Module = Module {
+    name: "medailles",
+    fields: FIELDS,
+    answer: calculate,
+    words: include_str!("../../data/words/medailles.json"),
+    example: include_str!("../../data/examples/medailles.json"),
+};
+
+const FIELDS: &[Field] = &[
+    Field::date("valuation_date").required(),
+    Field::list("awards", &Kind::Object(AWARD), 1, 20),
+    Field::object("scale", STEPS),
+    EMPLOYEES,
+    ASSUMED.required(),
+    Field::flag("sensitivities", true),
+];
+const AWARD: &[Field] = &[
+    Field::number("years", 1.0, 60.0).required().unit("year"),
+    Field::number("months", 0.0, 100.0).unit("month"),
+    Field::number("amount", 0.0, 1e9).unit("euro"),
+];
+
+/// Awards written as the steps of a scale.
+const STEPS: &[Field] = &[Field::list("steps", &Kind::Object(AWARD), 1, 20).required()];
+
+/// An award: service in months, and what is paid.
+#[derive(Debug, Clone, Copy)]
+struct Award {
+    years: f64,
+    months: f64,
+    fixed: Option<f64>,
+}
+
+/// Answers a request of module `medailles`.
+fn calculate(reader: &Reader<'_>) -> Option<Answer> {
+    let date = reader.date("valuation_date");
+    let given = reader.object("assumptions");
+    let assumed = given.as_ref().map(assumed::read);
+    let awards = read_awards(reader);
+    let lines = reader.call().take_lines();
+    if lines.is_none() {
+        reader.required("employees");
+    }
+    let staff = read_staff(reader, date, assumed.as_ref(), None, lines);
+    let (awards, (staff, ids)) = (awards?, staff?);
+    reader.call().sound()?;
+    let assumed = assumed?;
+    // No scale: what an award pays is its own.
+    let scales = ByCategory::One(Scale::Steps(Vec::new()));
+    let sources = Sources { demographic: &assumed, financial: &assumed, scales: &scales };
+    let plan = assumed::plan(&staff, date?, &sources, "/employees")?;
+    let watch = reader.call().watch();
+    let ready = plan.prepare(Shift::default());
+    let lines = in_chunks(staff.len(), CHUNK, watch, |range| {
+        range.map(|index| each(&ready, &staff, index, &awards)).collect::<Vec<_>>()
+    })?
+    .concat();
+    let all: Vec<Obligation> = lines.iter().flatten().map(|(_, one)| *one).collect();
+    let total =
+        |field: fn(&Obligation) -> f64, of: &[(usize, Obligation)]| sum(of.iter().map(|(_, one)| field(one)));
+    let dbo = sum(all.iter().map(|one| one.dbo));
+    let service_cost = sum(all.iter().map(|one| one.service_cost));
+    let (years, coming) = payments(&all);
+    let weighted = sum(all.iter().map(|one| ready.duration(one)));
+    let employees = ids.iter().zip(&lines).map(|(id, line)| {
+        json!({
+            "id": id,
+            "dbo": total(|one| one.dbo, line),
+            "service_cost": total(|one| one.service_cost, line),
+            "awards": line.iter().map(|(award, one)| told(&awards[*award], one)).collect::<Vec<_>>(),
+        })
+    });
+    let mut results = json!({
+        "dbo": dbo,
+        "service_cost": service_cost,
+        "interest_cost": rate_of_year(&plan.discount) * (dbo + service_cost - coming / 2.0),
+        "duration": if dbo > 0.0 { weighted / dbo } else { 0.0 },
+        "expected_payments": years
+            .iter()
+            .map(|(year, amount)| json!({ "year": year, "amount": amount }))
+            .collect::<Vec<_>>(),
+        "by_award": by_award(&awards, &lines),
+        "employees": employees.collect::<Vec<_>>(),
+    });
+    if reader.flag("sensitivities") {
+        results["sensitivities"] = sensitivities(&plan, &staff, &awards, reader)?;
+    }
+    Some(results.into())
+}
+
+fn read_awards(reader: &Reader<'_>) -> Option<Vec<Award>> {
+    let mut awards: Vec<Award> = Vec::new();
+    reader.exclude("awards", "scale");
+    let lines = if reader.value("scale").is_some() {
+        reader.object("scale")?.objects("steps")
+    } else {
+        reader.required("awards")?;
+        reader.objects("awards")
+    };
+    for line in lines?.into_iter().flatten() {
+        let years = line.number("years");
+        line.exclude("months", "amount");
+        if line.value("amount").is_none() {
+            line.required("months");
+        }
+        let (months, fixed) = (line.number("months"), line.number("amount"));
+        let Some(years) = years else { continue };
+        if let Some(before) = awards.last().filter(|before| years <= before.years) {
+            let parameters = [("found", years.to_string()), ("limit", before.years.to_string())];
+            line.fault("years", "not_increasing", &parameters);
+        }
+        awards.push(Award { years, months: months.unwrap_or(0.0), fixed });
+    }
+    Some(awards)
+}
+
+/// The awards still to come before retirement, each earned from hiring to its day.
+fn each(ready: &Prepared<'_, '_>, staff: &Staff, index: usize, awards: &[Award]) -> Vec<(usize, Obligation)> {
+    let line = staff.at(index);
+    let retires = ready.retires(&line, index);
+    let mut coming = Vec::new();
+    for (rank, award) in awards.iter().enumerate() {
+        let exit = months_later(line.hire, assumed::whole_months(award.years));
+        if exit >= ready.valuation() && exit <= retires {
+            let period = super::staff::years(line.hire_day, super::staff::day(exit));
+            coming.push((rank, ready.value(&line, index, exit, award.months, award.fixed, period)));
+        }
+    }
+    coming
+}
+
+fn told(award: &Award, one: &Obligation) -> Value {
+    json!({
+        "years": award.years,
+        "date": one.exit.to_string(),
+        "dbo": one.dbo,
+        "service_cost": one.service_cost,
+        "projected_benefit": one.projected_benefit,
+        "probability": one.probability,
+        "discount_factor": one.discount_factor,
+        "present_value": one.present_value,
+    })
+}
+
+fn by_award(awards: &[Award], lines: &[Vec<(usize, Obligation)>]) -> Value {
+    let mut sums: BTreeMap<usize, Vec<Obligation>> = BTreeMap::new();
+    for (rank, one) in lines.iter().flatten() {
+        sums.entry(*rank).or_default().push(*one);
+    }
+    let line = |(rank, ones): (&usize, &Vec<Obligation>)| {
+        json!({
+            "years": awards[*rank].years,
+            "employees": ones.len(),
+            "dbo": sum(ones.iter().map(|one| one.dbo)),
+            "service_cost": sum(ones.iter().map(|one| one.service_cost)),
+        })
+    };
+    sums.iter().map(line).collect()
+}
+
+fn sensitivities(plan: &Plan<'_>, staff: &Staff, awards: &[Award], reader: &Reader<'_>) -> Option<Value> {
+    let none = Shift::default();
+    let moves = [
+        ("discount_rate", -0.005, Shift { discount: -0.005, ..none }),
+        ("discount_rate", 0.005, Shift { discount: 0.005, ..none }),
+        ("salary_growth", -0.005, Shift { salary_growth: -0.005, ..none }),
+        ("salary_growth", 0.005, Shift { salary_growth: 0.005, ..none }),
+        ("turnover", -0.1, Shift { turnover: -0.1, ..none }),
+        ("turnover", 0.1, Shift { turnover: 0.1, ..none }),
+    ];
+    let revalued = moves.iter().map(|(name, by, shift)| {
+        let ready = plan.prepare(*shift);
+        let parts = in_chunks(staff.len(), CHUNK, reader.call().watch(), |range| {
+            sum(range.flat_map(|index| each(&ready, staff, index, awards)).map(|(_, one)| one.dbo))
+        })?;
+        Some(json!({ "assumption": name, "shift": by, "dbo": sum(parts) }))
+    });
+    revalued.collect::<Option<Vec<_>>>().map(Value::from)
+}

@@ -1,0 +1,126 @@
+//! Many heads at once: each line a life or two with terms of its own where it has some. Not formulas.
+
+use serde_json::{Value, json};
+
+use super::contract::{Basis, Contract};
+use super::lives::{LIFE, read_named};
+use super::premium::woolhouse2;
+use super::request::{self, Benefit, Terms};
+use super::{Lives, Valuation};
+use crate::field::{Field, Kind};
+use crate::numeric::{Sum, in_chunks, sum};
+use crate::outcome::Answer;
+use crate::rates::{self, Discount};
+use crate::reader::Reader;
+use crate::tables::Fraction;
+
+/// Most heads of one request.
+pub(super) const MOST: usize = 1_000_000;
+/// One head: its lives, and what differs from the terms common to all.
+pub(super) const HEAD: &[Field] = &[
+    Field::new("id", Kind::Either(&[Kind::Text, Kind::Number { minimum: -1e15, maximum: 1e15 }])),
+    LIFE[0],
+    LIFE[1],
+    LIFE[2],
+    Field::new("table_2", Kind::Table),
+    Field::number("age_2", 0.0, 130.0).unit("year"),
+    Field::integer("birth_year_2", 1800, 2200).unit("year"),
+    request::AMOUNT,
+    rates::rate("rate"),
+    request::TIMING,
+    request::FREQUENCY,
+    request::TERM,
+    request::DEFERRAL,
+    request::GUARANTEE,
+    request::GROWTH,
+    request::REVERSION,
+    request::STATUS,
+];
+/// Heads valued between two looks at the watch.
+const CHUNK: usize = 1024;
+
+struct Head<'a> {
+    lives: Lives<'a>,
+    contract: Contract,
+    amount: f64,
+    rate: Option<Discount>,
+}
+
+/// Values every head, and their sum.
+pub(super) fn calculate(
+    reader: &Reader<'_>,
+    benefit: Benefit,
+    discount: Option<&Discount>,
+    fraction: Option<Fraction>,
+) -> Option<Answer> {
+    let lines = reader.objects("heads")?;
+    let mut heads = Vec::with_capacity(lines.len());
+    for line in lines.iter().flatten() {
+        if let Some(head) = read_head(line, reader, benefit, fraction) {
+            heads.push(head);
+        }
+    }
+    reader.call().sound()?;
+    let discount = discount?;
+    let detailed = reader.flag("expected_payments");
+    let parts = in_chunks(heads.len(), CHUNK, reader.call().watch(), |range| {
+        heads[range].iter().map(|head| head.value(discount, fraction, detailed)).collect::<Vec<_>>()
+    })?;
+    let valued = parts.concat();
+    let total = sum(valued.iter().map(|one| one.present_value));
+    let named = lines.iter().flatten().zip(&valued).enumerate().map(|(index, (line, one))| {
+        let id = line.value("id").cloned().unwrap_or_else(|| json!(index + 1));
+        json!({ "id": id, "present_value": one.present_value })
+    });
+    let mut answer = json!({ "present_value": total, "heads": named.collect::<Vec<Value>>() });
+    if detailed {
+        let years = valued.iter().map(|one| one.expected.len()).max().unwrap_or(0);
+        let mut sums = vec![Sum::default(); years];
+        for one in &valued {
+            one.expected.iter().zip(&mut sums).for_each(|(payment, sum)| sum.add(*payment));
+        }
+        let sums: Vec<f64> = sums.into_iter().map(Sum::value).collect();
+        answer["expected_payments"] = request::expected(&sums, 1.0);
+    }
+    Some(answer.into())
+}
+
+impl Head<'_> {
+    fn value(&self, common: &Discount, fraction: Option<Fraction>, detailed: bool) -> Valuation {
+        let discount = self.rate.as_ref().unwrap_or(common);
+        let basis = Basis { lives: self.lives, discount, fraction: fraction.unwrap_or_default() };
+        let mut valuation = if detailed { self.contract.value(&basis) } else { Valuation::default() };
+        let unit = match (self.contract, fraction) {
+            (Contract::Annuity(annuity), None) => woolhouse2(&annuity, &basis),
+            _ => self.contract.present_value(&basis),
+        };
+        valuation.present_value = unit * self.amount;
+        valuation.expected.iter_mut().for_each(|payment| *payment *= self.amount);
+        valuation
+    }
+}
+
+fn read_head<'a>(
+    line: &Reader<'a>,
+    reader: &Reader<'a>,
+    benefit: Benefit,
+    fraction: Option<Fraction>,
+) -> Option<Head<'a>> {
+    let terms = Terms::with(line, reader);
+    let first = read_named(line, ["table", "age", "birth_year"]);
+    let two = line.value("table_2").is_some() || line.value("age_2").is_some();
+    let second = two.then(|| {
+        line.required("table_2");
+        line.required("age_2");
+        read_named(line, ["table_2", "age_2", "birth_year_2"])
+    });
+    let lives = request::join(&terms, first, second, Some(benefit));
+    let contract = request::read_contract(&terms, benefit);
+    let rate = line.number("rate").map(Discount::Flat);
+    let amount = terms.number("amount");
+    let (lives, contract, amount) = (lives?, contract?, amount?);
+    if fraction.is_none() {
+        request::refuse_woolhouse(reader, &contract, &terms);
+    }
+    Some(Head { lives, contract, amount, rate })
+}
