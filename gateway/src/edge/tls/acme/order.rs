@@ -61,7 +61,7 @@ pub(super) async fn issue(
         Err(AcmeError::Authority(error))
             if !by.is_empty() && UNPROVED.iter().any(|kind| is(&error, kind)) =>
         {
-            return Err(AcmeError::Refused { told: error.to_string(), by });
+            return Err(AcmeError::Refused { told: format!("{}: {error}", names.join(", ")), by });
         }
         answered => answered?,
     };
@@ -76,7 +76,7 @@ pub(super) async fn issue(
             Ok(OrderStatus::Ready) => {}
             Ok(_) => return Err(AcmeError::Refused { told: reasons(&mut order).await, by }),
             Err(Error::Api(problem)) => {
-                let told = format!("{problem}; {}", reasons(&mut order).await);
+                let told = format!("{}: {problem}; {}", names.join(", "), reasons(&mut order).await);
                 return Err(AcmeError::Refused { told, by });
             }
             Err(error) => return Err(error.into()),
