@@ -2,14 +2,16 @@
 //! privacy page tells. Like the router, it knows the features, and nothing else of them.
 
 use crate::retention::{self, Kept, Retention, TermError, Terms, Told};
-use crate::{checkout, consent, contact, newsletter, outbox, suppression};
+use crate::{accounts, checkout, consent, contact, newsletter, outbox, suppression};
 
 /// What the engine carries out.
-pub static KEPT: [&'static dyn Kept; 4] =
-    [&newsletter::Subscribers, &contact::Threads, &checkout::Orders, &checkout::Archive];
+pub static KEPT: [&'static dyn Kept; 5] =
+    [&newsletter::Subscribers, &contact::Threads, &accounts::Accounts, &checkout::Orders, &checkout::Archive];
 
 /// Every declaration, in the order of the privacy page.
-const DECLARED: [&Retention; 14] = [
+const DECLARED: [&Retention; 16] = [
+    &accounts::LAPSED,
+    &accounts::UNCONFIRMED,
     &checkout::ORDER,
     &checkout::UNPAID,
     &checkout::ARCHIVED,

@@ -113,6 +113,11 @@ pub(crate) async fn ask(
     router::answer(app, &Routes::new(app), decoded, request).await
 }
 
+/// The letters that wait, the oldest first.
+pub(crate) async fn letters(app: &App) -> Vec<crate::outbox::Mail> {
+    crate::outbox::waiting(app).await
+}
+
 /// Where an answer leads.
 pub(crate) fn location(response: &Response) -> &str {
     response.headers()[header::LOCATION].to_str().unwrap()
@@ -164,9 +169,18 @@ fn manifest() -> Manifest {
         )
     };
     let plain = |name: &str| (format!("gateway/{name}.html"), name.to_owned());
-    let templates = [page("connexion"), page("form")]
-        .into_iter()
-        .chain(["merci", "commande_annulee", "paiement_test", "espace_client", "rente", "error"].map(plain));
+    let templates = [page("connexion"), page("form")].into_iter().chain(
+        [
+            "merci",
+            "compte_verification",
+            "commande_annulee",
+            "paiement_test",
+            "espace_client",
+            "rente",
+            "error",
+        ]
+        .map(plain),
+    );
     let mails = [
         ("a.md", "Subject: A\nPreheader: A\nReason: A\n\nA"),
         (

@@ -130,9 +130,11 @@ mod tests {
     }
 
     /// Mails that no journey of tests/browser/mails.test.mjs sets off: it reads their snapshots instead.
-    const UNSENT: [&str; 7] = [
+    const UNSENT: [&str; 9] = [
         "compte_bienvenue",
+        "compte_existant",
         "mot_de_passe",
+        "mot_de_passe_change",
         "newsletter_numero",
         "newsletter_rappel",
         "reclamation_accuse",
@@ -188,10 +190,20 @@ mod tests {
                 }),
                 None,
             ),
-            ("compte_bienvenue", json!({ "link": "https://aops.fr/compte/verification?jeton=abc" }), None),
+            ("compte_verification", json!({ "link": "https://aops.fr/compte/verification?jeton=abc" }), None),
+            ("compte_bienvenue", json!({ "link": "https://aops.fr/espace-client/" }), None),
+            (
+                "compte_existant",
+                json!({
+                    "link": "https://aops.fr/compte/connexion",
+                    "forgotten": "https://aops.fr/compte/mot-de-passe-oublie",
+                }),
+                None,
+            ),
+            ("mot_de_passe_change", json!({ "link": "https://aops.fr/compte/mot-de-passe-oublie" }), None),
             (
                 "mot_de_passe",
-                json!({ "link": "https://aops.fr/compte/reprise?jeton=abc", "minutes": 30 }),
+                json!({ "link": "https://aops.fr/compte/reinitialisation?jeton=abc", "minutes": 60 }),
                 None,
             ),
             (

@@ -207,6 +207,26 @@ async fn open(app: &App, partition: &str, id: &str, waiting: &Waiting) -> Result
     serde_json::from_slice(&plain).map(Some).map_err(|_| never("the letter cannot be read".into()))
 }
 
+/// Every letter that waits, in the order of the store.
+#[cfg(test)]
+pub(crate) async fn waiting(app: &App) -> Vec<Mail> {
+    let scan = crate::store::Scan {
+        collection: OUTBOX,
+        partition: None,
+        prefix: String::new(),
+        after: None,
+        limit: 1_000,
+    };
+    let mut letters = Vec::new();
+    for (address, stored) in app.store.scan(scan).await.unwrap().documents {
+        let waiting: Waiting = records::decode(&address, &stored.body).unwrap();
+        let letter = open(app, &address.partition, &address.key, &waiting).await.unwrap();
+        letters.extend(letter.map(|letter| (address.key, letter)));
+    }
+    letters.sort_by(|one, other| one.0.cmp(&other.0));
+    letters.into_iter().map(|(_, letter)| letter).collect()
+}
+
 /// When a letter was put in, as its name tells.
 fn since(id: &str) -> Option<Timestamp> {
     let millis = i64::from_str_radix(id.split('-').next()?, 16).ok()?;
