@@ -13,6 +13,7 @@ use aops_gateway::audience::AudienceConfig;
 use aops_gateway::clock::Clock;
 use aops_gateway::config::{Environment, GatewayConfig, MailConfig, Offer, Secrets, Settings, ValkeyConfig};
 use aops_gateway::consent::{ConsentConfig, Registry, Services};
+use aops_gateway::inventory;
 use aops_gateway::retention::Terms;
 use aops_generator::{Diagnostics, SiteConfig};
 use jiff::SignedDuration;
@@ -82,6 +83,7 @@ impl Configuration {
         let mut data = Map::new();
         data.insert("company".into(), serde_json::to_value(&self.company)?);
         data.insert("offers".into(), serde_json::to_value(&self.offers)?);
+        data.insert("retention".into(), serde_json::to_value(inventory::declared(&self.retention)?)?);
         data.insert("consent".into(), serde_json::to_value(self.registry(root)?)?);
         Ok(data)
     }

@@ -20,6 +20,7 @@ use crate::edge::open_connections::OpenConnections;
 use crate::edge::tls::acme::Acme;
 use crate::live::Live;
 use crate::mail::{Mailer, MailerError};
+use crate::newsletter::Newsletter;
 use crate::outbox::Outbox;
 use crate::payments::{Payments, PaymentsError};
 use crate::sealing::{SealError, Sealer};
@@ -55,6 +56,8 @@ pub struct App {
     pub site: ArcSwap<Site>,
     /// Letters on their way.
     pub outbox: Outbox,
+    /// What wakes the sending of issues.
+    pub newsletter: Newsletter,
     /// Who may tell us what became of them.
     pub webhook_keys: WebhookKeys,
     /// Addresses refused.

@@ -345,6 +345,15 @@ pub struct MailConfig {
     /// A mail server of our own choice, instead of SendGrid.
     #[serde(default)]
     pub smtp: Option<SmtpConfig>,
+    /// Readers of an issue of the newsletter written to in a second, at most.
+    #[serde(default = "MailConfig::default_rate")]
+    pub readers_per_second: u32,
+}
+
+impl MailConfig {
+    fn default_rate() -> u32 {
+        500
+    }
 }
 
 /// One of the `[[offers]]` of `site.toml`.

@@ -24,6 +24,7 @@ pub mod firewall;
 #[expect(unreachable_pub, reason = "its other home is a crate that calls each from a program")]
 mod fuzzing;
 pub mod handover;
+pub mod inventory;
 pub mod letters;
 pub mod live;
 pub mod mail;

@@ -28,6 +28,7 @@ use crate::edge::tls::{self, acme::Acme, certificates::Certificates};
 use crate::edge::{accept, access_log, operations, redirect};
 use crate::handover::{Offer, Successor};
 use crate::live::Live;
+use crate::newsletter::Newsletter;
 use crate::outbox::Outbox;
 use crate::reload::{Reload, Reread};
 use crate::sealing::{MasterKey, Sealer};
@@ -38,7 +39,7 @@ use crate::valkey::Valkey;
 use crate::web::hosts::Hosts;
 use crate::web::live_reload::LiveReload;
 use crate::web::site::Site;
-use crate::{mail, outbox, payments, staff, supervisor};
+use crate::{inventory, mail, newsletter, outbox, payments, retention, staff, supervisor};
 
 /// How a gateway's run ended.
 #[derive(Debug)]
@@ -119,6 +120,8 @@ impl Server {
         let reload = Reload { app: app_of_reload, bounds, certificates, configured, reread };
         let mut beside = vec![
             tokio::spawn(outbox::run(Arc::clone(&app), stopped.clone())),
+            tokio::spawn(newsletter::run(Arc::clone(&app), stopped.clone())),
+            tokio::spawn(retention::follow(Arc::clone(&app), &inventory::KEPT)),
             tokio::spawn(staff::serve(Arc::clone(&app), socket, offer, stopped.clone())),
             tokio::spawn(tidy(Arc::clone(&app), upkeep)),
             tokio::spawn(staff::bans::carry_out(Arc::clone(&app))),
@@ -240,6 +243,7 @@ async fn assemble(
         payments,
         site: ArcSwap::from_pointee(site),
         outbox: Outbox::default(),
+        newsletter: Newsletter::default(),
         webhook_keys: WebhookKeys::new(&settings.secrets.sendgrid_webhook_keys)?,
         blocklist,
         feeds,

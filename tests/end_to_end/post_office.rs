@@ -62,6 +62,11 @@ impl PostOffice {
         [("SENDGRID_API_BASE", format!("http://{}", self.address)), ("SENDGRID_API_KEY", "SG.test".into())]
     }
 
+    /// Answers the next calls so.
+    pub(crate) fn answer(&self, script: &[Answer]) {
+        self.book.lock().unwrap().script = script.iter().rev().copied().collect();
+    }
+
     /// How many calls came.
     pub(crate) fn calls(&self) -> usize {
         self.book.lock().unwrap().calls

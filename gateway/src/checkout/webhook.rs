@@ -115,7 +115,14 @@ async fn carry_out(app: &App, event: &Event, found: Option<(Order, u64)>) -> Res
     };
     let now = app.clock.now();
     let order = Order { state, updated: now, ..order };
-    records::put_plain(&mut batch, ORDERS, &order.id, Expect::Version(version), &order, None)?;
+    records::put_plain(
+        &mut batch,
+        ORDERS,
+        &order.id,
+        Expect::Version(version),
+        &order,
+        super::retained::expiry(app, &order),
+    )?;
     match state {
         OrderState::Paid => {
             let plan = Plan::of(&order.offer, &order.module, order.period, now, PlanSource::Order);

@@ -16,7 +16,7 @@ pub(super) const COOKIE: &str = "__Host-consentement";
 pub const OPPOSITION: &str = "__Host-opposition";
 /// How long a choice and its proof are kept (`p-consent-12-months`; CNIL, recommendation on cookies of
 /// 17 September 2020, § 37: six months as a good practice). Visits do not prolong it.
-pub(super) const KEPT: Retention = Retention {
+pub const KEPT: Retention = Retention {
     what: "consent to cookies",
     term: Term::Months(6),
     from: "choice",

@@ -5,6 +5,7 @@ use lettre::message::{Mailbox, Message, MultiPart, SinglePart};
 
 use super::{Letter, MailError, MailerError};
 use crate::config::MailConfig;
+use crate::email::ascii_domain;
 
 /// The sender of every letter.
 ///
@@ -47,17 +48,6 @@ pub(super) fn message(from: &Mailbox, letter: &Letter) -> Result<Message, MailEr
         .singlepart(part(ContentType::TEXT_PLAIN, &letter.text))
         .singlepart(part(ContentType::TEXT_HTML, &letter.html));
     builder.multipart(parts).map_err(|error| MailError::Never(error.to_string()))
-}
-
-/// An address whose domain is written in ASCII (RFC 5891), as mail servers find it.
-pub(super) fn ascii_domain(address: &str) -> String {
-    let Some((local, domain)) = address.rsplit_once('@') else {
-        return address.to_owned();
-    };
-    match url::Host::parse(domain) {
-        Ok(url::Host::Domain(ascii)) => format!("{local}@{ascii}"),
-        _ => address.to_owned(),
-    }
 }
 
 fn header(name: &'static str, value: String) -> HeaderValue {

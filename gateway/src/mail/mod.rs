@@ -2,7 +2,6 @@
 //! [`render`]; that it leaves at all is the outbox's business.
 
 mod folder;
-pub mod issue;
 mod markdown;
 mod message;
 mod plain;
@@ -223,6 +222,7 @@ pub(crate) mod tests {
             from_name: "A".into(),
             staff: "b@example.org".into(),
             smtp: None,
+            readers_per_second: 500,
         }
     }
 

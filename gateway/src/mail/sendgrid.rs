@@ -14,9 +14,9 @@ use sendgrid::v3::{
 };
 use url::{Host, Url};
 
-use super::message::ascii_domain;
 use super::{Bulk, Handed, Letter, MailError, Mailer, MailerError, Reader};
 use crate::config::MailConfig;
+use crate::email::ascii_domain;
 
 const PRODUCTION: &str = "https://api.sendgrid.com";
 const CONNECT: Duration = Duration::from_secs(5);

@@ -26,7 +26,7 @@ use crate::store::{Address, Batch, Expect};
 
 pub use self::breaker::Breaker;
 pub use self::desk::{Line, list, retry};
-pub use self::worker::run;
+pub use self::worker::{patience, run};
 
 /// Letters that wait.
 const OUTBOX: &str = "outbox";
@@ -205,6 +205,26 @@ async fn open(app: &App, partition: &str, id: &str, waiting: &Waiting) -> Result
     let address = Address::new(OUTBOX, partition, id);
     let plain = key.open(&address, &sealed).map_err(|error| never(error.to_string()))?;
     serde_json::from_slice(&plain).map(Some).map_err(|_| never("the letter cannot be read".into()))
+}
+
+/// Every letter that waits, in the order of the store.
+#[cfg(test)]
+pub(crate) async fn waiting(app: &App) -> Vec<Mail> {
+    let scan = crate::store::Scan {
+        collection: OUTBOX,
+        partition: None,
+        prefix: String::new(),
+        after: None,
+        limit: 1_000,
+    };
+    let mut letters = Vec::new();
+    for (address, stored) in app.store.scan(scan).await.unwrap().documents {
+        let waiting: Waiting = records::decode(&address, &stored.body).unwrap();
+        let letter = open(app, &address.partition, &address.key, &waiting).await.unwrap();
+        letters.extend(letter.map(|letter| (address.key, letter)));
+    }
+    letters.sort_by(|one, other| one.0.cmp(&other.0));
+    letters.into_iter().map(|(_, letter)| letter).collect()
 }
 
 /// When a letter was put in, as its name tells.

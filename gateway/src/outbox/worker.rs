@@ -32,6 +32,8 @@ const LAST_RETRY_MILLIS: u64 = 600_000;
 const GIVE_UP: SignedDuration = SignedDuration::from_hours(5 * 24);
 /// How long a letter belongs to the process that claimed it: longer than any try lasts.
 const CLAIM: Duration = Duration::from_secs(60);
+/// How long a try may go on once the process stops.
+const LANDING: Duration = Duration::from_secs(3);
 const UNWRITTEN: Duration = Duration::from_secs(5);
 
 /// What became of one try: when it is due again, or that it is gone.
@@ -42,7 +44,8 @@ struct Landed {
     delivered: bool,
 }
 
-/// Delivers until told to stop; what is under way then is let go, and tried again at the next start.
+/// Delivers until told to stop; what is under way then has a moment to land: a letter that was handed over and is not
+/// taken out would leave once more at the next start.
 pub async fn run(app: SharedApp, mut stop: watch::Receiver<bool>) {
     let mut schedule = Schedule::default();
     let mut delivered = HashSet::new();
@@ -90,9 +93,11 @@ pub async fn run(app: SharedApp, mut stop: watch::Receiver<bool>) {
             }
             () = tokio::time::sleep(pause) => {}
             () = app.outbox.wake.notified() => {}
-            changed = stop.changed() => if changed.is_err() { return },
+            changed = stop.changed() => if changed.is_err() { break },
         }
     }
+    let landed = async { while flying.next().await.is_some() {} };
+    let _ = tokio::time::timeout(LANDING, landed).await;
 }
 
 /// Notes every letter of the store.
@@ -224,9 +229,9 @@ fn settled(
     let (why, after) = match outcome {
         Ok(()) => return Ok((batch.delete(OUTBOX, &address.key, expect), None)),
         Err(MailError::Never(why)) => (why, None),
-        Err(MailError::Later(why)) => (why, Some(backoff(waiting.tries))),
+        Err(MailError::Later(why)) => (why, Some(patience(waiting.tries))),
         Err(MailError::Away { why, after }) => {
-            (why, Some(after.unwrap_or_default().max(backoff(waiting.tries))))
+            (why, Some(after.unwrap_or_default().max(patience(waiting.tries))))
         }
     };
     let tries = waiting.tries.saturating_add(1);
@@ -285,8 +290,9 @@ async fn deliver(app: &App, address: &Address, waiting: &Waiting) -> Result<(), 
     app.mailer.send(&letter).await
 }
 
-/// Doubling from about one second to ten minutes, each up to a quarter shorter or longer by chance.
-fn backoff(tries: u32) -> Duration {
+/// How long to wait after so many tries: doubling from about one second to ten minutes, each up to a quarter shorter
+/// or longer by chance.
+pub fn patience(tries: u32) -> Duration {
     let whole = FIRST_RETRY_MILLIS.saturating_mul(1 << tries.min(20)).min(LAST_RETRY_MILLIS);
     // Without randomness the wait is merely regular.
     let chance = sealing::random::<2>().map_or(0x8000, u16::from_be_bytes);

@@ -3,6 +3,7 @@
 use std::fs;
 
 use jiff::civil::Date;
+use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -14,12 +15,13 @@ use crate::backup::{self, BackupError};
 use crate::checkout::{self, GrantError};
 use crate::edge::tls::acme::{self, Acme, AcmeError, Reason};
 use crate::email::Email;
+use crate::newsletter::Segment;
 use crate::records::{self, RecordError};
 use crate::sealing::SealError;
 use crate::staff::bans;
 use crate::store::StoreError;
 use crate::web::WebError;
-use crate::{audience, consent, contact, newsletter, outbox, suppression};
+use crate::{audience, consent, contact, inventory, newsletter, outbox, retention, suppression};
 
 /// One command, as it goes over the socket.
 #[derive(Clone, Serialize, Deserialize)]
@@ -51,6 +53,62 @@ pub enum Command {
     MessagesList,
     /// `orders list`.
     OrdersList,
+    /// `messages show`: the whole thread of a message.
+    MessageShow {
+        /// Its id.
+        id: String,
+    },
+    /// `messages answer`.
+    MessageAnswer {
+        /// Its id.
+        id: String,
+        /// The answer.
+        text: String,
+    },
+    /// `messages close`.
+    MessageClose {
+        /// Its id.
+        id: String,
+    },
+    /// `newsletter list`: the mailings, and what became of their issues.
+    NewsletterList,
+    /// `newsletter send --preview`.
+    NewsletterPreview {
+        /// The issue's file, without `.md`.
+        issue: String,
+        /// To whom.
+        segment: Segment,
+    },
+    /// `newsletter send --test`.
+    NewsletterTest {
+        /// The issue's file, without `.md`.
+        issue: String,
+        /// To this address alone.
+        email: String,
+    },
+    /// `newsletter send`.
+    NewsletterSend {
+        /// The issue's file, without `.md`.
+        issue: String,
+        /// To whom.
+        segment: Segment,
+        /// Not before.
+        at: Option<Timestamp>,
+    },
+    /// `newsletter cancel`.
+    NewsletterCancel {
+        /// The mailing's id.
+        id: String,
+    },
+    /// `retention run`.
+    RetentionRun {
+        /// As if it were this day, at its end.
+        now: Option<Date>,
+    },
+    /// `retention proofs`.
+    RetentionProofs,
+    /// `archive list`: the legal archive.
+    ArchiveList,
     /// `outbox list`.
     OutboxList,
     /// `outbox retry`: answers `{retried}`.
@@ -170,6 +228,12 @@ pub enum StaffError {
     /// A folder cannot be made.
     #[error("the data folder: {0}")]
     Folder(#[from] std::io::Error),
+    /// A message.
+    #[error(transparent)]
+    Contact(#[from] contact::ContactError),
+    /// A mailing.
+    #[error(transparent)]
+    Mailing(#[from] newsletter::MailingError),
     /// A feature's refusal.
     #[error(transparent)]
     Web(#[from] WebError),
@@ -227,6 +291,39 @@ pub async fn execute(app: &App, command: Command) -> Result<Value, StaffError> {
         Command::SubscribersList => Ok(serde_json::to_value(newsletter::list(app).await?)?),
         Command::MessagesList => Ok(serde_json::to_value(contact::list(app).await?)?),
         Command::OrdersList => Ok(serde_json::to_value(checkout::lines(app).await?)?),
+        Command::MessageShow { id } => Ok(serde_json::to_value(contact::show(app, &id).await?)?),
+        Command::MessageAnswer { id, text } => {
+            contact::answer(app, &id, &text).await?;
+            Ok(json!({ "id": id, "state": "answered" }))
+        }
+        Command::MessageClose { id } => {
+            contact::close(app, &id).await?;
+            Ok(json!({ "id": id, "state": "closed" }))
+        }
+        Command::NewsletterList => Ok(serde_json::to_value(newsletter::mailings(app).await?)?),
+        Command::NewsletterPreview { issue, segment } => {
+            Ok(serde_json::to_value(newsletter::preview(app, &issue, &segment).await?)?)
+        }
+        Command::NewsletterTest { issue, email } => {
+            let email = Email::parse(&email).map_err(|_| StaffError::Email(email))?;
+            Ok(json!({ "letters": newsletter::test(app, &issue, &email).await?, "to": email }))
+        }
+        Command::NewsletterSend { issue, segment, at } => {
+            Ok(serde_json::to_value(newsletter::plan(app, &issue, segment, at).await?)?)
+        }
+        Command::NewsletterCancel { id } => {
+            newsletter::cancel(app, &id).await?;
+            Ok(json!({ "id": id, "stage": "cancelled" }))
+        }
+        Command::RetentionRun { now } => {
+            let now = now.map_or_else(|| app.clock.now(), |day| end_of_day(day, app.clock.now()));
+            let done = retention::run(app, &inventory::KEPT, now).await?;
+            // What expires by itself is no longer seen by anybody; it need not stay in the file either.
+            while app.store.sweep(1_000).await? > 0 {}
+            Ok(serde_json::to_value(done)?)
+        }
+        Command::RetentionProofs => Ok(serde_json::to_value(retention::proofs(app).await?)?),
+        Command::ArchiveList => Ok(serde_json::to_value(checkout::archive(app).await?)?),
         Command::OutboxList => Ok(serde_json::to_value(outbox::list(app).await?)?),
         Command::OutboxRetry { id } => match (outbox::retry(app, id.as_deref()).await?, id) {
             (0, Some(id)) => Err(StaffError::NoLetter(id)),
@@ -304,6 +401,12 @@ pub async fn execute(app: &App, command: Command) -> Result<Value, StaffError> {
             None => Err(StaffError::Block(block)),
         },
     }
+}
+
+/// The last second of a day; today, it is now.
+fn end_of_day(day: Date, now: Timestamp) -> Timestamp {
+    let end = TimeZone::UTC.to_timestamp(day.at(23, 59, 59, 0)).unwrap_or(now);
+    if now.to_zoned_datetime(TimeZone::UTC).date() == day { now } else { end }
 }
 
 /// What obtains certificates, where a gateway does.

@@ -4,6 +4,7 @@ use jiff::Timestamp;
 use serde::Deserialize;
 
 use super::Reason;
+use crate::newsletter::Happened;
 use crate::sealing;
 
 /// One event. Members that are not named here are not looked at.
@@ -22,6 +23,9 @@ pub(super) struct Event {
     kind: Option<String>,
     #[serde(default)]
     reason: Option<String>,
+    /// Our own argument: the issue of the newsletter that the letter was.
+    #[serde(default)]
+    pub(super) issue: Option<String>,
 }
 
 /// Why a dropped letter was not the address's fault.
@@ -40,6 +44,18 @@ impl Event {
             "dropped" => Some(Reason::Drop),
             "spamreport" => Some(Reason::SpamReport),
             "unsubscribe" | "group_unsubscribe" => Some(Reason::Unsubscribe),
+            _ => None,
+        }
+    }
+
+    /// What it tells of the issue that the letter was.
+    pub(super) fn happened(&self) -> Option<Happened> {
+        match self.event.as_str() {
+            "delivered" => Some(Happened::Delivered),
+            "bounce" => Some(Happened::Bounced),
+            "dropped" => Some(Happened::Dropped),
+            "spamreport" => Some(Happened::SpamReported),
+            "unsubscribe" | "group_unsubscribe" => Some(Happened::Unsubscribed),
             _ => None,
         }
     }

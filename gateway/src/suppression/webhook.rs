@@ -1,6 +1,8 @@
 //! SendGrid's events: believed when they are signed, recorded one by one, and harmless when they come twice or in
 //! another order than they happened.
 
+use std::collections::BTreeMap;
+
 use axum::body::Body;
 use axum::extract::State;
 use axum::routing::post;
@@ -16,7 +18,7 @@ use crate::edge::jails::Offence;
 use crate::edge::prefix::ClientPrefix;
 use crate::edge::route_class::RouteClass;
 use crate::email::Email;
-use crate::newsletter;
+use crate::newsletter::{self, Happened};
 use crate::records::{self, RecordError};
 use crate::store::{Address, Batch, Expect, StoreError};
 use crate::web::posted::read_body;
@@ -78,6 +80,8 @@ pub(super) async fn receive(app: &App, headers: &HeaderMap, body: &[u8]) -> Resu
     })?;
     let key = app.sealer.derive("mail events");
     let read = events.into_iter().filter_map(|event| serde_json::from_value::<Event>(event).ok());
+    let read: Vec<Event> = read.collect();
+    count(app, &read, &key).await?;
     let outcomes: Vec<Result<(), RecordError>> = futures::stream::iter(read)
         .map(|event| {
             let name = event.name(&key);
@@ -87,6 +91,21 @@ pub(super) async fn receive(app: &App, headers: &HeaderMap, body: &[u8]) -> Resu
         .collect()
         .await;
     outcomes.into_iter().collect::<Result<(), _>>().map_err(Into::into)
+}
+
+/// Adds events to the figures of the issues that their letters were, each once.
+async fn count(app: &App, events: &[Event], key: &[u8; 32]) -> Result<(), RecordError> {
+    let mut by_issue: BTreeMap<&str, Vec<(String, Happened)>> = BTreeMap::new();
+    for event in events {
+        if let (Some(issue), Some(happened)) = (event.issue.as_deref(), event.happened()) {
+            by_issue.entry(issue).or_default().push((event.name(key), happened));
+        }
+    }
+    let until = app.clock.now().saturating_add(EVENTS_KEPT).ok();
+    for (issue, events) in by_issue {
+        newsletter::count_all(app, issue, &events, EVENTS, until).await?;
+    }
+    Ok(())
 }
 
 /// What an event asks, once.

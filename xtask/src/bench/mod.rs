@@ -33,6 +33,16 @@ pub(crate) fn run(flame: bool, only_edge: bool, allocations: bool) -> Result<()>
     edge::run()
 }
 
+/// Sends an issue to 100,000 readers over the SendGrid side, to a stand-in on this machine.
+///
+/// # Errors
+/// When it cannot be built or fails.
+pub(crate) fn newsletter() -> Result<()> {
+    let measure = "a_hundred_thousand_readers";
+    let test = ["test", "--release", "--workspace", "--lib", "--", "--ignored", "--nocapture", measure];
+    sh::run(sh::command("cargo", &test))
+}
+
 struct Running(Child);
 
 impl Running {
