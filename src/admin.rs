@@ -1,7 +1,9 @@
 //! `aops admin`: what staff type, asked of the running gateway or done on the store when none runs.
 
-use std::io::{self, BufRead, Write};
-use std::path::Path;
+mod backup;
+
+use std::io::{self, BufRead, Read, Write};
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
@@ -10,10 +12,12 @@ use aops_gateway::Settings;
 use aops_gateway::accounts::Role;
 use aops_gateway::app::StartError;
 use aops_gateway::edge::tls::acme::Reason;
+use aops_gateway::newsletter::{Language, Segment, Who};
 use aops_gateway::server;
 use aops_gateway::staff::{self, CallError, Command};
 use aops_gateway::typed::reorders;
 use clap::{Args, Subcommand};
+use jiff::Timestamp;
 use jiff::civil::Date;
 use serde_json::Value;
 
@@ -21,6 +25,8 @@ use crate::config::Configuration;
 
 /// The longest password that is read, in bytes.
 const PASSWORD_LIMIT: u64 = 4096;
+/// The longest answer that is read, in bytes.
+const TEXT_LIMIT: u64 = 40 * 1024;
 /// How often a gateway that holds the store but does not hear yet is asked again, and after how long.
 const TRIES: usize = 25;
 const REST: Duration = Duration::from_millis(200);
@@ -45,12 +51,27 @@ enum Subject {
     /// Subscribers of the newsletter.
     #[command(subcommand)]
     Subscribers(ListAct),
-    /// Messages of the contact form.
+    /// Messages of the contact form, and complaints.
     #[command(subcommand)]
-    Messages(ListAct),
+    Messages(MessagesAct),
+    /// Issues of the newsletter.
+    #[command(subcommand)]
+    Newsletter(NewsletterAct),
+    /// What is kept, and for how long.
+    #[command(subcommand)]
+    Retention(RetentionAct),
+    /// The legal archive: orders that have left the live base.
+    #[command(subcommand)]
+    Archive(ListAct),
     /// Orders.
     #[command(subcommand)]
     Orders(ListAct),
+    /// Letters that have not left.
+    #[command(subcommand)]
+    Outbox(OutboxAct),
+    /// Addresses that are not written to any more.
+    #[command(subcommand)]
+    Suppression(SuppressionAct),
     /// Pages and visits, by day.
     #[command(subcommand)]
     Audience(AudienceAct),
@@ -60,9 +81,37 @@ enum Subject {
     /// The certificate that an authority gave by ACME.
     #[command(subcommand)]
     Certificate(CertificateAct),
+    /// The keys under which personal data are sealed.
+    #[command(subcommand)]
+    Keys(KeysAct),
+    /// Who was erased, as keyed hashes: keep the list apart from backups, and give it to `restore`.
+    #[command(subcommand)]
+    Erased(ListAct),
+    /// Writes the whole store, as it stands now, to a file that the master key alone opens.
+    Backup {
+        /// The file; it must not exist.
+        file: PathBuf,
+    },
+    /// Restores the store from a backup, where none stands; no gateway may run.
+    Restore {
+        /// The backup.
+        file: PathBuf,
+        /// Only reads it through.
+        #[arg(long)]
+        verify: bool,
+        /// What `aops admin erased list --json` printed last: they stay erased.
+        #[arg(long, value_name = "FILE")]
+        erased: Option<PathBuf>,
+    },
     /// Addresses refused before the handshake.
     #[command(subcommand)]
     Ban(BanAct),
+}
+
+#[derive(Debug, Subcommand)]
+enum KeysAct {
+    /// Wraps every key under the first master key of AOPS_MASTER_KEY; may be stopped and begun again.
+    Roll,
 }
 
 #[derive(Debug, Subcommand)]
@@ -82,6 +131,105 @@ enum AudienceAct {
 enum ListAct {
     /// One line each.
     List,
+}
+
+#[derive(Debug, Subcommand)]
+enum MessagesAct {
+    /// One line each, with where its thread stands.
+    List,
+    /// The whole thread of a message, and what speaks for a robot.
+    Show {
+        /// The message's id.
+        id: String,
+    },
+    /// Answers by mail.
+    Answer {
+        /// The message's id.
+        id: String,
+        /// Reads the answer from standard input, to its end.
+        #[arg(long, required = true)]
+        text_stdin: bool,
+    },
+    /// Closes the thread; who was answered is asked how satisfied they are.
+    Close {
+        /// The message's id.
+        id: String,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+enum NewsletterAct {
+    /// The mailings, and the figures of their issues.
+    List,
+    /// Sends an issue to its readers; nobody gets the same issue twice.
+    Send {
+        /// The issue's file under content/fr/lettres, without `.md`.
+        #[arg(long)]
+        issue: String,
+        /// Sends it to this address alone, to be looked at.
+        #[arg(long, value_name = "ADDRESS", conflicts_with_all = ["at", "preview", "to", "language"])]
+        test: Option<String>,
+        /// Shows the letter and counts its readers; sends nothing.
+        #[arg(long, conflicts_with = "at")]
+        preview: bool,
+        /// Not before this instant, as 2026-12-01T09:00:00+01:00.
+        #[arg(long, value_name = "TIME")]
+        at: Option<Timestamp>,
+        /// Readers of this language alone: fr or en.
+        #[arg(long, value_parser = language)]
+        language: Option<Language>,
+        /// all, clients or prospects.
+        #[arg(long, default_value = "all", value_parser = who)]
+        to: Who,
+    },
+    /// Stops a mailing; what has left has left.
+    Cancel {
+        /// Its id, as the list shows it.
+        id: String,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+enum RetentionAct {
+    /// Removes what is past its term, as the gateway does by itself.
+    Run {
+        /// As if it were the end of this day.
+        #[arg(long)]
+        now: Option<Date>,
+    },
+    /// What was removed, when, and by which declaration.
+    Proofs,
+}
+
+#[derive(Debug, Subcommand)]
+enum OutboxAct {
+    /// One line each, the dead ones first.
+    List,
+    /// Tries a letter again now, dead or not.
+    Retry {
+        /// Its id, as the list shows it.
+        #[arg(required_unless_present = "all", conflicts_with = "all")]
+        id: Option<String>,
+        /// All that are dead or wait for a later try.
+        #[arg(long)]
+        all: bool,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+enum SuppressionAct {
+    /// One line each: why, and since when.
+    List,
+    /// Writes no more to an address, but for what a contract or its safety needs.
+    Add {
+        /// The e-mail address.
+        email: String,
+    },
+    /// Writes to an address again.
+    Remove {
+        /// The e-mail address.
+        email: String,
+    },
 }
 
 #[derive(Debug, Subcommand)]
@@ -156,8 +304,12 @@ enum BanAct {
 /// Carries out one command and prints its answer: JSON when asked for, else aligned columns.
 pub(crate) fn run(root: &Path, json: bool, args: AdminArgs) -> Result<ExitCode> {
     let settings = Configuration::read(root)?.settings(root)?;
-    let command = command(args.subject).context("standard input")?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    if let Some(told) = runtime.block_on(backup::run(&settings, &args.subject))? {
+        print(&told, json)?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    let command = command(args.subject).context("standard input")?;
     let answer = runtime.block_on(async {
         let first = answer(settings.clone(), command).await?;
         ordered(settings, first).await
@@ -168,7 +320,7 @@ pub(crate) fn run(root: &Path, json: bool, args: AdminArgs) -> Result<ExitCode> 
 
 /// Asks the running gateway, or does it on the store. Whoever holds the store without hearing is a gateway
 /// that starts or stops: a moment later one of the two ways is open.
-async fn answer(settings: Settings, command: Command) -> Result<Value> {
+pub(crate) async fn answer(settings: Settings, command: Command) -> Result<Value> {
     let socket = settings.data.join("admin.sock");
     let mut tries = 0;
     loop {
@@ -204,18 +356,71 @@ fn command(subject: Subject) -> io::Result<Command> {
         Subject::Account(AccountAct::List) => Command::AccountList,
         Subject::Apikey(ApikeyAct::Create { account }) => Command::ApikeyCreate { account },
         Subject::Subscribers(ListAct::List) => Command::SubscribersList,
-        Subject::Messages(ListAct::List) => Command::MessagesList,
+        Subject::Messages(MessagesAct::List) => Command::MessagesList,
+        Subject::Messages(MessagesAct::Show { id }) => Command::MessageShow { id },
+        Subject::Messages(MessagesAct::Answer { id, text_stdin: _ }) => {
+            Command::MessageAnswer { id, text: text(io::stdin().lock())? }
+        }
+        Subject::Messages(MessagesAct::Close { id }) => Command::MessageClose { id },
+        Subject::Newsletter(act) => newsletter(act),
+        Subject::Retention(RetentionAct::Run { now }) => Command::RetentionRun { now },
+        Subject::Retention(RetentionAct::Proofs) => Command::RetentionProofs,
+        Subject::Archive(ListAct::List) => Command::ArchiveList,
         Subject::Orders(ListAct::List) => Command::OrdersList,
+        Subject::Outbox(OutboxAct::List) => Command::OutboxList,
+        Subject::Outbox(OutboxAct::Retry { id, all: _ }) => Command::OutboxRetry { id },
+        Subject::Suppression(SuppressionAct::List) => Command::SuppressionList,
+        Subject::Suppression(SuppressionAct::Add { email }) => Command::SuppressionAdd { email },
+        Subject::Suppression(SuppressionAct::Remove { email }) => Command::SuppressionRemove { email },
         Subject::Audience(AudienceAct::List { from, to }) => Command::AudienceList { from, to },
         Subject::Consents(ListAct::List) => Command::ConsentsList,
         Subject::Certificate(CertificateAct::List) => Command::CertificateList,
         Subject::Certificate(CertificateAct::Renew) => Command::CertificateRenew,
         Subject::Certificate(CertificateAct::Revoke { reason }) => Command::CertificateRevoke { reason },
         Subject::Ban(BanAct::Add { block, duration }) => Command::BanAdd { block, seconds: duration },
+        Subject::Keys(KeysAct::Roll) => Command::KeysRoll,
+        Subject::Erased(ListAct::List) => Command::ErasedList,
+        // Done before any other is asked: their files are this process'.
+        Subject::Backup { .. } | Subject::Restore { .. } => Command::Backup,
         Subject::Ban(BanAct::List) => Command::BanList,
         Subject::Ban(BanAct::Feeds) => Command::BanFeeds,
         Subject::Ban(BanAct::Remove { block }) => Command::BanRemove { block },
     })
+}
+
+fn newsletter(act: NewsletterAct) -> Command {
+    match act {
+        NewsletterAct::List => Command::NewsletterList,
+        NewsletterAct::Cancel { id } => Command::NewsletterCancel { id },
+        NewsletterAct::Send { issue, test: Some(email), .. } => Command::NewsletterTest { issue, email },
+        NewsletterAct::Send { issue, test: None, preview, at, language, to } => {
+            let segment = Segment { language, who: to };
+            if preview {
+                Command::NewsletterPreview { issue, segment }
+            } else {
+                Command::NewsletterSend { issue, segment, at }
+            }
+        }
+    }
+}
+
+/// All of it.
+fn text(input: impl BufRead) -> io::Result<String> {
+    let mut text = String::new();
+    input.take(TEXT_LIMIT).read_to_string(&mut text)?;
+    Ok(text)
+}
+
+fn language(text: &str) -> Result<Language, String> {
+    named(text).ok_or_else(|| format!("no language `{text}`: fr or en"))
+}
+
+fn who(text: &str) -> Result<Who, String> {
+    named(text).ok_or_else(|| format!("`{text}`: all, clients or prospects"))
+}
+
+fn named<T: serde::de::DeserializeOwned>(text: &str) -> Option<T> {
+    serde_json::from_value(Value::String(text.to_owned())).ok()
 }
 
 /// The first line, without its end.

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::{Context, Result};
-use aops_engine::{Fault, Faults, MODULES};
+use aops_engine::{Fault, Faults, MODULES, Watch, calculate, calculate_lines};
 use aops_report::{Words, tables, xlsx};
 use clap::Args;
 use clap::builder::PossibleValuesParser;
@@ -27,7 +27,7 @@ pub(crate) struct CalcArgs {
     #[arg(value_parser = PossibleValuesParser::new(MODULES))]
     module: String,
 
-    /// The request in JSON; or in CSV, the employees (ifc) or the triangle (provisionnement)
+    /// The request in JSON; or in CSV, the heads (rente), the employees (ifc, medailles) or the triangle (provisionnement)
     #[arg(long, value_name = "FILE")]
     input: PathBuf,
 
@@ -64,8 +64,12 @@ pub(crate) fn run(json: bool, args: &CalcArgs) -> Result<ExitCode> {
             return Ok(ExitCode::from(USAGE));
         }
     };
-    let input = Input::read(&args.module, &args.input, args.params.as_deref())?;
-    let outcome = match aops_engine::calculate(&args.module, &input.request) {
+    let mut input = Input::read(&args.module, &args.input, args.params.as_deref())?;
+    let answer = match input.text.take() {
+        Some(lines) => calculate_lines(&args.module, &input.request, lines, &Watch::default()),
+        None => calculate(&args.module, &input.request),
+    };
+    let outcome = match answer {
         Ok(outcome) => outcome,
         Err(faults) => {
             tell(json, &args.input, &input, &faults)?;

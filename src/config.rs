@@ -13,6 +13,8 @@ use aops_gateway::audience::AudienceConfig;
 use aops_gateway::clock::Clock;
 use aops_gateway::config::{Environment, GatewayConfig, MailConfig, Offer, Secrets, Settings, ValkeyConfig};
 use aops_gateway::consent::{ConsentConfig, Registry, Services};
+use aops_gateway::inventory;
+use aops_gateway::retention::Terms;
 use aops_generator::{Diagnostics, SiteConfig};
 use jiff::SignedDuration;
 use serde::Deserialize;
@@ -37,6 +39,8 @@ pub(crate) struct Configuration {
     /// As the gateway's.
     mail: Option<MailConfig>,
     valkey: Option<ValkeyConfig>,
+    #[serde(default)]
+    retention: Terms,
     #[serde(default)]
     offers: Vec<Offer>,
     #[serde(default)]
@@ -79,6 +83,7 @@ impl Configuration {
         let mut data = Map::new();
         data.insert("company".into(), serde_json::to_value(&self.company)?);
         data.insert("offers".into(), serde_json::to_value(&self.offers)?);
+        data.insert("retention".into(), serde_json::to_value(inventory::declared(&self.retention)?)?);
         data.insert("consent".into(), serde_json::to_value(self.registry(root)?)?);
         Ok(data)
     }
@@ -107,7 +112,7 @@ impl Configuration {
     pub(crate) fn settings(&self, root: &Path) -> Result<Settings> {
         let missing = |table| format!("{FILE_NAME}: the table [{table}] is missing; the gateway needs it");
         let mut gateway = self.gateway.clone().with_context(|| missing("gateway"))?;
-        let mail = self.mail.clone().with_context(|| missing("mail"))?;
+        let mut mail = self.mail.clone().with_context(|| missing("mail"))?;
         for (name, address) in [
             ("AOPS_HTTPS", &mut gateway.https),
             ("AOPS_HTTP", &mut gateway.http),
@@ -154,8 +159,14 @@ impl Configuration {
                 }
                 valkey
             }),
-            mail,
+            mail: {
+                if let Some(authority) = mail.smtp.as_mut().and_then(|smtp| smtp.authority.as_mut()) {
+                    *authority = root.join(&authority);
+                }
+                mail
+            },
             company: self.company.clone(),
+            retention: self.retention.clone(),
             offers: self.offers.clone(),
             consent: self.registry(root)?,
             audience: AudienceConfig {
@@ -193,6 +204,8 @@ fn secrets() -> Result<Secrets> {
         stripe_base: variable("STRIPE_API_BASE")?,
         sendgrid_key: secret("SENDGRID_API_KEY")?,
         sendgrid_base: variable("SENDGRID_API_BASE")?,
+        sendgrid_webhook_keys: several(secret("SENDGRID_WEBHOOK_KEY")?),
+        smtp_password: secret("AOPS_SMTP_PASSWORD")?,
         valkey_password: secret("AOPS_VALKEY_PASSWORD")?,
     })
 }

@@ -66,7 +66,7 @@ enum Command {
     /// Print the manual page
     Manual,
     /// Tell what is wrong with configuration, keys, files, ports and store
-    Doctor,
+    Doctor(doctor::DoctorArgs),
     /// Print the nftables rules for this configuration and today's blocklist
     Firewall(firewall::FirewallArgs),
     /// Look after accounts, subscribers, messages, orders and bans
@@ -85,7 +85,7 @@ fn main() -> ExitCode {
         Command::Manual => describe::manual::<Cli>(),
         Command::Serve(args) => serve::run(&cli.root, &args),
         Command::Calc(args) => calc::run(cli.json, &args),
-        Command::Doctor => doctor::run(&cli.root, cli.json),
+        Command::Doctor(args) => doctor::run(&cli.root, cli.json, &args),
         Command::Firewall(args) => firewall::run(&cli.root, &args),
         Command::Admin(args) => admin::run(&cli.root, cli.json, args),
     };

@@ -1,6 +1,9 @@
 //! Seconds for the work that the engine promises to be quick at, each the median of several runs, with what bounds it.
 //! `peers.py` beside this file does the same in numpy.
 
+mod measure;
+
+use std::fmt::Write;
 use std::hint::black_box;
 use std::time::Instant;
 
@@ -8,20 +11,57 @@ use aops_engine::ifc::{Attribution, Band, Employee, Plan, Rules, Scale, Sex, Shi
 use aops_engine::life::{Annuity, Basis, Contract, Life, Lives, Status};
 use aops_engine::rates::Discount;
 use aops_engine::tables::{Fraction, Survivors, Table, find};
-use aops_engine::{Watch, calculate};
+use aops_engine::{Watch, calculate, calculate_lines};
 use jiff::civil::date;
+use measure::{RUNS, measure, on_processor, report};
 use rayon::prelude::*;
 use serde_json::json;
-
-const RUNS: usize = 7;
 
 fn main() {
     let threads = rayon::current_num_threads();
     println!("{threads} threads, median of {RUNS} runs");
+    lines();
     let Some((men, women)) = tables() else { return };
     annuities(men, women);
     indemnities(men, women);
     scenarios();
+}
+
+/// A CSV of 1,000,000 employees, from its text to the totals with ten sensitivities.
+fn lines() {
+    let request = json!({ "valuation_date": "2025-12-31", "scale": "legal_voluntary", "detail": false, "assumptions": {
+        "discount_rate": 0.034, "salary_growth": 0.02, "mortality": { "M": "TH 00-02", "F": "TF 00-02" },
+        "turnover": [{ "age_from": 18, "age_to": 54, "rate": 0.03 }], "social_charge_rate": 0.42, "retirement_age": 64 } });
+    let mut text = String::from("id,sex,birth_date,hire_date,annual_salary,category,collective_agreement\n");
+    for index in 0..1_000_000_u32 {
+        let (sex, year, month) = (if index % 2 == 0 { "M" } else { "F" }, 1962 + index % 42, 1 + index % 12);
+        let (hired, pay) = (2004 + index % 20, 24_000 + index % 997 * 40);
+        let _ = writeln!(
+            text,
+            "E{index:07},{sex},{year}-{month:02}-15,{hired}-{month:02}-01,{pay}.00,employés,IDCC 1672 sociétés"
+        );
+    }
+    println!("CSV of {} MB", text.len() / 1_000_000);
+    let peak = |name: &str| {
+        let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+        let line = status.lines().find(|line| line.starts_with("VmHWM")).unwrap_or_default().to_owned();
+        println!("  {name}: {line}");
+    };
+    peak("text alone");
+    let copies = [text.clone(), text];
+    peak("text and its copy");
+    for lines in copies {
+        let (start, before) = (Instant::now(), on_processor());
+        let found = calculate_lines("ifc", &request, lines, &Watch::default())
+            .map_or(0.0, |found| found["dbo"].as_f64().unwrap_or(0.0));
+        black_box(found);
+        let processor = on_processor() - before;
+        println!(
+            "IFC from the CSV, with checks and sensitivities: {:.3} s, {processor:.3} s of processor, goal 1.5 s (reading a line at a time, one core)",
+            start.elapsed().as_secs_f64()
+        );
+    }
+    peak("after, one copy of the text included");
 }
 
 fn tables() -> Option<(&'static Survivors, &'static Survivors)> {
@@ -118,7 +158,7 @@ fn indemnities(men: &'static Survivors, women: &'static Survivors) {
     report(
         "IFC of 1,000,000 employees, from memory",
         0.088,
-        "one exponential, two survivors and a date a head; 43 bytes read",
+        "one exponential, two survivors and a date a head; 37 bytes read",
         || whole.total(&many, Shift::default(), &watch).map_or(0.0, |total| total.dbo),
     );
     let some = staff(100_000);
@@ -154,36 +194,4 @@ fn scenarios() {
         let (_, processor) = measure(|| calculate("retraite", &request).map_or(0.0, |_| 1.0));
         println!("  growth: {count} scenarios {processor:.3} s of processor");
     }
-}
-
-/// Wall time and processor time of all threads, each the median of several runs. On a shared machine the second,
-/// divided by the threads, is what the first would be alone.
-fn measure(mut work: impl FnMut() -> f64) -> (f64, f64) {
-    let (mut wall, mut processor) = (Vec::new(), Vec::new());
-    for _ in 0..RUNS {
-        let (start, before) = (Instant::now(), on_processor());
-        black_box(work());
-        wall.push(start.elapsed().as_secs_f64());
-        processor.push(on_processor() - before);
-    }
-    wall.sort_by(f64::total_cmp);
-    processor.sort_by(f64::total_cmp);
-    (wall[RUNS / 2], processor[RUNS / 2])
-}
-
-/// Seconds that the threads of this process ran, from Linux's scheduler; zero elsewhere.
-fn on_processor() -> f64 {
-    let tasks = std::fs::read_dir("/proc/self/task").into_iter().flatten().flatten();
-    let of = |task: std::fs::DirEntry| {
-        let told = std::fs::read_to_string(task.path().join("schedstat")).ok()?;
-        told.split(' ').next()?.parse::<f64>().ok()
-    };
-    tasks.filter_map(of).sum::<f64>() / 1e9
-}
-
-fn report(name: &str, goal: f64, limit: &str, work: impl FnMut() -> f64) {
-    let (wall, processor) = measure(work);
-    let goal = if goal > 0.0 { format!(", goal {goal} s") } else { String::new() };
-    let alone = processor / rayon::current_num_threads() as f64;
-    println!("{name}: {wall:.4} s, {alone:.4} s of each processor{goal} ({limit})");
 }

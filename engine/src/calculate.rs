@@ -8,7 +8,7 @@ use crate::field::{Default, Field, Kind};
 use crate::outcome::{Answer, Outcome, warning};
 use crate::reader::{Reader, wrong_type};
 use crate::watch::Watch;
-use crate::{curves, ifc, life, pension, reserving, tables};
+use crate::{curves, disability, experience, health, ifc, life, pension, reserving, tables};
 
 /// A module: what its requests may hold, and what answers them.
 #[derive(Debug, Clone, Copy)]
@@ -33,6 +33,9 @@ pub(crate) const REGISTRY: &[Module] = &[
     curves::MODULE,
     pension::MODULE,
     reserving::MODULE,
+    health::MODULE,
+    experience::MODULE,
+    disability::MODULE,
 ];
 
 /// Names of the modules that answer.
@@ -54,7 +57,39 @@ pub fn calculate(module: &str, request: &Value) -> Result<Outcome, Faults> {
 /// # Errors
 /// The faults, never empty; `cancelled` when a stop was asked for.
 pub fn calculate_watched(module: &str, request: &Value, watch: &Watch) -> Result<Outcome, Faults> {
-    let mut call = Call::new(watch);
+    run(module, request, Call::new(watch))
+}
+
+/// As [`calculate_watched`], the lines of data being CSV beside the request: employees, read without a tree in between.
+/// Faults have the pointers that they would have in the request.
+///
+/// # Errors
+/// The faults, never empty; `unknown_module` for a module that takes no lines ([`takes_lines`]).
+pub fn calculate_lines(
+    module: &str,
+    request: &Value,
+    lines: String,
+    watch: &Watch,
+) -> Result<Outcome, Faults> {
+    let call = Call::new(watch);
+    if !takes_lines(module) {
+        let parameters = [("found", module.chars().take(60).collect()), ("known", LINED.join(", "))];
+        call.faults().push("", "unknown_module", &parameters);
+        return Err(call.into_faults());
+    }
+    call.set_lines(lines);
+    run(module, request, call)
+}
+
+/// Whether a module takes its lines of data as CSV.
+pub fn takes_lines(module: &str) -> bool {
+    LINED.contains(&module)
+}
+
+/// Modules whose lines of data may be CSV.
+const LINED: [&str; 2] = ["ifc", "medailles"];
+
+fn run(module: &str, request: &Value, mut call: Call<'_>) -> Result<Outcome, Faults> {
     let Some(module) = find(module) else {
         let found: String = module.chars().take(60).collect();
         let parameters = [("found", found), ("known", MODULES.join(", "))];
@@ -75,11 +110,11 @@ pub fn calculate_watched(module: &str, request: &Value, watch: &Watch) -> Result
         Reader::with(request, "", module.fields, COMMON, &call).and_then(|reader| (module.answer)(&reader));
     let sound = call.sound().is_some();
     match answer {
-        Some(answer) if sound && !watch.is_stopped() && finite(&answer.results) => {
+        Some(answer) if sound && !call.watch().is_stopped() && finite(&answer.results) => {
             Ok(Outcome::new(answer, about(module, request, &call)))
         }
         _ => {
-            if watch.is_stopped() {
+            if call.watch().is_stopped() {
                 call.faults().push("", "cancelled", &[]);
             } else if sound {
                 call.faults().push("", "not_finite", &[]);

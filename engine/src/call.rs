@@ -16,6 +16,7 @@ pub(crate) struct Call<'a> {
     used: RefCell<BTreeMap<String, Value>>,
     own: Vec<(String, Table)>,
     explain: Cell<bool>,
+    lines: Cell<Option<String>>,
     watch: &'a Watch,
 }
 
@@ -27,6 +28,7 @@ impl<'a> Call<'a> {
             used: RefCell::default(),
             own: Vec::new(),
             explain: Cell::new(false),
+            lines: Cell::new(None),
             watch,
         }
     }
@@ -71,6 +73,16 @@ impl<'a> Call<'a> {
 
     pub(crate) fn set_explain(&self, explain: bool) {
         self.explain.set(explain);
+    }
+
+    /// Lines of CSV that stand for the request's lines of data.
+    pub(crate) fn set_lines(&self, lines: String) {
+        self.lines.set(Some(lines));
+    }
+
+    /// The lines, handed over to who reads them.
+    pub(crate) fn take_lines(&self) -> Option<String> {
+        self.lines.take()
     }
 
     /// Adds the tables of the request itself.

@@ -112,11 +112,62 @@ pub const CODES: &[(&str, &str)] = &[
     ("not_increasing", "{found} does not come after {limit}; give them in increasing order."),
     ("not_converged", "The search for {name} did not converge after {found} steps; its path: {path}."),
     ("table_values", "Table {table}: survivors must begin above zero and never increase; see age {found}."),
+    ("triangle_hole", "Row {row} has no value in column {column}, between known values."),
+    (
+        "negative_amount",
+        "The last amount of row {row} is {found}; this method needs amounts that are not negative.",
+    ),
+    (
+        "no_such_factor",
+        "The triangle has no factor for origin {origin} at development {development} (counted from zero).",
+    ),
+    ("no_factor", "No pair is left to give a positive factor to column {column}; exclude less."),
+    (
+        "no_tail",
+        "The curve needs at least two factors above 1, and must give a finite tail; give a factor instead.",
+    ),
+    (
+        "no_freedom",
+        "The triangle has no more values than parameters, or is fitted without residual: nothing can be drawn.",
+    ),
+    (
+        "not_divisible",
+        "{origins} origins and {developments} developments cannot be joined {found} by {found}.",
+    ),
+    ("after_valuation", "{found} lines after {limit}, or in a period not over then, are left out."),
+    ("length", "It has {found} values; the variables before have {expected}."),
+    ("no_variable", "There is no variable “{found}” in the data."),
+    ("no_level", "Variable “{name}” has no level “{found}”."),
+    (
+        "not_above_zero",
+        "Line {line} holds {found}, which is not allowed here: it must be positive (zero for counts alone).",
+    ),
+    ("no_weight", "All weights are zero: nothing is left to fit."),
+    (
+        "separated",
+        "“{name}” has no claim at all: its coefficient has no finite value. Join it with another level.",
+    ),
+    ("aliased", "“{name}” is a combination of the columns before it: it has no coefficient of its own."),
+    ("fitted_zero", "Some fitted means are numerically zero: coefficients may have no finite value."),
+    ("out_of_link", "The linear predictor left the values that the link allows; choose the log link."),
+    ("deaths_exceed", "{found} deaths cannot come from an exposure of {limit}."),
+    ("no_deaths", "There is no death at {found}: rates have no logarithm there. Join ages or years."),
+    ("nothing_observed", "Nobody was alive and observed in this period."),
+    ("nothing_expected", "The reference table expects no death from these exposures."),
+    ("undetermined", "The data do not determine {name}: give more ages, deaths or exposure."),
+    (
+        "csv_cell",
+        "Line {line}: “{found}” is not what a table in CSV has there (age,0,1,2… then one age a line, numbers with a point).",
+    ),
+    ("passages_exceed", "At age {age} and duration {found}, more people pass to disability than are there."),
+    ("no_table", "This needs the maintenance table “{name}”."),
+    ("not_one", "A row of probabilities must sum to 1; this one sums to {found}."),
     (
         "retirement_past",
         "Employee “{found}” is past the retirement age; he is counted as leaving on the day of valuation.",
     ),
     ("no_curve", "No curve with positive discount factors goes through these instruments ({found})."),
+    ("not_a_line", "This line cannot be read: {found}."),
     ("not_finite", "The calculation overflows with these values; check their sizes."),
 ];
 

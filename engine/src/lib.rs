@@ -10,8 +10,11 @@
 mod calculate;
 mod call;
 pub mod curves;
+pub mod disability;
+pub mod experience;
 mod fault;
 mod field;
+pub mod health;
 pub mod ifc;
 pub mod life;
 mod numeric;
@@ -24,7 +27,7 @@ mod schema;
 pub mod tables;
 mod watch;
 
-pub use calculate::{MODULES, calculate, calculate_watched};
+pub use calculate::{MODULES, calculate, calculate_lines, calculate_watched, takes_lines};
 pub use fault::{CODES, Fault, Faults};
 pub use outcome::Outcome;
 pub use schema::{example, schema};

@@ -2,7 +2,7 @@
 
 mod support;
 
-use aops_engine::calculate;
+use aops_engine::{Watch, calculate, calculate_lines};
 use serde_json::{Value, json};
 use support::{answer, near, number, refused};
 
@@ -94,6 +94,45 @@ fn categories_and_generations_have_their_own_assumptions() {
     assert_eq!(
         refused("ifc", &changed).lines().next().unwrap(),
         "/employees/0/category: “cadres” is not a value known here. Did you mean “cadre”?"
+    );
+}
+
+#[test]
+fn a_band_of_a_category_and_an_age_by_year_of_birth_hold_for_who_they_name() {
+    let dbo = |turnover: Value, index: usize| {
+        number(&answer("ifc", &with("/assumptions/turnover", turnover)), &format!("/employees/{index}/dbo"))
+    };
+    let band = |rate: f64| json!({ "age_from": 18, "age_to": 54, "rate": rate });
+    let mut own = band(0.05);
+    own["category"] = json!("cadre");
+    near(dbo(json!([own, band(0.03)]), 0), dbo(json!([band(0.05)]), 0), 1e-12);
+    near(dbo(json!([own, band(0.03)]), 1), dbo(json!([band(0.03)]), 1), 1e-12);
+    let found = answer("ifc", &with("/assumptions/retirement_age", json!({ "1960": 62, "1970": 64.5 })));
+    assert_eq!(found["employees"][0]["retirement_date"], "2030-03-01");
+    assert_eq!(found["employees"][1]["retirement_date"], "2044-01-14");
+}
+
+#[test]
+fn lines_of_csv_are_valued_as_the_same_employees_in_json_and_their_faults_have_the_same_places() {
+    let csv = "id;sex;birth_date;hire_date;annual_salary;category\na;F;1968-02-29;1994-09-01;41 000,00;cadre\n\
+               b;M;1979-07-14;2008-01-15;36500;non cadre\nc;M;1990-12-31;2019-03-01;29000;non cadre\n";
+    let mut rest = request();
+    rest["employees"] = Value::Null;
+    let lines = |csv: &str| calculate_lines("ifc", &rest, csv.to_owned(), &Watch::default());
+    assert_eq!(lines(csv).unwrap(), answer("ifc", &request()));
+    let bad = csv.replace("1979-07-14", "1979-02-30").replace("c;M", "a;X").replace("29000", "beaucoup");
+    let told = lines(&bad).unwrap_err().to_string();
+    let expected = [
+        "/employees/1/birth_date: “1979-02-30” is not a date; write YYYY-MM-DD.",
+        "/employees/2/sex: “X” is not a value known here. Known values: M, F.",
+        "/employees/2/annual_salary: Expected a number, found a text.",
+    ];
+    assert_eq!(told.lines().collect::<Vec<_>>(), expected);
+    let twice = csv.replace("c;M", "a;M");
+    assert_eq!(lines(&twice).unwrap_err().to_string(), "/employees/2/id: “a” appears more than once.");
+    let header = csv.replace("hire_date", "hired");
+    assert!(
+        lines(&header).unwrap_err().to_string().contains("/employees/0/hire_date: “hire_date” is required.")
     );
 }
 
@@ -261,6 +300,10 @@ fn an_award_is_its_pay_discounted_and_earned_from_hiring() {
     near(awards[1]["dbo"].as_f64().unwrap(), fixed, 1e-12);
     near(number(&found, "/dbo"), expected + fixed, 1e-12);
     near(number(&found, "/by_award/0/dbo"), expected, 1e-12);
+    let mut steps = request.clone();
+    steps["scale"] = json!({ "steps": request["awards"] });
+    steps["awards"] = Value::Null;
+    near(number(&answer("medailles", &steps), "/dbo"), expected + fixed, 1e-12);
 }
 
 #[test]

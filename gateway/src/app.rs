@@ -5,7 +5,6 @@ use std::sync::{Arc, OnceLock};
 
 use arc_swap::ArcSwap;
 use metrics_exporter_prometheus::PrometheusHandle;
-use tokio::sync::Notify;
 
 use crate::accounts::{PasswordError, Passwords, Throttle};
 use crate::antispam::Antispam;
@@ -21,9 +20,12 @@ use crate::edge::open_connections::OpenConnections;
 use crate::edge::tls::acme::Acme;
 use crate::live::Live;
 use crate::mail::{Mailer, MailerError};
+use crate::newsletter::Newsletter;
+use crate::outbox::Outbox;
 use crate::payments::{Payments, PaymentsError};
 use crate::sealing::{SealError, Sealer};
 use crate::store::{Store, StoreError};
+use crate::suppression::{NotAKey, WebhookKeys};
 use crate::tokens::Tokens;
 use crate::valkey::{Valkey, ValkeyError};
 use crate::web::hosts::Hosts;
@@ -52,8 +54,12 @@ pub struct App {
     pub payments: Box<dyn Payments>,
     /// The built site; swapped whole when it is built anew.
     pub site: ArcSwap<Site>,
-    /// Wakes the outbox when something was put into it.
-    pub outbox_wake: Notify,
+    /// Letters on their way.
+    pub outbox: Outbox,
+    /// What wakes the sending of issues.
+    pub newsletter: Newsletter,
+    /// Who may tell us what became of them.
+    pub webhook_keys: WebhookKeys,
     /// Addresses refused.
     pub blocklist: AddressFilter,
     /// Lists of addresses that others keep.
@@ -116,6 +122,9 @@ pub enum StartError {
     /// Mail cannot be set up.
     #[error(transparent)]
     Mail(#[from] MailerError),
+    /// A key of the mail webhook is none.
+    #[error(transparent)]
+    WebhookKey(#[from] NotAKey),
     /// The server that gateways share cannot be reached as it is told.
     #[error(transparent)]
     Valkey(#[from] ValkeyError),

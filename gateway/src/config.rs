@@ -13,6 +13,8 @@ use crate::edge::address_filter::CountriesConfig;
 use crate::edge::feeds::FeedConfig;
 use crate::edge::jails::JailsConfig;
 use crate::edge::tls::acme::AcmeConfig;
+use crate::mail::SmtpConfig;
+use crate::retention::Terms;
 
 /// Everything the gateway needs to start; the binary puts it together from `site.toml` and the environment.
 #[derive(Debug, Clone)]
@@ -31,6 +33,8 @@ pub struct Settings {
     pub valkey: Option<ValkeyConfig>,
     /// The `[mail]` table.
     pub mail: MailConfig,
+    /// The `[retention]` table.
+    pub retention: Terms,
     /// The `[company]` table, handed to templates as it is.
     pub company: BTreeMap<String, String>,
     /// The `[[offers]]`.
@@ -341,6 +345,18 @@ pub struct MailConfig {
     pub from_name: String,
     /// Where notices for the firm go.
     pub staff: String,
+    /// A mail server of our own choice, instead of SendGrid.
+    #[serde(default)]
+    pub smtp: Option<SmtpConfig>,
+    /// Readers of an issue of the newsletter written to in a second, at most.
+    #[serde(default = "MailConfig::default_rate")]
+    pub readers_per_second: u32,
+}
+
+impl MailConfig {
+    fn default_rate() -> u32 {
+        500
+    }
 }
 
 /// One of the `[[offers]]` of `site.toml`.
@@ -391,6 +407,10 @@ pub struct Secrets {
     pub sendgrid_key: Option<String>,
     /// `SENDGRID_API_BASE`.
     pub sendgrid_base: Option<String>,
+    /// `SENDGRID_WEBHOOK_KEY`: public keys of the event webhook, comma-separated while one replaces another.
+    pub sendgrid_webhook_keys: Vec<String>,
+    /// `AOPS_SMTP_PASSWORD`.
+    pub smtp_password: Option<String>,
     /// `AOPS_VALKEY_PASSWORD`.
     pub valkey_password: Option<String>,
 }

@@ -48,9 +48,21 @@ impl Email {
         &self.0
     }
 
-    /// What makes two addresses one: case is of no account to any provider in use.
+    /// What makes two addresses one: case is of no account to any provider in use, and a domain is the same in
+    /// letters of its own as in ASCII. What stands after `+`, and dots, do make another address.
     pub fn folded(&self) -> String {
-        self.0.to_lowercase()
+        ascii_domain(&self.0).to_lowercase()
+    }
+}
+
+/// An address whose domain is written in ASCII (RFC 5891), as mail servers find it.
+pub fn ascii_domain(address: &str) -> String {
+    let Some((local, domain)) = address.rsplit_once('@') else {
+        return address.to_owned();
+    };
+    match url::Host::parse(domain) {
+        Ok(url::Host::Domain(ascii)) => format!("{local}@{ascii}"),
+        _ => address.to_owned(),
     }
 }
 

@@ -7,6 +7,7 @@ pub mod accounts;
 pub mod antispam;
 pub mod app;
 pub mod audience;
+pub mod backup;
 pub mod calculations;
 pub mod checkout;
 pub mod clock;
@@ -23,6 +24,8 @@ pub mod firewall;
 #[expect(unreachable_pub, reason = "its other home is a crate that calls each from a program")]
 mod fuzzing;
 pub mod handover;
+pub mod inventory;
+pub mod letters;
 pub mod live;
 pub mod mail;
 pub mod newsletter;
@@ -37,6 +40,7 @@ pub mod server;
 pub mod staff;
 pub mod store;
 pub mod supervisor;
+pub mod suppression;
 #[cfg(test)]
 mod testing;
 pub mod texts;

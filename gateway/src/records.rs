@@ -6,11 +6,14 @@ use serde::de::DeserializeOwned;
 
 use crate::app::App;
 use crate::sealing::{SealError, SubjectKey};
-use crate::store::{Address, Batch, Change, Expect, StoreError};
+use crate::store::{Address, Batch, Change, Expect, Scan, StoreError, Write};
 use crate::web::WebError;
 
 /// The collection of wrapped keys; destroying one erases its subject.
 pub const KEYS: &str = "keys";
+/// The collection of what is left of the erased: keyed hashes, by which a restored backup is kept from knowing them.
+const ERASED: &str = "erased";
+const PAGE: usize = 500;
 
 /// Why a record could not be read or written.
 #[derive(Debug, Clone, thiserror::Error)]
@@ -56,6 +59,42 @@ pub async fn subject_key(
     let (key, wrapped) = app.sealer.new_subject_key(subject)?;
     put(batch, KEYS, subject, Expect::Absent, wrapped, None);
     Ok(key)
+}
+
+/// Erases a subject of the batch's partition: its key goes, so nothing that was sealed under it opens any more. Should
+/// the subject come back, it has another key, which the tombstone does not name.
+///
+/// # Errors
+/// [`RecordError`].
+pub async fn erase(app: &App, batch: &mut Batch, subject: &str) -> Result<(), RecordError> {
+    let Some(stored) = app.store.read(&Address::new(KEYS, &batch.partition, subject)).await? else {
+        return Ok(());
+    };
+    let expect = Expect::Version(stored.version);
+    batch.writes.push(Write { collection: KEYS, key: subject.to_owned(), expect, change: Change::Delete });
+    // A key that does not open is of no use in a backup either.
+    if let Ok(stone) = app.sealer.tombstone(subject, &stored.body) {
+        put(batch, ERASED, &stone, Expect::Anything, Vec::new(), None);
+    }
+    Ok(())
+}
+
+/// Who was erased, as [`Sealer::tombstone`](crate::sealing::Sealer::tombstone) names them: to be kept apart from backups, and given when one is restored.
+///
+/// # Errors
+/// [`RecordError`].
+pub async fn erased(app: &App) -> Result<Vec<String>, RecordError> {
+    let mut all = Vec::new();
+    let mut after = None;
+    loop {
+        let scan = Scan { collection: ERASED, partition: None, prefix: String::new(), after, limit: PAGE };
+        let page = app.store.scan(scan).await?;
+        all.extend(page.documents.into_iter().map(|(address, _)| address.key));
+        after = page.next;
+        if after.is_none() {
+            return Ok(all);
+        }
+    }
 }
 
 /// Puts a sealed record into the batch.
@@ -152,5 +191,5 @@ fn put(
     expires: Option<Timestamp>,
 ) {
     let change = Change::Put { body, expires };
-    batch.writes.push(crate::store::Write { collection, key: name.to_owned(), expect, change });
+    batch.writes.push(Write { collection, key: name.to_owned(), expect, change });
 }

@@ -7,7 +7,7 @@ use std::sync::{Arc, OnceLock};
 use arc_swap::ArcSwap;
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
 use tokio::net::TcpListener;
-use tokio::sync::{Notify, watch};
+use tokio::sync::watch;
 use tokio_rustls::TlsAcceptor;
 
 use crate::accounts::{Passwords, Throttle};
@@ -30,15 +30,18 @@ use crate::edge::tls::{self, acme::Acme, certificates::Certificates};
 use crate::edge::{accept, access_log, operations, redirect};
 use crate::handover::{Offer, Successor};
 use crate::live::Live;
+use crate::newsletter::Newsletter;
+use crate::outbox::Outbox;
 use crate::reload::{Reload, Reread};
 use crate::sealing::{MasterKey, Sealer};
 use crate::store::RedbStore;
+use crate::suppression::WebhookKeys;
 use crate::tokens::Tokens;
 use crate::valkey::Valkey;
 use crate::web::hosts::Hosts;
 use crate::web::live_reload::LiveReload;
 use crate::web::site::Site;
-use crate::{mail, outbox, payments, staff, supervisor};
+use crate::{inventory, mail, newsletter, outbox, payments, retention, staff, supervisor};
 
 /// How a gateway's run ended.
 #[derive(Debug)]
@@ -140,6 +143,8 @@ impl Server {
         let reload = Reload { app: app_of_reload, bounds, certificates, configured, reread };
         let mut beside = vec![
             tokio::spawn(outbox::run(Arc::clone(&app), stopped.clone())),
+            tokio::spawn(newsletter::run(Arc::clone(&app), stopped.clone())),
+            tokio::spawn(retention::follow(Arc::clone(&app), &inventory::KEPT)),
             tokio::spawn(staff::serve(Arc::clone(&app), socket, offer, stopped.clone())),
             tokio::spawn(tidy(Arc::clone(&app), upkeep)),
             tokio::spawn(staff::bans::carry_out(Arc::clone(&app))),
@@ -252,8 +257,7 @@ async fn assemble(
     private_folder(&settings)?;
     let store: Arc<dyn crate::store::Store> =
         Arc::new(RedbStore::open(&settings.data.join("aops.redb"), settings.clock)?);
-    let sealer = Sealer::new(MasterKey::load(&settings)?);
-    sealer.check(store.as_ref()).await?;
+    let sealer = Sealer::open(MasterKey::load(&settings)?, store.as_ref()).await?;
     let tokens = Tokens::new(&sealer);
     let bans = staff::bans::remembered(store.as_ref()).await?;
     let gateway = &settings.gateway;
@@ -269,7 +273,9 @@ async fn assemble(
         mailer: mail::mailer(&settings)?,
         payments,
         site: ArcSwap::from_pointee(site),
-        outbox_wake: Notify::new(),
+        outbox: Outbox::default(),
+        newsletter: Newsletter::default(),
+        webhook_keys: WebhookKeys::new(&settings.secrets.sendgrid_webhook_keys)?,
         blocklist,
         feeds,
         jails,

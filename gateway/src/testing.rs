@@ -37,8 +37,11 @@ pub(crate) fn settings(folder: &Path, ahead: SignedDuration) -> Settings {
             from: "a@example.com".into(),
             from_name: "A".into(),
             staff: "b@example.com".into(),
+            smtp: None,
+            readers_per_second: 500,
         },
         company: BTreeMap::new(),
+        retention: Default::default(),
         consent: consent(),
         audience: AudienceConfig::default(),
         offers: vec![offer("rente", 49_000), offer("ifc", 129_000)],
@@ -54,6 +57,19 @@ pub(crate) async fn app(folder: &Path, ahead: SignedDuration) -> App {
     std::fs::create_dir_all(&settings.public).unwrap();
     std::fs::write(settings.public.join(FILE_NAME), serde_json::to_vec(&manifest()).unwrap()).unwrap();
     server::open(settings, None).await.unwrap()
+}
+
+/// As [`app`], with issues of the newsletter on its site.
+pub(crate) async fn with_letters(
+    folder: &Path,
+    letters: BTreeMap<String, BTreeMap<Language, aops_manifest::Letter>>,
+) -> App {
+    let app = app(folder, SignedDuration::ZERO).await;
+    let manifest = Manifest { letters, ..manifest() };
+    let file = app.settings.public.join(FILE_NAME);
+    std::fs::write(file, serde_json::to_vec(&manifest).unwrap()).unwrap();
+    app.site.store(Arc::new(crate::web::Site::load(&app.settings.public, false).unwrap()));
+    app
 }
 
 /// An account of this address, whose password is [`PASSWORD`].
@@ -95,6 +111,11 @@ pub(crate) async fn ask(
     request.extensions_mut().insert(Peer("192.0.2.1".parse().unwrap()));
     let decoded = path.split('?').next().unwrap();
     router::answer(app, &Routes::new(app), decoded, request).await
+}
+
+/// The letters that wait, the oldest first.
+pub(crate) async fn letters(app: &App) -> Vec<crate::outbox::Mail> {
+    crate::outbox::waiting(app).await
 }
 
 /// Where an answer leads.
@@ -148,9 +169,28 @@ fn manifest() -> Manifest {
         )
     };
     let plain = |name: &str| (format!("gateway/{name}.html"), name.to_owned());
-    let templates = [page("connexion"), page("form")]
-        .into_iter()
-        .chain(["merci", "commande_annulee", "paiement_test", "espace_client", "rente", "error"].map(plain));
+    let templates = [page("connexion"), page("form")].into_iter().chain(
+        [
+            "merci",
+            "compte_verification",
+            "commande_annulee",
+            "paiement_test",
+            "espace_client",
+            "rente",
+            "error",
+        ]
+        .map(plain),
+    );
+    let mails = [
+        ("a.md", "Subject: A\nPreheader: A\nReason: A\n\nA"),
+        (
+            "newsletter_numero.md",
+            "Subject: {{ title }}\nPreheader: {{ lead }}\nReason: A\n\n{{ text | safe }}",
+        ),
+        ("foot.md", "Foot"),
+        ("base.html", "{{ body }}"),
+    ];
+    let templates = templates.chain(mails.map(|(name, text)| (format!("mail/{name}"), text.to_owned())));
     Manifest {
         version: VERSION,
         shells: Language::ALL.into_iter().map(|language| (language, shell.clone())).collect(),

@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use aops_manifest::{Language, Manifest};
+use jiff::Timestamp;
 use jiff::civil::Date;
+use jiff::tz::TimeZone;
 use serde_json::Value;
 use tera::{Context, Kwargs, State, Tera, TeraResult};
 
@@ -86,6 +88,11 @@ fn engine(strings: &Arc<Strings>) -> Tera {
         let day: Date = day.parse().map_err(|_| tera::Error::message(format!("`{text}` is no date")))?;
         TeraResult::Ok(date(&months, day, language(state)?))
     });
+    let months = Arc::clone(strings);
+    tera.register_filter("moment", move |text: &str, _: Kwargs, state: &State| {
+        let moment = text.parse().map_err(|_| tera::Error::message(format!("`{text}` is no moment")))?;
+        TeraResult::Ok(moment_told(&months, moment, language(state)?))
+    });
     tera
 }
 
@@ -143,6 +150,15 @@ fn date(strings: &Strings, day: Date, language: Language) -> String {
     }
 }
 
+/// A long date and the minute, in UTC; how they are joined is an interface string (`lang.moment`).
+fn moment_told(strings: &Strings, moment: Timestamp, language: Language) -> String {
+    let moment = moment.to_zoned_datetime(TimeZone::UTC);
+    let (hour, minute) = (moment.hour().to_string(), format!("{:02}", moment.minute()));
+    let arguments =
+        [("date", &*date(strings, moment.date(), language)), ("hour", &hour), ("minute", &minute)];
+    text(strings, language, "lang.moment", &arguments)
+}
+
 #[cfg(test)]
 mod tests {
     use serde_json::json;
@@ -150,10 +166,12 @@ mod tests {
     use super::*;
 
     fn texts() -> Texts {
-        let strings = |hello: &str, month: &str| {
-            BTreeMap::from([("hello".to_owned(), hello.to_owned()), ("month.2".to_owned(), month.to_owned())])
+        let strings = |hello: &str, month: &str, moment: &str| {
+            let strings = [("hello", hello), ("month.2", month), ("lang.moment", moment)];
+            BTreeMap::from(strings.map(|(key, text)| (key.to_owned(), text.to_owned())))
         };
-        let template = "{{ t(key=\"hello\", name=who) }} {{ 129000 | money }} {{ \"2026-02-01\" | date }}";
+        let template = "{{ t(key=\"hello\", name=who) }} {{ 129000 | money }} {{ \"2026-02-01\" | date }}, \
+                        {{ \"2026-02-13T09:05:59.9Z\" | moment }}";
         let manifest = Manifest {
             templates: [
                 ("gateway/a.html".into(), template.into()),
@@ -161,8 +179,8 @@ mod tests {
             ]
             .into(),
             strings: [
-                (Language::Fr, strings("Bonjour {name}", "février")),
-                (Language::En, strings("Hello {name}", "February")),
+                (Language::Fr, strings("Bonjour {name}", "février", "{date} à {hour} h {minute} UTC")),
+                (Language::En, strings("Hello {name}", "February", "{date} at {hour}:{minute} UTC")),
             ]
             .into(),
             ..Manifest::default()
@@ -174,8 +192,11 @@ mod tests {
     fn a_template_speaks_the_language_of_its_context() {
         let page =
             |lang: &str| texts().render("gateway/a.html", &json!({ "lang": lang, "who": "Élise" })).unwrap();
-        assert_eq!(page("fr"), "Bonjour Élise 1\u{202f}290,00\u{a0}€ 1er février 2026");
-        assert_eq!(page("en"), "Hello Élise €1,290.00 1 February 2026");
+        assert_eq!(
+            page("fr"),
+            "Bonjour Élise 1\u{202f}290,00\u{a0}€ 1er février 2026, 13 février 2026 à 9 h 05 UTC"
+        );
+        assert_eq!(page("en"), "Hello Élise €1,290.00 1 February 2026, 13 February 2026 at 9:05 UTC");
     }
 
     #[test]

@@ -17,6 +17,7 @@ use crate::content::{Document, Kind, Library};
 use crate::diagnostics::{Diagnostic, Diagnostics};
 use crate::digest::hex;
 use crate::extras::{self, Extra};
+use crate::letters;
 use crate::output::{self, Compressor, Output, Staging, csp};
 use crate::pages::{self, Page};
 use crate::pictures::Picture;
@@ -245,6 +246,7 @@ pub(crate) fn manifest(
         not_found: site.languages().into_iter().map(|l| (l, format!("{}404.html", l.root()))).collect(),
         shells: shells.into_iter().collect(),
         search: site.world.search.clone(),
+        letters: letters::published(library),
         templates: site.dress.for_gateway.clone(),
         strings: (*site.dress.strings).clone(),
         entries,
@@ -264,6 +266,7 @@ pub(crate) fn build_digest(manifest: &Manifest) -> String {
     let rest =
         (&manifest.redirects, &manifest.shells, &manifest.search, &manifest.templates, &manifest.strings);
     digest.update(serde_json::to_vec(&rest).unwrap_or_default());
+    digest.update(serde_json::to_vec(&manifest.letters).unwrap_or_default());
     hex(&digest.finalize()[..16])
 }
 

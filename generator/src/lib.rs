@@ -20,6 +20,7 @@ mod files;
 pub mod fuzzing;
 mod i18n;
 mod import;
+mod letters;
 mod list;
 mod locale;
 mod markdown;

@@ -32,6 +32,9 @@ pub struct Manifest {
     /// By language: the search page and its index.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub search: BTreeMap<Language, Search>,
+    /// By name (`2026-11-24`), then by language: the issues of the newsletter that are published.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub letters: BTreeMap<String, BTreeMap<Language, Letter>>,
     /// Tera sources by name (`gateway/connexion.html`, `forms/contact.html`, `mail/contact_accuse.md`).
     pub templates: BTreeMap<String, String>,
     /// Interface strings by language, then by dotted key (`form.email.label`).
@@ -118,6 +121,20 @@ pub struct Redirect {
     pub to: String,
     /// 301 or 308.
     pub status: u16,
+}
+
+/// An issue of the newsletter: a page, and its text as mails want it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Letter {
+    /// The URL path of its page.
+    pub page: String,
+    /// Its title.
+    pub title: String,
+    /// Its description.
+    pub lead: String,
+    /// CommonMark; links to pages of the site are absolute paths.
+    pub text: String,
 }
 
 /// Where a language is searched.

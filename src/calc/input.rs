@@ -5,12 +5,15 @@ use std::fs;
 use std::path::Path;
 
 use anyhow::{Context, Result, bail};
+use aops_engine::takes_lines;
 use serde_json::{Map, Value, json};
 
 /// A request, and where its values stood in the file.
 #[derive(Debug)]
 pub(super) struct Input {
     pub(super) request: Value,
+    /// The CSV itself, for the modules that read it without a tree in between.
+    pub(super) text: Option<String>,
     lines: Lines,
 }
 
@@ -19,8 +22,8 @@ pub(super) struct Input {
 enum Lines {
     /// The input was JSON.
     None,
-    /// One member of `employees` a line.
-    Employees,
+    /// One member of `employees` or `heads` a line.
+    Members(&'static str),
     /// One row of `triangle` a line; the header's names, the origin left out.
     Triangle(Vec<String>),
 }
@@ -43,6 +46,7 @@ impl Input {
             None => Map::new(),
         };
         let csv = input.extension().and_then(OsStr::to_str).is_some_and(|e| e.eq_ignore_ascii_case("csv"));
+        let mut text = None;
         let lines = match (csv, module) {
             (false, _) => {
                 for (name, value) in object(input)? {
@@ -50,9 +54,15 @@ impl Input {
                 }
                 Lines::None
             }
-            (true, "ifc") => {
-                request.insert("employees".into(), Value::Array(employees(input)?));
-                Lines::Employees
+            (true, module) if takes_lines(module) => {
+                text = Some(utf8(input)?);
+                Lines::Members("employees")
+            }
+            (true, "rente") => {
+                const TEXTS: [&str; 5] = ["id", "table", "table_2", "timing", "status"];
+                let heads = members(input, |name| !TEXTS.contains(&name))?;
+                request.insert("heads".into(), Value::Array(heads));
+                Lines::Members("heads")
             }
             (true, "provisionnement") => {
                 let (header, triangle) = triangle(input)?;
@@ -61,7 +71,7 @@ impl Input {
             }
             (true, other) => bail!("{}: the module {other} takes its input in JSON", input.display()),
         };
-        Ok(Self { request: Value::Object(request), lines })
+        Ok(Self { request: Value::Object(request), text, lines })
     }
 
     /// Where the value at a JSON pointer stood.
@@ -70,7 +80,9 @@ impl Input {
         let (member, line, part) = (parts.next(), parts.next(), parts.next());
         let row = line.and_then(|line| line.parse::<usize>().ok()).map(|line| line + 2);
         match (&self.lines, member) {
-            (Lines::Employees, Some("employees")) => Place { row, column: part.map(str::to_owned) },
+            (Lines::Members(of), Some(member)) if *of == member => {
+                Place { row, column: part.map(str::to_owned) }
+            }
             (Lines::Triangle(header), Some("triangle")) => {
                 let column = part.and_then(|part| header.get(part.parse::<usize>().ok()?)).cloned();
                 Place { row, column }
@@ -89,19 +101,18 @@ fn object(path: &Path) -> Result<Map<String, Value>> {
     }
 }
 
-/// Employees by line: numbers where the engine wants numbers, empty cells left out.
-fn employees(path: &Path) -> Result<Vec<Value>> {
-    const NUMBERS: [&str; 3] = ["annual_salary", "part_time", "retirement_age"];
+/// Objects by line: numbers where the engine wants numbers, empty cells left out.
+fn members(path: &Path, is_number: impl Fn(&str) -> bool) -> Result<Vec<Value>> {
     let (header, lines) = records(path)?;
-    let employee = |line: &Vec<String>| {
+    let member = |line: &Vec<String>| {
         let filled = header.iter().zip(line).filter(|(_, cell)| !cell.is_empty());
         let members = filled.map(|(name, cell)| {
-            let value = if NUMBERS.contains(&name.as_str()) { number(cell) } else { json!(cell) };
+            let value = if is_number(name) { number(cell) } else { json!(cell) };
             (name.clone(), value)
         });
         Value::Object(members.collect())
     };
-    Ok(lines.iter().map(employee).collect())
+    Ok(lines.iter().map(member).collect())
 }
 
 /// A triangle by line: the first column names the origin, an empty cell is not known yet.
@@ -121,10 +132,14 @@ fn number(cell: &str) -> Value {
     plain.replace(',', ".").parse::<f64>().map_or_else(|_| json!(cell), |number| json!(number))
 }
 
+fn utf8(path: &Path) -> Result<String> {
+    let bytes = fs::read(path).with_context(|| format!("{} cannot be read", path.display()))?;
+    String::from_utf8(bytes).with_context(|| format!("{}: not UTF-8", path.display()))
+}
+
 /// Header and lines; commas or semicolons, whichever the header has more of.
 fn records(path: &Path) -> Result<(Vec<String>, Vec<Vec<String>>)> {
-    let bytes = fs::read(path).with_context(|| format!("{} cannot be read", path.display()))?;
-    let source = String::from_utf8(bytes).with_context(|| format!("{}: not UTF-8", path.display()))?;
+    let source = utf8(path)?;
     let source = source.trim_start_matches('\u{feff}');
     let first = source.lines().next().unwrap_or_default();
     let semicolons = first.matches(';').count() > first.matches(',').count();
@@ -153,15 +168,11 @@ mod tests {
     }
 
     #[test]
-    fn employees_are_read_from_french_and_english_files() {
-        for source in ["id,annual_salary,sex\nA,40000.5,F\n", "\u{feff}id;annual_salary;sex\nA;40 000,5;F\n"]
-        {
-            let read = input("ifc", source);
-            assert_eq!(
-                read.request["employees"][0],
-                json!({ "id": "A", "annual_salary": 40000.5, "sex": "F" })
-            );
-        }
+    fn heads_are_read_with_their_tables_and_numbers() {
+        let read = input("rente", "id;table;age;amount\n7;TH 00-02;61,5;1 200\n");
+        let expected = json!({ "id": "7", "table": "TH 00-02", "age": 61.5, "amount": 1200.0 });
+        assert_eq!(read.request["heads"][0], expected);
+        assert_eq!(read.place("/heads/0/age"), Place { row: Some(2), column: Some("age".into()) });
     }
 
     #[test]

@@ -56,6 +56,46 @@ for (const script of [true, false]) {
     assert.ok(gateway.admin(['messages', 'list']).some(({ message }) => message === `Bonjour, ${how}`));
   });
 
+  test(`a visitor opens an account, forgets the password and chooses another ${how} JavaScript`, async () => {
+    const email = `nouvelle-${how}@example.org`;
+    const page = await open(script, '/compte/connexion');
+    const fill = async (fields) => {
+      for (const [name, value] of Object.entries(fields)) await page.locator(`main [name=${name}]`).fill(value);
+    };
+    const send = () => page.locator('main form button[type=submit]').click();
+    await page.locator('main a[href^="/compte/inscription"]').click();
+    await fill({ nom: 'Lemoine', prenom: 'Anaïs', profession: 'Actuaire', raison_sociale: 'Essai', adresse: '1 place du Marché', email, mot_de_passe: 'Lemoine-Anaïs' });
+    await page.locator('[name=cgu]').check();
+    await send();
+    await page.locator('[name=mot_de_passe][aria-invalid=true]').waitFor();
+    assert.equal(await page.locator('[name=profession]').inputValue(), 'Actuaire');
+    assert.equal(await page.locator('[name=mot_de_passe]').inputValue(), '', 'passwords are never sent back');
+    await fill({ mot_de_passe: PASSWORD });
+    await page.locator('[name=cgu]').check();
+    await send();
+    await page.waitForURL(/\/compte\/inscription\/merci$/);
+    await page.goto(await gateway.linkInMail(email, '/compte/verification?jeton='));
+    await page.locator('main a[href^="/compte/connexion"]').click();
+    await page.locator('main a[href^="/compte/mot-de-passe-oublie"]').click();
+    await fill({ email });
+    await send();
+    await page.waitForURL(/mot-de-passe-oublie\/envoye$/);
+    await page.goto(await gateway.linkInMail(email, '/compte/reinitialisation?jeton='));
+    await fill({ mot_de_passe: `${PASSWORD}-bis` });
+    await send();
+    await page.waitForURL(/reinitialisation\/faite$/);
+    await page.locator('main a[href^="/compte/connexion"]').click();
+    await fill({ email, mot_de_passe: `${PASSWORD}-bis` });
+    await send();
+    await page.waitForURL(/\/espace-client\/$/);
+    assert.match(await page.locator('main').innerText(), /Anaïs Lemoine[\s\S]*Essai/);
+    await page.locator('a[href^="/espace-client/mot-de-passe"]').click();
+    await fill({ mot_de_passe_actuel: `${PASSWORD}-bis`, mot_de_passe: `${PASSWORD}-ter` });
+    await send();
+    await page.locator('[role=status]').first().waitFor();
+    assert.match(page.url(), /\/espace-client\/\?fait=mot-de-passe$/);
+  });
+
   test(`a visitor computes an annuity ${how} JavaScript`, async () => {
     const page = await open(script, '/calculateurs/rente/');
     await page.locator('main [name=age]').fill('65');

@@ -35,6 +35,39 @@ async fn a_client_signs_in_sees_the_area_and_signs_out() {
 }
 
 #[tokio::test]
+async fn a_client_signs_up_and_a_kill_after_the_answer_loses_neither_the_letter_nor_the_account() {
+    let mut gateway = Gateway::start().await;
+    let fields = [
+        ("nom", "Durand"),
+        ("prenom", "Claire"),
+        ("profession", "Actuaire"),
+        ("raison_sociale", "Mutuelle d’essai"),
+        ("adresse", "1 rue de l’Essai"),
+        ("email", "claire@example.org"),
+        ("mot_de_passe", "Cheval-correct-agrafe-9"),
+        ("cgu", "accepte"),
+    ];
+    assert_eq!(gateway.post("/compte/inscription", &fields).await.status(), 303);
+    gateway.kill();
+    gateway.launch().await;
+    let mail = gateway.mail_with(&["claire@example.org", "/compte/verification?jeton="]).await;
+    let link = mail.find("/compte/verification?jeton=").map(|at| &mail[at..]).unwrap();
+    let link = link.split(|c: char| c.is_whitespace() || ">)\"<".contains(c)).next().unwrap();
+    let sign_in = [("email", "claire@example.org"), ("mot_de_passe", "Cheval-correct-agrafe-9")];
+    assert_eq!(gateway.post("/compte/connexion", &sign_in).await.status(), 401, "not before");
+    assert_eq!(gateway.get(link).await.status(), 200);
+    gateway.kill();
+    gateway.launch().await;
+    assert_eq!(gateway.post("/compte/connexion", &sign_in).await.status(), 303);
+    gateway.mail_with(&["claire@example.org", "/espace-client/"]).await;
+    let kept = std::fs::read(gateway.data().join("aops.redb")).unwrap();
+    for planted in ["claire@example.org", "Durand", "Mutuelle d’essai", "Cheval-correct-agrafe-9"] {
+        let found = kept.windows(planted.len()).any(|window| window == planted.as_bytes());
+        assert!(!found, "{planted} stands in clear in the store");
+    }
+}
+
+#[tokio::test]
 async fn wrong_and_unknown_are_told_alike_and_the_password_is_not_sent_back() {
     let gateway = Gateway::start().await;
     gateway.client_account("client@example.org", None);

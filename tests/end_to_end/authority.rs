@@ -14,7 +14,7 @@ use rustls_pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use crate::support::{Gateway, eventually};
+use crate::support::{Gateway, eventually, free_addresses};
 
 /// The names that it certifies for us.
 pub(crate) const NAMES: [&str; 2] = ["aops.test", "www.aops.test"];
@@ -34,7 +34,7 @@ impl Authority {
     /// One that looks for names at this gateway's ports and refuses half of all good nonces.
     pub(crate) async fn start(gateway: &Gateway) -> Self {
         let folder = TempDir::new().unwrap();
-        let [acme, management, resolver_management, resolves] = free();
+        let [acme, management, resolver_management, resolves] = free_addresses();
         let key = rcgen::KeyPair::generate().unwrap();
         let certificate =
             rcgen::CertificateParams::new(["localhost".to_owned()]).unwrap().self_signed(&key).unwrap();
@@ -346,10 +346,4 @@ fn base64_url(text: &str) -> Option<Vec<u8>> {
         }
     }
     Some(bytes)
-}
-
-/// Addresses that nothing listens on.
-fn free() -> [SocketAddr; 4] {
-    let listeners = [(); 4].map(|()| TcpListener::bind("127.0.0.1:0").unwrap());
-    [0, 1, 2, 3].map(|n: usize| listeners[n].local_addr().unwrap())
 }

@@ -100,3 +100,37 @@ fn wrong_usage_is_told_apart_from_faults() {
         assert!(!output.stderr.is_empty());
     }
 }
+
+#[test]
+fn staff_and_heads_in_csv_are_valued_from_french_and_english_files() {
+    let folder = TempDir::new().unwrap();
+    let params = json!({
+        "valuation_date": "2025-12-31", "scale": "legal_voluntary",
+        "assumptions": { "discount_rate": 0.03, "salary_growth": 0.01, "mortality": { "M": "TH 00-02", "F": "TF 00-02" }, "retirement_age": 64 }
+    });
+    write(&folder, "params.json", &params.to_string());
+    let mut found = Vec::new();
+    for (name, lines) in [
+        ("en.csv", "id,sex,birth_date,hire_date,annual_salary\n1,F,1970-01-01,2000-01-01,40000.5\n"),
+        ("fr.csv", "\u{feff}id;sex;birth_date;hire_date;annual_salary\n1;F;1970-01-01;2000-01-01;40 000,5\n"),
+    ] {
+        write(&folder, name, lines);
+        let output =
+            calc(&folder, &["ifc", "--input", name, "--params", "params.json", "--output", "out.json"]);
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        let outcome: Value =
+            serde_json::from_slice(&fs::read(folder.path().join("out.json")).unwrap()).unwrap();
+        found.push(outcome["dbo"].as_f64().unwrap());
+    }
+    assert!(found[0] > 0.0 && found[0] == found[1], "{found:?}");
+    write(&folder, "heads.csv", "id;table;age;amount\n7;TH 00-02;65;1 200\n8;TF 00-02;65;600\n");
+    write(&folder, "terms.json", r#"{ "benefit": "annuity", "rate": 0.02, "frequency": 12 }"#);
+    let output =
+        calc(&folder, &["rente", "--input", "heads.csv", "--params", "terms.json", "--output", "out.json"]);
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let outcome: Value = serde_json::from_slice(&fs::read(folder.path().join("out.json")).unwrap()).unwrap();
+    let heads: f64 =
+        outcome["heads"].as_array().unwrap().iter().map(|one| one["present_value"].as_f64().unwrap()).sum();
+    assert!((heads - outcome["present_value"].as_f64().unwrap()).abs() < 1e-9);
+    assert_eq!(outcome["heads"].as_array().unwrap().len(), 2);
+}

@@ -1,6 +1,6 @@
 //! A visitor writes, well and badly.
 
-use crate::support::{Gateway, run_with};
+use crate::support::{Gateway, link, run_with};
 
 const GOOD: [(&str, &str); 6] = [
     ("nom", "Lemoine"),
@@ -119,4 +119,49 @@ async fn malformed_oversized_and_foreign_bodies_are_refused() {
         assert_eq!(answer.status(), 413);
     }
     assert_eq!(gateway.get("/").await.status(), 200);
+}
+
+#[tokio::test]
+async fn staff_answer_a_message_close_it_and_hear_whether_the_answer_was_good() {
+    let gateway = Gateway::start().await;
+    gateway.post("/contact", &GOOD).await;
+    let listed = gateway.admin(&["messages", "list"]);
+    let id = listed[0]["id"].as_str().unwrap();
+    assert_eq!((&listed[0]["state"], &listed[0]["spam"]["score"]), (&"open".into(), &1.into()));
+    assert!(listed[0]["spam"]["reasons"][0].as_str().unwrap().contains("proof of work"));
+    let answer = "Bonjour,\nnous pouvons vous aider : *oui*.";
+    gateway.admin_with(&["messages", "answer", id, "--text-stdin"], answer);
+    let letter = gateway.mail_with(&["anais@example.org", "nous pouvons vous aider : *oui*.", id]).await;
+    assert!(letter.contains("Reply-To: contact@aops.fr"), "{letter}");
+    gateway.admin(&["messages", "close", id]);
+    let letter = gateway.mail_with(&["anais@example.org", "/contact/satisfaction?jeton="]).await;
+    let survey = link(&letter, "/contact/satisfaction?jeton=");
+    assert_eq!(gateway.get(&survey).await.status(), 200);
+    assert_eq!(gateway.post(&survey, &[("note", "6")]).await.status(), 422);
+    let note = [("note", "4"), ("commentaire", "Rapide et clair.")];
+    assert_eq!(gateway.post(&survey, &note).await.status(), 200);
+    gateway.post(&survey, &[("note", "1")]).await;
+    let shown = gateway.admin(&["messages", "show", id]);
+    assert_eq!(shown["satisfaction"], serde_json::json!([4, "Rapide et clair."]), "asked once");
+    assert_eq!((&shown["state"], &shown["answers"][0]["text"]), (&"closed".into(), &answer.into()));
+    assert_eq!(gateway.get("/contact/satisfaction?jeton=x").await.status(), 400);
+}
+
+#[tokio::test]
+async fn a_complaint_is_acknowledged_with_the_day_of_its_answer_and_attachments_are_refused() {
+    let gateway = Gateway::start().await;
+    assert_eq!(gateway.get("/reclamation/").await.status(), 200);
+    assert_eq!(gateway.post("/reclamation", &GOOD).await.status(), 303);
+    let listed = gateway.admin(&["messages", "list"]);
+    assert_eq!(listed[0]["kind"], "reclamation");
+    assert!(listed[0]["answer_by"].is_string());
+    gateway.mail_with(&["To: anais@example.org", "au plus tard le", listed[0]["id"].as_str().unwrap()]).await;
+    gateway.mail_with(&["To: contact@aops.fr", "réclamation est arrivée"]).await;
+    let body =
+        "--x\r\nContent-Disposition: form-data; name=\"f\"; filename=\"a.pdf\"\r\n\r\n%PDF\r\n--x--\r\n";
+    let posted = gateway.client().post(gateway.url("/contact"));
+    let answer =
+        posted.header("content-type", "multipart/form-data; boundary=x").body(body).send().await.unwrap();
+    assert_eq!(answer.status(), 415);
+    assert!(answer.text().await.unwrap().contains("pièce jointe"));
 }

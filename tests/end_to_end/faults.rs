@@ -94,7 +94,7 @@ async fn sendgrid_down_delays_mail_and_loses_none() {
     let tries: Vec<serde_json::Value> =
         sent.iter().map(|request| serde_json::from_slice(&request.body).unwrap()).collect();
     for told in &tries {
-        assert_eq!(told["categories"], serde_json::json!(["newsletter"]), "p-purposes: {told}");
+        assert_eq!(told["categories"], serde_json::json!(["confirmation"]), "p-purposes: {told}");
         let letter = &told["personalizations"][0]["custom_args"]["letter"];
         assert!(letter.as_str().is_some_and(|id| id.len() > 16), "{told}");
         assert_eq!(letter, &tries[0]["personalizations"][0]["custom_args"]["letter"], "one letter, one name");

@@ -8,6 +8,7 @@
 )]
 
 mod authority;
+mod post_office;
 mod raw;
 mod support;
 
@@ -17,6 +18,7 @@ mod acme;
 mod admin;
 mod api;
 mod audience;
+mod backup;
 mod calc;
 mod checkout;
 mod conformance;
@@ -37,9 +39,12 @@ mod incidents;
 mod jails;
 mod limits;
 mod listing;
+mod mail;
+mod mailing;
 mod newsletter;
 mod operations;
 mod pages;
 mod process;
+mod retention;
 mod shapes;
 mod slow;

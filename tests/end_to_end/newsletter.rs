@@ -121,3 +121,59 @@ async fn a_post_from_another_site_is_refused() {
     }
     assert_eq!(gateway.admin(&["subscribers", "list"]), serde_json::json!([]));
 }
+
+#[tokio::test]
+async fn a_mistyped_or_throw_away_domain_is_told_with_what_was_probably_meant() {
+    let gateway = Gateway::start().await;
+    let answer = gateway.post("/newsletter", &[("email", "claire@gmial.com")]).await;
+    assert_eq!(answer.status(), 422);
+    let page = answer.text().await.unwrap();
+    assert!(page.contains("claire@gmail.com") && page.contains("value=\"corrigee\""), "{page}");
+    assert_eq!(gateway.post("/newsletter", &[("email", "a@yopmail.com")]).await.status(), 422);
+    assert_eq!(gateway.admin(&["subscribers", "list"]), serde_json::json!([]));
+    for (choice, kept) in [("corrigee", "claire@orange.fr"), ("telle", "claire@orang.fr")] {
+        let fields = [("email", "claire@orang.fr"), ("choix", choice)];
+        assert_eq!(gateway.post("/newsletter", &fields).await.status(), 303);
+        let listed = gateway.admin(&["subscribers", "list"]);
+        assert!(listed.as_array().unwrap().iter().any(|line| line["email"] == kept), "{listed}");
+    }
+}
+
+#[tokio::test]
+async fn a_reader_chooses_a_language_leaves_and_comes_back_from_any_letter() {
+    let gateway = Gateway::start().await;
+    gateway.post("/newsletter", &[("email", "claire@example.org")]).await;
+    let mail = gateway.mail_with(&["claire@example.org", "/newsletter/confirmation?jeton="]).await;
+    gateway.get(&link(&mail, "/newsletter/confirmation?jeton=")).await;
+    let welcome = gateway.mail_with(&["claire@example.org", "/newsletter/preferences?jeton="]).await;
+    let preferences = link(&welcome, "/newsletter/preferences?jeton=");
+    let page = gateway.get(&preferences).await;
+    assert_eq!(page.status(), 200);
+    assert!(page.text().await.unwrap().contains("claire@example.org"));
+    let state = |name: &str| gateway.admin(&["subscribers", "list"])[0][name].clone();
+    for (fields, name, expected) in [
+        (&[("action", "langue"), ("langue", "en")][..], "language", "en"),
+        (&[("action", "quitter")], "state", "unsubscribed"),
+        (&[("action", "reprendre")], "state", "pending"),
+    ] {
+        assert_eq!(gateway.post(&preferences, fields).await.status(), 200, "{fields:?}");
+        assert_eq!(state(name), expected, "{fields:?}");
+    }
+    // As at first: only the letter's link confirms.
+    let again = gateway.mail_with(&["claire@example.org", "Confirm your subscription"]).await;
+    assert_eq!(gateway.get(&link(&again, "/newsletter/confirmation?jeton=")).await.status(), 200);
+    assert_eq!(state("state"), "confirmed");
+    for bad in ["action=langue&langue=xx", "action=", ""] {
+        let fields: Vec<(&str, &str)> = bad.split('&').filter_map(|pair| pair.split_once('=')).collect();
+        assert_eq!(gateway.post(&preferences, &fields).await.status(), 400, "{bad}");
+    }
+    assert_eq!(gateway.post("/newsletter/preferences?jeton=x", &[("action", "quitter")]).await.status(), 400);
+    // One click, from a letter of years ago.
+    let leave = link(&welcome, "/newsletter/desinscription?jeton=");
+    let mut later = gateway;
+    later.stop();
+    later.set("AOPS_NOW_OFFSET", &(86_400 * 365 * 2).to_string());
+    later.launch().await;
+    assert_eq!(later.post(&leave, &[("List-Unsubscribe", "One-Click")]).await.status(), 200);
+    assert_eq!(later.admin(&["subscribers", "list"])[0]["state"], "unsubscribed");
+}

@@ -6,6 +6,7 @@ use std::net::{SocketAddr, TcpListener};
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 use reqwest::{Certificate, Client, Response, redirect};
@@ -242,6 +243,8 @@ impl Gateway {
             "STRIPE_API_BASE",
             "SENDGRID_API_KEY",
             "SENDGRID_API_BASE",
+            "SENDGRID_WEBHOOK_KEY",
+            "AOPS_SMTP_PASSWORD",
             "AOPS_MASTER_KEY",
         ] {
             command.env_remove(name);
@@ -392,8 +395,18 @@ fn serde_urlencoded(fields: &[(&str, &str)]) -> String {
     form.query().unwrap_or_default().to_owned()
 }
 
-/// Three addresses that nothing listens on; another process may take one first, which the start then tells.
-fn free_addresses() -> [SocketAddr; 3] {
-    let listeners = [(); 3].map(|()| TcpListener::bind("127.0.0.1:0").unwrap());
-    [0, 1, 2].map(|n: usize| listeners[n].local_addr().unwrap())
+/// Addresses that nothing listens on, below the ports of connections on their way out (32768 to 60999, ip(7)): one of
+/// those may be taken while a site is being built. Each process of the tests begins elsewhere.
+pub(crate) fn free_addresses<const COUNT: usize>() -> [SocketAddr; COUNT] {
+    static NEXT: AtomicU32 = AtomicU32::new(0);
+    [(); COUNT].map(|()| {
+        loop {
+            let next = NEXT.fetch_add(1, Ordering::Relaxed);
+            let port = 12_000 + std::process::id().wrapping_mul(64).wrapping_add(next) % 20_000;
+            let address = SocketAddr::from(([127, 0, 0, 1], u16::try_from(port).unwrap()));
+            if TcpListener::bind(address).is_ok() {
+                return address;
+            }
+        }
+    })
 }

@@ -18,7 +18,9 @@ use serde_json::Value;
 use self::format::Format;
 use crate::sh;
 
-/// The relative difference up to which a stored figure is the engine's.
+/// The difference up to which a stored figure is the engine's: relative, or absolute where the figure is what is
+/// left between two amounts that should be equal. Such a rest is rounding noise, which differs from one processor's
+/// mathematical functions to another's.
 const TOLERANCE: f64 = 1e-9;
 
 /// One figure to compute.
@@ -152,7 +154,7 @@ fn compared(stored: &Figures, computed: &Figures) -> Vec<String> {
         match stored.get(key) {
             None => lines.push(format!("{key} is missing")),
             Some(old) => {
-                let near = (old.value - figure.value).abs() <= TOLERANCE * figure.value.abs();
+                let near = (old.value - figure.value).abs() <= TOLERANCE * figure.value.abs().max(1.0);
                 if !near || old.text != figure.text {
                     let Figure { value, text } = figure;
                     lines.push(format!(
@@ -214,5 +216,12 @@ mod tests {
         let told = compared(&stored, &computed);
         assert_eq!(told.len(), 3, "{told:?}");
         assert!(compared(&stored, &stored).is_empty());
+    }
+
+    #[test]
+    fn what_is_left_of_a_check_may_be_noise_and_an_amount_may_not() {
+        let figures = |value: f64| Figures::from([("a".into(), Figure { value, text: "0,00 €".into() })]);
+        assert!(compared(&figures(-5.4e-11), &figures(2.5e-11)).is_empty());
+        assert_eq!(compared(&figures(0.001), &figures(0.002)).len(), 1);
     }
 }

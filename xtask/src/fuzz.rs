@@ -1,12 +1,26 @@
-//! The fuzz targets of the generator and of the edge, a fixed time each, by libFuzzer and the compiler's own coverage.
+//! The fuzz targets of the generator, of the engine and of the edge, a fixed time each, by libFuzzer and the compiler's own coverage.
 
 use anyhow::Result;
 
 use crate::sh;
 
 /// By folder: the targets.
-const TARGETS: [(&str, &[&str]); 2] = [
+const TARGETS: [(&str, &[&str]); 3] = [
     ("generator/fuzz", &["front_matter", "links", "shortcodes", "typography"]),
+    (
+        "engine/fuzz",
+        &[
+            "courbe",
+            "ifc",
+            "medailles",
+            "mortalite",
+            "prevoyance",
+            "provisionnement",
+            "rente",
+            "retraite",
+            "sante",
+        ],
+    ),
     (
         "gateway/fuzz",
         &[

@@ -37,6 +37,9 @@ enum Task {
         /// Only the gateway beside nginx
         #[arg(long)]
         edge: bool,
+        /// Only an issue of the newsletter to 100,000 readers
+        #[arg(long)]
+        newsletter: bool,
         /// Count the allocations of a request instead
         #[arg(long)]
         allocations: bool,
@@ -66,7 +69,8 @@ enum Task {
 fn main() -> Result<()> {
     match Cli::parse().task {
         Task::Test { slow } => test::run(slow),
-        Task::Bench { flame, edge, allocations } => bench::run(flame, edge, allocations),
+        Task::Bench { newsletter: true, .. } => bench::newsletter(),
+        Task::Bench { flame, edge, allocations, newsletter: false } => bench::run(flame, edge, allocations),
         Task::Hostile { only } => {
             tools::install()?;
             sh::run(sh::command("cargo", &["build", "--bin", "aops"]))?;

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use jiff::civil::Date;
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use super::plan::{Band, Plan, Rules};
 use super::staff::{Sex, Staff, day, years};
@@ -22,6 +22,7 @@ const BAND: &[Field] = &[
     Field::integer("age_from", 0, 120).required().unit("year"),
     Field::integer("age_to", 0, 150).required().unit("year"),
     Field::number("rate", 0.0, 0.9).required().unit("per_year"),
+    Field::text("category"),
 ];
 /// The retirement age of who is born from a day on.
 const GENERATION: &[Field] =
@@ -35,7 +36,7 @@ pub(super) const ASSUMPTIONS: &[Field] = &[
     Field::object("mortality", MORTALITY).required(),
     Field::new("turnover", Kind::Either(&[BANDS, Kind::Map(&BANDS)])),
     Field::new("social_charge_rate", Kind::Either(&[CHARGES, Kind::Map(&CHARGES)])).or(0.0),
-    Field::new("retirement_age", Kind::Either(&[AGE, GENERATIONS])).required().unit("year"),
+    Field::new("retirement_age", Kind::Either(&[AGE, GENERATIONS, Kind::Map(&AGE)])).required().unit("year"),
     Field::choice("departure", &DEPARTURE_NAMES),
     Field::choice("attribution", &ATTRIBUTION_NAMES).or_name("ias19_2021"),
 ];
@@ -50,7 +51,13 @@ const ATTRIBUTION_NAMES: [&str; 2] = names(&ATTRIBUTIONS);
 #[derive(Debug, Clone)]
 pub(super) enum ByCategory<T> {
     One(T),
+    /// Every category must be known.
     Each(BTreeMap<String, T>),
+    /// Some categories have their own.
+    Some {
+        own: BTreeMap<String, T>,
+        other: T,
+    },
 }
 
 impl<T> ByCategory<T> {
@@ -58,13 +65,14 @@ impl<T> ByCategory<T> {
         match self {
             Self::One(value) => Some(value),
             Self::Each(values) => values.get(category),
+            Self::Some { own, other } => Some(own.get(category).unwrap_or(other)),
         }
     }
 
-    /// Names of the categories, where there are some.
+    /// Names of the categories that an employee must be of, where there are some.
     pub(super) fn known(&self) -> Option<Vec<&str>> {
         match self {
-            Self::One(_) => None,
+            Self::One(_) | Self::Some { .. } => None,
             Self::Each(values) => Some(values.keys().map(String::as_str).collect()),
         }
     }
@@ -138,14 +146,31 @@ fn read_turnover(given: &Reader<'_>) -> ByCategory<Vec<Band>> {
         None => ByCategory::One(Vec::new()),
         Some(Value::Object(map)) => ByCategory::Each(
             map.iter()
-                .map(|(name, value)| (name.clone(), read_bands(value, &join(&place, name), given.call())))
+                .map(|(name, value)| {
+                    let bands = read_bands(value, &join(&place, name), given.call());
+                    (name.clone(), bands.into_iter().map(|(_, band)| band).collect())
+                })
                 .collect(),
         ),
-        Some(value) => ByCategory::One(read_bands(value, &place, given.call())),
+        Some(value) => sort(&read_bands(value, &place, given.call())),
     }
 }
 
-fn read_bands<'a>(value: &'a Value, place: &str, call: &'a Call<'a>) -> Vec<Band> {
+/// Bands of one list, some of which may hold for one category only: those come first for it.
+fn sort(bands: &[(Option<String>, Band)]) -> ByCategory<Vec<Band>> {
+    let of = |category: Option<&String>| -> Vec<Band> {
+        let own = bands.iter().filter(|(name, _)| name.is_some() && name.as_ref() == category);
+        own.chain(bands.iter().filter(|(name, _)| name.is_none())).map(|(_, band)| *band).collect()
+    };
+    let own: BTreeMap<String, Vec<Band>> = bands
+        .iter()
+        .filter_map(|(name, _)| name.as_ref())
+        .map(|name| (name.clone(), of(Some(name))))
+        .collect();
+    if own.is_empty() { ByCategory::One(of(None)) } else { ByCategory::Some { own, other: of(None) } }
+}
+
+fn read_bands<'a>(value: &'a Value, place: &str, call: &'a Call<'a>) -> Vec<(Option<String>, Band)> {
     let lines = reader::list(value, place, 0, 200, call).unwrap_or_default().iter().enumerate();
     let band = |(index, line): (usize, &'a Value)| {
         let line = Reader::new(line, &format!("{place}/{index}"), BAND, call)?;
@@ -154,12 +179,15 @@ fn read_bands<'a>(value: &'a Value, place: &str, call: &'a Call<'a>) -> Vec<Band
         if to < from {
             line.fault("age_to", "not_increasing", &[("found", to.to_string()), ("limit", from.to_string())]);
         }
-        Some(Band { from, to, rate: rate? })
+        Some((line.text("category").map(str::to_owned), Band { from, to, rate: rate? }))
     };
     lines.filter_map(band).collect()
 }
 
 fn read_retirement(given: &Reader<'_>) -> Option<Retirement> {
+    if let Some(Value::Object(years)) = given.value("retirement_age") {
+        return read_years(given, years);
+    }
     if !matches!(given.value("retirement_age"), Some(Value::Array(_))) {
         return given.number("retirement_age").map(|age| Retirement::One(whole_months(age)));
     }
@@ -171,6 +199,26 @@ fn read_retirement(given: &Reader<'_>) -> Option<Retirement> {
             line.fault("born_from", "not_increasing", &parameters);
         }
         generations.push((from, whole_months(age)));
+    }
+    Some(Retirement::Generations(generations))
+}
+
+/// Ages by year of birth, `{"1968": 64}`.
+fn read_years(given: &Reader<'_>, years: &Map<String, Value>) -> Option<Retirement> {
+    let mut generations = Vec::new();
+    for (name, value) in years {
+        let place = join(&given.place("retirement_age"), name);
+        let first = reader::date(&format!("{name}-01-01"));
+        if first.is_none() {
+            given.call().faults().push(&place, "not_a_date", &[("found", reader::shorten(name))]);
+        }
+        let age = reader::number(value, &place, 40.0, 80.0, given.call());
+        generations.extend(first.zip(age.map(whole_months)));
+    }
+    generations.sort_by_key(|(from, _)| *from);
+    if generations.is_empty() {
+        let parameters = [("found", "0".to_owned()), ("minimum", "1".to_owned())];
+        given.fault("retirement_age", "too_few", &parameters);
     }
     Some(Retirement::Generations(generations))
 }

@@ -27,8 +27,9 @@ pub(crate) const MODULE: Module = Module {
 
 const FIELDS: &[Field] = &[
     Field::date("valuation_date").required(),
-    Field::list("awards", &Kind::Object(AWARD), 1, 20).required(),
-    EMPLOYEES.required(),
+    Field::list("awards", &Kind::Object(AWARD), 1, 20),
+    Field::object("scale", STEPS),
+    EMPLOYEES,
     ASSUMED.required(),
     Field::flag("sensitivities", true),
 ];
@@ -37,6 +38,9 @@ const AWARD: &[Field] = &[
     Field::number("months", 0.0, 100.0).unit("month"),
     Field::number("amount", 0.0, 1e9).unit("euro"),
 ];
+
+/// Awards written as the steps of a scale.
+const STEPS: &[Field] = &[Field::list("steps", &Kind::Object(AWARD), 1, 20).required()];
 
 /// An award: service in months, and what is paid.
 #[derive(Debug, Clone, Copy)]
@@ -52,7 +56,11 @@ fn calculate(reader: &Reader<'_>) -> Option<Answer> {
     let given = reader.object("assumptions");
     let assumed = given.as_ref().map(assumed::read);
     let awards = read_awards(reader);
-    let staff = read_staff(reader, date, assumed.as_ref(), None);
+    let lines = reader.call().take_lines();
+    if lines.is_none() {
+        reader.required("employees");
+    }
+    let staff = read_staff(reader, date, assumed.as_ref(), None, lines);
     let (awards, (staff, ids)) = (awards?, staff?);
     reader.call().sound()?;
     let assumed = assumed?;
@@ -101,7 +109,14 @@ fn calculate(reader: &Reader<'_>) -> Option<Answer> {
 
 fn read_awards(reader: &Reader<'_>) -> Option<Vec<Award>> {
     let mut awards: Vec<Award> = Vec::new();
-    for line in reader.objects("awards")?.into_iter().flatten() {
+    reader.exclude("awards", "scale");
+    let lines = if reader.value("scale").is_some() {
+        reader.object("scale")?.objects("steps")
+    } else {
+        reader.required("awards")?;
+        reader.objects("awards")
+    };
+    for line in lines?.into_iter().flatten() {
         let years = line.number("years");
         line.exclude("months", "amount");
         if line.value("amount").is_none() {

@@ -4,6 +4,7 @@
 mod annex;
 mod assumed;
 mod awards;
+mod lines;
 mod plan;
 mod reconciliation;
 mod request;

@@ -10,7 +10,7 @@ use super::assumed::{self, ASSUMPTIONS, Assumed, ByCategory, Sources};
 use super::plan::{Obligation, Plan, Shift};
 use super::reconciliation;
 use super::staff::{Employee, Sex, Staff, day};
-use super::{Attribution, Scale, turnover};
+use super::{Attribution, Scale, lines, turnover};
 use crate::calculate::Module;
 use crate::field::{Field, Kind, names};
 use crate::numeric::{Sum, sum};
@@ -40,6 +40,7 @@ const FIELDS: &[Field] = &[
     EMPLOYEES,
     ASSUMED,
     Field::flag("sensitivities", true),
+    Field::flag("detail", true),
     Field::object("opening", OPENING),
     Field::number("payments", 0.0, 1e12).unit("euro"),
     Field::choice("presentation", &PRESENTATION_NAMES).or_name("provision"),
@@ -89,7 +90,7 @@ const PRESENTATION_NAMES: [&str; 2] = names(&PRESENTATIONS);
 /// Answers a request of module `ifc`.
 fn calculate(reader: &Reader<'_>) -> Option<Answer> {
     let study = reader.object("turnover_study").map(|study| turnover::calculate(&study));
-    if study.is_some() && reader.value("employees").is_none() && reader.value("assumptions").is_none() {
+    if study.is_some() && reader.value("assumptions").is_none() {
         reader.date("valuation_date");
         let lines = study?;
         reader.call().sound()?;
@@ -109,7 +110,10 @@ fn calculate(reader: &Reader<'_>) -> Option<Answer> {
     warn_retired(reader, &valued, &plan);
     let watch = reader.call().watch();
     let obligations = plan.each(&valued.staff, watch)?;
-    let mut results = answer(&valued, &plan, &obligations);
+    let mut results = answer(&plan, &obligations);
+    if reader.flag("detail") {
+        results["employees"] = valued.ids.iter().zip(&obligations).map(|(id, one)| line(id, one)).collect();
+    }
     if reader.flag("sensitivities") {
         results["sensitivities"] = sensitivities(&valued.staff, &plan, watch)?;
     }
@@ -149,12 +153,15 @@ pub(super) struct Valued<'a> {
 impl<'a> Valued<'a> {
     pub(super) fn read(reader: &Reader<'a>, place: &str) -> Option<Self> {
         let date = reader.date("valuation_date");
-        reader.required("employees");
+        let lines = if place.is_empty() { reader.call().take_lines() } else { None };
+        if lines.is_none() {
+            reader.required("employees");
+        }
         reader.required("assumptions");
         let given = reader.object("assumptions");
         let assumed = given.as_ref().map(assumed::read);
         let scales = assumed.as_ref().and_then(|assumed| read_scales(reader, assumed.departure, place));
-        let (staff, ids) = read_staff(reader, date, assumed.as_ref(), scales.as_ref())?;
+        let (staff, ids) = read_staff(reader, date, assumed.as_ref(), scales.as_ref(), lines)?;
         reader.call().sound()?;
         Some(Self { date: date?, staff, ids, assumed: assumed?, scales: scales? })
     }
@@ -242,10 +249,8 @@ pub(super) fn read_staff(
     valuation: Option<Date>,
     assumed: Option<&Assumed<'_>>,
     scales: Option<&ByCategory<Scale>>,
+    lines: Option<String>,
 ) -> Option<(Staff, Vec<String>)> {
-    let lines = reader.objects("employees")?;
-    let (mut staff, mut ids, mut known) =
-        (Staff::default(), Vec::with_capacity(lines.len()), BTreeSet::new());
     let needed: Vec<Vec<&str>> = [
         assumed.and_then(|assumed| assumed.growth.known()),
         assumed.and_then(|assumed| assumed.turnover.known()),
@@ -255,6 +260,12 @@ pub(super) fn read_staff(
     .into_iter()
     .flatten()
     .collect();
+    if let Some(text) = lines {
+        return lines::read(&text, MOST_EMPLOYEES, valuation, &needed, reader.call());
+    }
+    let lines = reader.objects("employees")?;
+    let (mut staff, mut ids, mut known) =
+        (Staff::default(), Vec::with_capacity(lines.len()), BTreeSet::new());
     for line in lines.into_iter().flatten() {
         let Some((id, employee)) = read_employee(&line, valuation, &needed, &mut staff) else { continue };
         if !known.insert(id.clone()) {
@@ -340,13 +351,12 @@ pub(super) fn rate_of_year(discount: &Discount) -> f64 {
     }
 }
 
-fn answer(valued: &Valued<'_>, plan: &Plan<'_>, obligations: &[Obligation]) -> Value {
+fn answer(plan: &Plan<'_>, obligations: &[Obligation]) -> Value {
     let dbo = sum(obligations.iter().map(|one| one.dbo));
     let service_cost = sum(obligations.iter().map(|one| one.service_cost));
     let (payments, coming) = payments(obligations);
     let ready = plan.prepare(Shift::default());
     let weighted = sum(obligations.iter().map(|one| ready.duration(one)));
-    let lines = valued.ids.iter().zip(obligations).map(|(id, one)| line(id, one));
     json!({
         "dbo": dbo,
         "service_cost": service_cost,
@@ -356,7 +366,6 @@ fn answer(valued: &Valued<'_>, plan: &Plan<'_>, obligations: &[Obligation]) -> V
             .iter()
             .map(|(year, amount)| json!({ "year": year, "amount": amount }))
             .collect::<Vec<_>>(),
-        "employees": lines.collect::<Vec<_>>(),
     })
 }
 

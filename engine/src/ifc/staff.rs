@@ -1,5 +1,7 @@
 //! Employees in columns, as valuations run through them. Not assumptions.
 
+use std::collections::BTreeMap;
+
 use jiff::civil::{Date, date};
 
 /// A man or a woman, for whom tables differ.
@@ -33,6 +35,7 @@ pub struct Employee {
 pub struct Staff {
     /// Names of the categories; the empty one is that of employees without.
     pub categories: Vec<String>,
+    known: BTreeMap<String, u16>,
     sexes: Vec<Sex>,
     births: Vec<Date>,
     birth_days: Vec<i32>,
@@ -58,12 +61,13 @@ impl Staff {
 
     /// Index of a category, added when new; `None` past 65 535 of them.
     pub fn category(&mut self, name: &str) -> Option<u16> {
-        let found = self.categories.iter().position(|known| known == name);
-        let index = found.unwrap_or_else(|| {
-            self.categories.push(name.to_owned());
-            self.categories.len() - 1
-        });
-        u16::try_from(index).ok()
+        if let Some(index) = self.known.get(name) {
+            return Some(*index);
+        }
+        let index = u16::try_from(self.categories.len()).ok()?;
+        self.categories.push(name.to_owned());
+        self.known.insert(name.to_owned(), index);
+        Some(index)
     }
 
     /// Number of employees.
@@ -93,7 +97,8 @@ impl Staff {
 
     /// The employees at some indices, in that order.
     pub(crate) fn subset(&self, indices: &[usize]) -> Self {
-        let mut subset = Self { categories: self.categories.clone(), ..Self::default() };
+        let mut subset =
+            Self { categories: self.categories.clone(), known: self.known.clone(), ..Self::default() };
         for &index in indices {
             let line = self.at(index);
             subset.push(Employee {

@@ -15,7 +15,7 @@ pub use annuity::{Annuity, Timing, annuity};
 pub use contract::{Basis, Contract};
 pub use insurance::{Insurance, InsuranceKind, insurance};
 pub(crate) use lives::find_survivors;
-use lives::{LIFE, read_life};
+pub(crate) use lives::{LIFE, read_life};
 pub use lives::{Life, Lives, Status};
 pub use premium::{Loadings, Premium, Premiums, fackler, reserve, woolhouse2};
 use quadrature::smooth;

@@ -1,72 +1,63 @@
-//! Chain ladder, and Mack's standard errors (ASTIN Bulletin, 1993). Not other methods.
+//! Mack's standard errors around chain ladder (ASTIN Bulletin, 1993; recursively, with other averages and a tail,
+//! ASTIN Bulletin, 1999). Not other methods.
 
-use super::Triangle;
+use super::{Development, Triangle};
 
-/// What Mack's model adds to chain ladder.
-#[derive(Debug, Clone, PartialEq)]
+/// What Mack's model adds to chain ladder, in the unit of the triangle.
+#[derive(Debug, Clone, PartialEq, Default)]
 pub struct Mack {
-    /// Volatility of each development factor.
-    pub sigma: Vec<f64>,
-    /// Standard error of the reserve of each origin, in the unit of the triangle.
+    /// Standard error of the reserve of each origin.
     pub standard_error: Vec<f64>,
+    /// Its part from the process.
+    pub process: Vec<f64>,
+    /// Its part from the estimation of factors.
+    pub parameter: Vec<f64>,
     /// Standard error of the total reserve.
-    pub total_standard_error: f64,
+    pub total: f64,
+    /// Its part from the process.
+    pub total_process: f64,
+    /// Its part from the estimation of factors, with the covariance of origins.
+    pub total_parameter: f64,
 }
 
-/// Standard errors around the ultimates that `factors` give.
-pub fn mack(triangle: &Triangle, factors: &[f64]) -> Mack {
-    let variances = variances(triangle, factors);
-    let mut squared_errors = Vec::new();
-    let mut covariance = 0.0;
-    let ultimates = ultimates(triangle, factors);
-    for (origin, row) in triangle.rows.iter().enumerate() {
-        let ultimate = ultimates[origin];
-        let mut projected = row.last().copied().unwrap_or(0.0);
-        let (mut own, mut shared) = (0.0, 0.0);
+/// Standard errors around the ultimates that `development` gives.
+pub fn mack(triangle: &Triangle, development: &Development) -> Mack {
+    let Development { factors, variances, errors, average } = development;
+    let mut found = Mack::default();
+    // Expected amount of all origins known or projected at a column, beyond the diagonal only.
+    let mut moving = vec![0.0; factors.len()];
+    let mut total_process = 0.0;
+    for row in &triangle.rows {
+        let mut amount = row.last().copied().unwrap_or(0.0);
+        let (mut process, mut parameter) = (0.0, 0.0);
         for column in row.len() - 1..factors.len() {
-            let volume: f64 = triangle.pairs(column).map(|(from, _)| from).sum();
-            let relative = variances[column] / (factors[column] * factors[column]);
-            if projected != 0.0 {
-                own += relative * (1.0 / projected + 1.0 / volume);
+            let square = amount * amount;
+            // Var(C_{j+1} | C_j) = σ² C^{2−α}.
+            if amount != 0.0 {
+                let own = square * variances[column] / average.weight(amount);
+                process = own + process * factors[column].powi(2);
+            } else {
+                process *= factors[column].powi(2);
             }
-            shared += 2.0 * relative / volume;
-            projected *= factors[column];
+            parameter = square * errors[column] + parameter * factors[column].powi(2);
+            moving[column] += amount;
+            amount *= factors[column];
         }
-        squared_errors.push(ultimate * ultimate * own);
-        let later: f64 = ultimates[origin + 1..].iter().sum();
-        covariance += ultimate * later * shared;
+        total_process += process;
+        found.process.push(process.max(0.0).sqrt());
+        found.parameter.push(parameter.max(0.0).sqrt());
+        found.standard_error.push((process + parameter).max(0.0).sqrt());
     }
-    let total: f64 = squared_errors.iter().sum::<f64>() + covariance;
-    Mack {
-        sigma: variances.iter().map(|variance| variance.sqrt()).collect(),
-        standard_error: squared_errors.iter().map(|error| error.max(0.0).sqrt()).collect(),
-        total_standard_error: total.max(0.0).sqrt(),
-    }
+    let total_parameter = (0..factors.len())
+        .fold(0.0, |risk, column| moving[column].powi(2) * errors[column] + risk * factors[column].powi(2));
+    found.total_process = total_process.max(0.0).sqrt();
+    found.total_parameter = total_parameter.max(0.0).sqrt();
+    found.total = (total_process + total_parameter).max(0.0).sqrt();
+    found
 }
 
 /// Ultimate of each origin by chain ladder.
 pub fn ultimates(triangle: &Triangle, factors: &[f64]) -> Vec<f64> {
     let developments = triangle.to_ultimate(factors);
     triangle.latest().iter().zip(developments).map(|(latest, development)| latest * development).collect()
-}
-
-/// `σ²` of each factor; where one pair alone is known, Mack's rule from the two before.
-pub(super) fn variances(triangle: &Triangle, factors: &[f64]) -> Vec<f64> {
-    let mut variances: Vec<f64> = Vec::new();
-    for (column, factor) in factors.iter().enumerate() {
-        let pairs = triangle.pairs(column).count();
-        let variance = if pairs > 1 {
-            let squares = triangle.pairs(column).filter(|(from, _)| *from != 0.0);
-            let sum: f64 = squares.map(|(from, to)| from * (to / from - factor).powi(2)).sum();
-            sum / (pairs - 1) as f64
-        } else {
-            match variances.as_slice() {
-                [.., before, last] if *before > 0.0 => (last * last / before).min(before.min(*last)),
-                [.., last] => *last,
-                [] => 0.0,
-            }
-        };
-        variances.push(variance);
-    }
-    variances
 }

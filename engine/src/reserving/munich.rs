@@ -1,8 +1,7 @@
 //! Munich chain ladder (Quarg and Mack, 2004): paid and incurred projected together.
 //! Where one pair alone is known, σ is extrapolated log-linearly. Not separate projections.
 
-use super::Triangle;
-use super::mack::variances;
+use super::{Average, LastSigma, Selection, Triangle};
 
 /// Ultimates of both triangles.
 #[derive(Debug, Clone, PartialEq)]
@@ -42,13 +41,11 @@ struct Side {
 
 impl Side {
     fn new(own: &Triangle, other: &Triangle) -> Self {
-        let factors = own.factors();
-        let mut sigma: Vec<f64> = variances(own, &factors).iter().map(|variance| variance.sqrt()).collect();
-        for column in 1..sigma.len() {
-            if own.pairs(column).count() < 2 {
-                sigma[column] = log_linear(&sigma[..column]);
-            }
-        }
+        let selection =
+            Selection { last_sigma: LastSigma::LogLinear, average: Average::Volume, ..Selection::default() };
+        let development = selection.develop(own);
+        let factors = development.factors;
+        let sigma: Vec<f64> = development.variances.iter().map(|variance| variance.sqrt()).collect();
         let known = |column: usize| {
             own.rows
                 .iter()
@@ -86,21 +83,4 @@ impl Side {
         let spread = if self.rho[column] > 0.0 { self.sigma[column] / self.rho[column] } else { 0.0 };
         self.factors[column] + self.lambda * spread * (ratio - self.ratios[column])
     }
-}
-
-/// Next value of a positive sequence by least squares on its logarithms; the last value where that has no meaning.
-fn log_linear(known: &[f64]) -> f64 {
-    let count = known.len() as f64;
-    if known.len() < 2 || known.iter().any(|value| *value <= 0.0) {
-        return known.last().copied().unwrap_or(0.0);
-    }
-    let middle = (count - 1.0) / 2.0;
-    let mean = known.iter().map(|value| value.ln()).sum::<f64>() / count;
-    let (mut products, mut squares) = (0.0, 0.0);
-    for (place, value) in known.iter().enumerate() {
-        let distance = place as f64 - middle;
-        products += distance * (value.ln() - mean);
-        squares += distance * distance;
-    }
-    (mean + products / squares * (count - middle)).exp()
 }

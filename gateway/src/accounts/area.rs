@@ -31,8 +31,14 @@ async fn area(State(app): State<SharedApp>, uri: Uri, headers: HeaderMap) -> Res
     let plans = checkout::plans(&app, &session.organisation).await.map_err(|error| failed(error.into()))?;
     let orders =
         checkout::orders_of(&app, &session.organisation).await.map_err(|error| failed(error.into()))?;
+    let organisation = accounts::organisation(&app, &account.organisation).await;
+    let organisation = organisation.map_err(|error| failed(error.into()))?;
+    let name = organisation.map_or(account.organisation.clone(), |organisation| organisation.raison_sociale);
+    let holder = account.holder.as_ref().map(|holder| format!("{} {}", holder.prenom, holder.nom));
+    let query = negotiation::query(&uri).map_err(failed)?;
     let context = json!({
-        "account": { "email": account.email, "organisation": account.organisation },
+        "account": { "email": account.email, "organisation": name, "holder": holder },
+        "done": query.get("fait"),
         "plans": plans,
         "orders": orders,
     });

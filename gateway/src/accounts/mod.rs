@@ -1,4 +1,4 @@
-//! Accounts: who may sign in, by session or by key, and for which organisation. It sells nothing and
+//! Accounts: who may sign up and in, by session or by key, and for which organisation. It sells nothing and
 //! computes nothing.
 //!
 //! An organisation is a partition of the store; its accounts are sealed there under a key each. One account
@@ -6,27 +6,40 @@
 
 pub mod api_keys;
 mod area;
+mod holder;
 mod local_path;
+mod notified;
+mod password_change;
 mod password_policy;
+mod password_reset;
 mod passwords;
 pub mod random;
+mod retained;
 pub mod sessions;
 mod sign_in;
+mod sign_up;
 mod throttle;
 
+use aops_manifest::Language;
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
 
 use crate::app::{App, SharedApp};
 use crate::email::Email;
+use crate::outbox::{self, Mail, Purpose};
 use crate::records::{self, RecordError};
+use crate::sealing::SubjectKey;
 use crate::store::{Address, Batch, Expect, Scan, StoreError};
 use crate::web::WebError;
 
+pub use self::holder::{Accepted, Holder, Organisation, organisation};
 pub use self::local_path::LocalPath;
 pub use self::password_policy::WeakPassword;
 pub use self::passwords::{PasswordError, Passwords};
+pub use self::retained::{Accounts, LAPSED};
 pub use self::sessions::{Session, SignInNeeded, require};
+pub use self::sign_up::UNCONFIRMED;
 pub use self::throttle::Throttle;
 
 /// The collection of accounts, each in its organisation's partition.
@@ -55,6 +68,15 @@ pub struct Account {
     pub verified: bool,
     /// When it was made.
     pub created: Timestamp,
+    /// Who holds it; unknown of those that staff made.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub holder: Option<Holder>,
+    /// The terms that were accepted.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub accepted: Vec<Accepted>,
+    /// When its holder last signed in: the last contact.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub seen: Option<Timestamp>,
 }
 
 impl std::fmt::Debug for Account {
@@ -166,9 +188,13 @@ impl From<random::NoRandomness> for WebError {
     }
 }
 
-/// The routes: sign-in, sign-out, the client area.
+/// The routes: sign-up, sign-in, sign-out, passwords, the client area.
 pub fn routes() -> axum::Router<SharedApp> {
-    sign_in::routes().merge(area::routes())
+    sign_up::routes()
+        .merge(sign_in::routes())
+        .merge(password_reset::routes())
+        .merge(password_change::routes())
+        .merge(area::routes())
 }
 
 /// Makes an account in an organisation of its own and answers it.
@@ -186,13 +212,68 @@ pub async fn create(app: &App, new: NewAccount) -> Result<Account, AccountError>
         role: new.role,
         verified: new.verified,
         created: app.clock.now(),
+        holder: None,
+        accepted: Vec::new(),
+        seen: None,
     };
-    reserve(app, &account).await?;
+    establish(app, &account, None, None).await?;
+    Ok(account)
+}
+
+/// Writes an account that has its ids: with its organisation, where that is known, and with a letter of welcome in a
+/// language. A second time it changes nothing.
+async fn establish(
+    app: &App,
+    account: &Account,
+    organisation: Option<&Organisation>,
+    welcome: Option<Language>,
+) -> Result<(), AccountError> {
+    reserve(app, account).await?;
+    let mut batch = Batch::new(&account.organisation);
+    if let Some(organisation) = organisation {
+        holder::put(app, &mut batch, organisation).await?;
+    }
+    let key = records::subject_key(app, &account.organisation, &account.id, &mut batch).await?;
+    let expires = retained::expiry(app, account);
+    records::put_sealed(&mut batch, &key, ACCOUNTS, &account.id, Expect::Absent, account, expires)?;
+    if let Some(language) = welcome {
+        let context = json!({ "link": sign_up::link(app, "/espace-client/", language) });
+        outbox::enqueue(app, &mut batch, &key, &letter(account, "compte_bienvenue", language, context))?;
+    }
+    match app.store.commit(batch).await {
+        Err(StoreError::Conflict(_)) if read(app, &account.organisation, &account.id).await?.is_some() => {}
+        other => other?,
+    }
+    app.outbox.wake();
+    Ok(())
+}
+
+/// A letter about the account's safety to its holder.
+fn letter(account: &Account, template: &str, language: Language, context: Value) -> Mail {
+    Mail {
+        to: account.email.clone(),
+        reply_to: None,
+        template: template.to_owned(),
+        language,
+        purpose: Purpose::Security,
+        context,
+        unsubscribe: None,
+        subject: account.id.clone(),
+    }
+}
+
+/// Writes a letter to an account's holder.
+async fn write_to(
+    app: &App,
+    account: &Account,
+    template: &str,
+    language: Language,
+    context: Value,
+) -> Result<(), RecordError> {
     let mut batch = Batch::new(&account.organisation);
     let key = records::subject_key(app, &account.organisation, &account.id, &mut batch).await?;
-    records::put_sealed(&mut batch, &key, ACCOUNTS, &account.id, Expect::Absent, &account, None)?;
-    app.store.commit(batch).await?;
-    Ok(account)
+    outbox::enqueue(app, &mut batch, &key, &letter(account, template, language, context))?;
+    Ok(app.store.commit(batch).await?)
 }
 
 /// The account of an address, if there is one.
@@ -211,8 +292,27 @@ pub async fn find(app: &App, email: &Email) -> Result<Option<Account>, RecordErr
 /// # Errors
 /// [`RecordError`].
 pub async fn read(app: &App, organisation: &str, id: &str) -> Result<Option<Account>, RecordError> {
+    Ok(versioned(app, organisation, id).await?.map(|(account, _)| account))
+}
+
+/// As [`read`], with the version of the document; one whose term has passed is no more.
+async fn versioned(app: &App, organisation: &str, id: &str) -> Result<Option<(Account, u64)>, RecordError> {
     let address = Address::new(ACCOUNTS, organisation, id);
-    Ok(records::read_sealed::<Account>(app, &address, id).await?.map(|(account, _)| account))
+    let found = records::read_sealed::<Account>(app, &address, id).await?;
+    Ok(found.filter(|(account, _)| !retained::has_lapsed(app, account)))
+}
+
+/// Puts a changed account into a batch of its partition, sealed; answers its key.
+async fn put(
+    app: &App,
+    batch: &mut Batch,
+    account: &Account,
+    version: u64,
+) -> Result<SubjectKey, RecordError> {
+    let key = records::subject_key(app, &account.organisation, &account.id, batch).await?;
+    let expires = retained::expiry(app, account);
+    records::put_sealed(batch, &key, ACCOUNTS, &account.id, Expect::Version(version), account, expires)?;
+    Ok(key)
 }
 
 /// Every account, oldest first.
@@ -261,6 +361,7 @@ async fn reserve(app: &App, account: &Account) -> Result<(), AccountError> {
     let address = reservation(app, &email);
     let expect = match records::read_plain::<Owner>(app, &address).await? {
         None => Expect::Absent,
+        Some((owner, _)) if owner.account == account.id => return Ok(()),
         Some((owner, version)) => {
             let fresh = account.created.duration_since(owner.reserved) < RESERVATION_GRACE;
             if fresh || read(app, &owner.organisation, &owner.account).await?.is_some() {
@@ -274,10 +375,13 @@ async fn reserve(app: &App, account: &Account) -> Result<(), AccountError> {
         account: account.id.clone(),
         reserved: account.created,
     };
-    let mut batch = Batch::new(address.partition);
+    let mut batch = Batch::new(&address.partition);
     records::put_plain(&mut batch, ADDRESSES, &address.key, expect, &owner, None)?;
     match app.store.commit(batch).await {
-        Err(StoreError::Conflict(_)) => Err(AccountError::Exists),
+        Err(StoreError::Conflict(_)) => match records::read_plain::<Owner>(app, &address).await? {
+            Some((owner, _)) if owner.account == account.id => Ok(()),
+            _ => Err(AccountError::Exists),
+        },
         other => Ok(other?),
     }
 }

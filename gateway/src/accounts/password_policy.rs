@@ -60,6 +60,31 @@ pub enum WeakPassword {
     /// One that is tried first.
     #[error("the password is built on one of the most common ones")]
     Common,
+    /// Made of what is known of its holder.
+    #[error("the password is built on the holder's name, firm or address")]
+    Personal,
+}
+
+impl WeakPassword {
+    /// The code of its message.
+    fn code(self) -> &'static str {
+        match self {
+            Self::Short => "password_short",
+            Self::Long => "password_long",
+            Self::Simple => "password_weak",
+            Self::Common => "password_common",
+            Self::Personal => "password_personal",
+        }
+    }
+}
+
+/// The code of what is wrong with a new password, given what is known of its holder.
+pub(super) fn fault<'a>(password: &str, known: impl Iterator<Item = &'a str>) -> Option<&'static str> {
+    if password.is_empty() {
+        return Some("required");
+    }
+    let known: Vec<&str> = known.flat_map(words).collect();
+    check_of(password, &known).err().map(WeakPassword::code)
 }
 
 /// Whether a new password is taken.
@@ -67,6 +92,11 @@ pub enum WeakPassword {
 /// # Errors
 /// [`WeakPassword`], by what to change.
 pub(super) fn check(password: &str) -> Result<(), WeakPassword> {
+    check_of(password, &[])
+}
+
+/// As [`check`], given words that are known of its holder.
+fn check_of(password: &str, known: &[&str]) -> Result<(), WeakPassword> {
     if password.len() > MAX_BYTES {
         return Err(WeakPassword::Long);
     }
@@ -75,15 +105,26 @@ pub(super) fn check(password: &str) -> Result<(), WeakPassword> {
         return Err(WeakPassword::Short);
     }
     let lower = password.to_lowercase();
-    let secret = COMMON.iter().fold(lower, |rest, root| rest.replace(root, ""));
+    let secret = COMMON.iter().fold(lower.clone(), |rest, root| rest.replace(root, ""));
     if secret.chars().count() * 2 < characters {
         return Err(WeakPassword::Common);
+    }
+    let secret = known.iter().fold(lower, |rest, word| rest.replace(&word.to_lowercase(), ""));
+    if secret.chars().count() * 2 < characters {
+        return Err(WeakPassword::Personal);
     }
     let distinct: BTreeSet<char> = password.chars().collect();
     if distinct.len() < MIN_DISTINCT || bits(password) < MIN_BITS {
         return Err(WeakPassword::Simple);
     }
-    Ok(())
+    // What the CNIL's count does not see: words, dates, rows of keys. The highest score is 10^10 guesses or more.
+    let score = zxcvbn::zxcvbn(password, known).score();
+    if score < zxcvbn::Score::Four { Err(WeakPassword::Simple) } else { Ok(()) }
+}
+
+/// The parts of a name or an address that are long enough to build a password on.
+fn words(text: &str) -> impl Iterator<Item = &str> {
+    text.split(|c: char| !c.is_alphanumeric()).filter(|word| word.chars().count() >= 4)
 }
 
 /// Guessing work in bits, as the CNIL counts it.
@@ -118,10 +159,15 @@ mod tests {
             ("830519462750", Err(WeakPassword::Simple)),
             ("Motdepasse123456", Err(WeakPassword::Common)),
             ("azertyazerty1!", Err(WeakPassword::Common)),
+            ("mnopqrstuvwxyz-98765", Err(WeakPassword::Simple)),
         ];
         for (password, expected) in cases {
             assert_eq!(check(password), expected, "{password}");
         }
         assert_eq!(check(&"Ab1!".repeat(1000)), Err(WeakPassword::Long));
+        let known = || ["Claire", "Mutuelle du Nord", "claire.durand@example.org"].into_iter();
+        assert_eq!(fault("claire.durand!1", known()), Some("password_personal"));
+        assert_eq!(fault("Vr7!kd0#QzpL", known()), None);
+        assert_eq!(fault("", known()), Some("required"));
     }
 }

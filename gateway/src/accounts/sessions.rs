@@ -11,7 +11,7 @@ use sha2::{Digest, Sha256};
 
 use crate::accounts::{Account, LocalPath, random};
 use crate::app::App;
-use crate::records;
+use crate::records::{self, RecordError};
 use crate::store::{Address, Batch, Expect, StoreError};
 use crate::web::{WebError, cookies};
 
@@ -23,6 +23,8 @@ pub const IDLE: SignedDuration = SignedDuration::from_mins(30);
 pub const ABSOLUTE: SignedDuration = SignedDuration::from_hours(12);
 
 const SESSIONS: &str = "sessions";
+/// By account, how often its sessions were all ended.
+pub(super) const GENERATIONS: &str = "session_generations";
 /// A session is written again only when this much of its idle time is used: not at each request.
 const TOUCH_AFTER: SignedDuration = SignedDuration::from_mins(1);
 /// 256 bits in base64.
@@ -39,6 +41,9 @@ pub struct Session {
     pub signed_in: Timestamp,
     /// When it was last written.
     touched: Timestamp,
+    /// How often the account's password had been changed: a session of an earlier one is over.
+    #[serde(default)]
+    generation: u32,
 }
 
 /// Nobody is signed in, or the store cannot tell.
@@ -85,6 +90,9 @@ pub async fn current(app: &App, headers: &HeaderMap) -> Result<Option<Session>, 
     let Some((mut session, version)) = records::read_plain::<Session>(app, &address).await? else {
         return Ok(None);
     };
+    if generation(app, &session.organisation, &session.account).await?.0 != session.generation {
+        return Ok(None);
+    }
     let now = app.clock.now();
     if now.duration_since(session.touched) >= TOUCH_AFTER {
         session.touched = now;
@@ -121,6 +129,7 @@ pub async fn begin(app: &App, headers: &HeaderMap, account: &Account) -> Result<
         account: account.id.clone(),
         signed_in: now,
         touched: now,
+        generation: generation(app, &account.organisation, &account.id).await?.0,
     };
     let address = address(&token);
     let mut batch = Batch::new(&address.partition);
@@ -139,6 +148,22 @@ pub async fn end_current(app: &App, headers: &HeaderMap) -> Result<HeaderValue, 
         app.store.commit(batch).await?;
     }
     cookie("", 0)
+}
+
+/// Puts into a batch of the account's partition what ends every session that it has.
+///
+/// # Errors
+/// [`RecordError`].
+pub(super) async fn end_all(app: &App, batch: &mut Batch, account: &str) -> Result<(), RecordError> {
+    let (generation, expect) = generation(app, &batch.partition.clone(), account).await?;
+    let next = generation.wrapping_add(1);
+    records::put_plain(batch, GENERATIONS, account, expect, &next, None)
+}
+
+/// How often an account's sessions were all ended, and what the document is expected to be.
+async fn generation(app: &App, organisation: &str, account: &str) -> Result<(u32, Expect), RecordError> {
+    let found = records::read_plain(app, &Address::new(GENERATIONS, organisation, account)).await?;
+    Ok(found.map_or((0, Expect::Absent), |(count, version)| (count, Expect::Version(version))))
 }
 
 /// When a session ends: at the first of its two limits.
@@ -202,8 +227,13 @@ mod tests {
     #[test]
     fn p_relogin_a_session_ends_at_the_first_of_its_two_limits() {
         let signed_in = Timestamp::UNIX_EPOCH;
-        let mut session =
-            Session { organisation: "org_a".into(), account: "acc_a".into(), signed_in, touched: signed_in };
+        let mut session = Session {
+            organisation: "org_a".into(),
+            account: "acc_a".into(),
+            signed_in,
+            touched: signed_in,
+            generation: 0,
+        };
         assert_eq!(end(&session), signed_in + IDLE);
         session.touched = signed_in + SignedDuration::from_hours(11);
         assert_eq!(end(&session), session.touched + IDLE);
@@ -223,6 +253,9 @@ mod tests {
             role: crate::accounts::Role::Owner,
             verified: true,
             created: Timestamp::UNIX_EPOCH,
+            holder: None,
+            accepted: Vec::new(),
+            seen: None,
         };
         let app = later(0).await;
         let first = sent_back(&begin(&app, &HeaderMap::new(), &account).await.unwrap());

@@ -11,10 +11,11 @@ use axum::{Extension, Router};
 use http::{HeaderMap, StatusCode, Uri, header};
 use serde_json::json;
 
-use crate::accounts::{self, LocalPath, sessions};
+use crate::accounts::{self, Account, LocalPath, sessions, sign_up};
 use crate::app::{App, SharedApp};
 use crate::edge::jails::Offence;
 use crate::edge::prefix::ClientPrefix;
+use crate::store::{Batch, StoreError};
 use crate::web::posted::{Posted, fault_title};
 use crate::web::{Peer, WebError, negotiation, render, render_titled};
 
@@ -54,7 +55,7 @@ async fn sign_in(
         checker.fault("mot_de_passe", "required");
     }
     let (Ok(()), Some(email)) = (checker.finish(), email) else {
-        return Ok(refused(&app, &posted));
+        return Ok(refused(&app, &posted, "credentials"));
     };
     let client = ClientPrefix::of(peer);
     let counted = accounts::lookup(&app, &email);
@@ -67,9 +68,15 @@ async fn sign_in(
     let (true, Some(account)) = (matches, account) else {
         app.throttle.failed(&counted, client, Instant::now());
         app.jails.saw(Offence::FailedSignIn, peer);
-        return Ok(refused(&app, &posted));
+        return Ok(refused(&app, &posted, "credentials"));
     };
     app.throttle.succeeded(&counted, client);
+    if !account.verified {
+        // Whoever has the password may know that there is an account.
+        sign_up::ask_again(&app, &account, &email, posted.language).await?;
+        return Ok(refused(&app, &posted, "unverified"));
+    }
+    seen(&app, &account).await?;
     let cookie = sessions::begin(&app, &headers, &account).await?;
     let wanted = posted.fields.get("suite").and_then(|suite| LocalPath::parse(suite));
     let mut response = match posted.wants_json {
@@ -96,14 +103,28 @@ async fn sign_out(
 }
 
 /// A password past the policy's length cannot be right; it is cut so that hashing it costs nothing more.
-fn bounded(password: &str) -> &str {
+pub(super) fn bounded(password: &str) -> &str {
     let end = password.floor_char_boundary(super::password_policy::MAX_BYTES + 1);
     &password[..end]
 }
 
+/// Notes the contact; another write of the account at the same moment is one as well.
+async fn seen(app: &App, account: &Account) -> Result<(), WebError> {
+    let Some((account, version)) = accounts::versioned(app, &account.organisation, &account.id).await? else {
+        return Ok(());
+    };
+    let account = Account { seen: Some(app.clock.now()), ..account };
+    let mut batch = Batch::new(&account.organisation);
+    accounts::put(app, &mut batch, &account, version).await?;
+    match app.store.commit(batch).await {
+        Ok(()) | Err(StoreError::Conflict(_)) => Ok(()),
+        Err(error) => Err(error.into()),
+    }
+}
+
 /// One answer for a wrong password, an unknown address and what is no address: 401 with what was typed.
-fn refused(app: &App, posted: &Posted) -> Response {
-    let errors = BTreeMap::from([("email".to_owned(), "credentials".to_owned())]);
+fn refused(app: &App, posted: &Posted, code: &str) -> Response {
+    let errors = BTreeMap::from([("email".to_owned(), code.to_owned())]);
     if posted.wants_json {
         return (StatusCode::UNAUTHORIZED, axum::Json(json!({ "errors": errors }))).into_response();
     }
@@ -213,6 +234,29 @@ mod tests {
             testing::ask(&app, http::Method::GET, "/espace-client/", &someone, axum::body::Body::empty())
                 .await;
         assert_eq!(after.status(), StatusCode::SEE_OTHER);
+    }
+
+    #[tokio::test]
+    async fn an_account_whose_address_is_not_confirmed_opens_once_its_letter_s_link_was_followed() {
+        let folder = tempfile::tempdir().unwrap();
+        let app = testing::shared(folder.path()).await;
+        let email = crate::email::Email::parse("a@example.com").unwrap();
+        let new = accounts::NewAccount {
+            email,
+            password: String::from(testing::PASSWORD).into(),
+            role: accounts::Role::Owner,
+            verified: false,
+        };
+        accounts::create(&app, new).await.unwrap();
+        let form = "email=a%40example.com&mot_de_passe=Vr7!kd0%23QzpL";
+        let response = attempt(&app, form).await;
+        assert_eq!(response.status(), StatusCode::UNAUTHORIZED);
+        assert!(!response.headers().contains_key(header::SET_COOKIE));
+        let letter = testing::letters(&app).await.remove(0);
+        let link = letter.context["link"].as_str().unwrap().replace("https://localhost:8443", "");
+        let followed = testing::ask(&app, http::Method::GET, &link, &HeaderMap::new(), "".into()).await;
+        assert_eq!(followed.status(), StatusCode::OK);
+        assert_eq!(attempt(&app, form).await.status(), StatusCode::SEE_OTHER);
     }
 
     #[tokio::test]

@@ -55,8 +55,8 @@ impl fmt::Debug for Antispam {
 /// What is to be done with a post.
 #[derive(Debug)]
 pub enum Verdict {
-    /// It goes its way.
-    Keep,
+    /// It goes its way; what was noticed of it nevertheless, in words.
+    Keep(Vec<&'static str>),
     /// It is shown again, to be confirmed.
     Ask(Box<Response>),
 }
@@ -104,19 +104,35 @@ pub async fn judge(
     let often = app.antispam.posts.check_key(&ClientPrefix::of(posted.peer)).is_err();
     let (doubt, outcome) = proven(app, posted).await?;
     let score = doubt + u8::from(often);
+    let mut doubts: Vec<&'static str> = told(outcome).into_iter().collect();
+    if often {
+        doubts.push("more posts within an hour than people send from one address (+1)");
+    }
     if score < DOUBTFUL {
         count(form, outcome);
-        return Ok(Verdict::Keep);
+        return Ok(Verdict::Keep(doubts));
     }
     let now = app.clock.now();
     let typed = posted.fields.get(CONFIRMATION).map_or("", String::as_str);
     if confirmation::accepted(app, form, typed, now).await? {
         count(form, "confirmed");
-        return Ok(Verdict::Keep);
+        return Ok(Verdict::Keep(doubts));
     }
     count(form, "asked");
     let token = confirmation::token(app, form, now)?;
     Ok(Verdict::Ask(Box::new(posted.to_confirm(app, form, action, &token))))
+}
+
+/// What an outcome of the proof is called where staff read it.
+fn told(outcome: &str) -> Option<&'static str> {
+    match outcome {
+        "unproven" => Some("no proof of work: no script ran, or it is a program (+1)"),
+        "expired" => Some("a proof of work past its hour (+1)"),
+        "forged" => Some("a proof of work that was never asked for, confirmed on a second look (+1)"),
+        "used" => Some("a proof of work used before (+1)"),
+        "hasty" => Some("filled in faster than anybody types (+1)"),
+        _ => None,
+    }
 }
 
 /// How much doubt the proof leaves, and how metrics call it.

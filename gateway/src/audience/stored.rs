@@ -10,7 +10,7 @@ use super::Measure;
 use super::visits::{Counts, MOST_HOSTS, OTHERS};
 use crate::app::App;
 use crate::records::{self, RecordError};
-use crate::retention::{Ground, Retention, Term};
+use crate::retention::{Ground, Retention, Term, Then};
 use crate::store::{Address, Batch, Expect, Scan, StoreError};
 
 const AUDIENCE: &str = "audience";
@@ -24,6 +24,7 @@ const KEPT: Retention = Retention {
     term: Term::Months(25),
     from: "the day counted",
     ground: Ground::LegitimateInterest,
+    then: Then::Delete,
 };
 
 /// A day's totals by measure and value.

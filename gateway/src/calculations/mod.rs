@@ -5,12 +5,13 @@ mod account;
 mod compute;
 mod cost;
 mod faults;
+mod openapi;
 mod public;
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use aops_engine::{Fault, MODULES};
+use aops_engine::{Fault, MODULES, Watch};
 use serde_json::Value;
 use tokio::sync::Semaphore;
 
@@ -39,8 +40,11 @@ impl Calculations {
         let busy = |_| WebError::Unavailable("too many calculations run at once".into());
         let turn = tokio::time::timeout(PATIENCE, self.turns.clone().acquire_owned()).await;
         let turn = turn.map_err(|_| busy(()))?.map_err(|_| busy(()))?;
+        // Who hangs up stops what was computed for him.
+        let watch = Stopping(Arc::default());
+        let watched = Arc::clone(&watch.0);
         let computed = tokio::task::spawn_blocking(move || {
-            let answer = aops_engine::calculate(module, &input);
+            let answer = aops_engine::calculate_watched(module, &input, &watched);
             drop(turn);
             answer
         });
@@ -49,7 +53,16 @@ impl Calculations {
     }
 }
 
+/// Stops a calculation when nobody waits for it any more.
+struct Stopping(Arc<Watch>);
+
+impl Drop for Stopping {
+    fn drop(&mut self) {
+        self.0.stop();
+    }
+}
+
 /// The routes: the API's calculations and account, the public calculators.
 pub fn routes() -> axum::Router<SharedApp> {
-    compute::routes().merge(account::routes()).merge(public::routes())
+    compute::routes().merge(account::routes()).merge(openapi::routes()).merge(public::routes())
 }

@@ -3,6 +3,7 @@
 
 mod order;
 mod place;
+mod retained;
 mod test_page;
 mod webhook;
 
@@ -16,6 +17,7 @@ use crate::store::{Address, Batch, Expect, Scan};
 use crate::web::WebError;
 
 pub use self::order::{CGV_VERSION, Order, OrderState, Plan, PlanSource};
+pub use self::retained::{ARCHIVED, Archive, ORDER, Orders, UNPAID, archive, has_bought, is_client};
 
 /// The plan that opens every module, by staff's decision.
 pub const UNLIMITED: &str = "illimite";

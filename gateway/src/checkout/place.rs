@@ -99,7 +99,7 @@ async fn give_up(app: &App, order: Order) -> Result<(), WebError> {
 
 async fn record(app: &App, order: &Order, expect: Expect) -> Result<(), WebError> {
     let mut batch = Batch::new(&order.organisation);
-    records::put_plain(&mut batch, ORDERS, &order.id, expect, order, None)?;
+    records::put_plain(&mut batch, ORDERS, &order.id, expect, order, super::retained::expiry(app, order))?;
     Ok(app.store.commit(batch).await?)
 }
 

@@ -90,7 +90,7 @@ pub(super) async fn receive(app: &App, headers: &HeaderMap, body: &[u8]) -> Resu
         let batch = carry_out(app, &event, found).await?;
         match app.store.commit(batch).await {
             Ok(()) => {
-                app.outbox_wake.notify_one();
+                app.outbox.wake();
                 return Ok(());
             }
             // The same event or another one of this order came first: look again.
@@ -115,7 +115,14 @@ async fn carry_out(app: &App, event: &Event, found: Option<(Order, u64)>) -> Res
     };
     let now = app.clock.now();
     let order = Order { state, updated: now, ..order };
-    records::put_plain(&mut batch, ORDERS, &order.id, Expect::Version(version), &order, None)?;
+    records::put_plain(
+        &mut batch,
+        ORDERS,
+        &order.id,
+        Expect::Version(version),
+        &order,
+        super::retained::expiry(app, &order),
+    )?;
     match state {
         OrderState::Paid => {
             let plan = Plan::of(&order.offer, &order.module, order.period, now, PlanSource::Order);
@@ -143,6 +150,7 @@ async fn confirm(app: &App, order: &Order, batch: &mut Batch) -> Result<(), WebE
         template: "commande_confirmee".into(),
         language: order.language,
         purpose: Purpose::Contract,
+        reply_to: None,
         context: json!({
             "offer": name,
             "order": order.id,
@@ -154,7 +162,7 @@ async fn confirm(app: &App, order: &Order, batch: &mut Batch) -> Result<(), WebE
         unsubscribe: None,
         subject: account.id,
     };
-    Ok(outbox::enqueue(batch, &key, app.clock.now(), &mail)?)
+    Ok(outbox::enqueue(app, batch, &key, &mail)?)
 }
 
 #[cfg(test)]

@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use crate::app::App;
 use crate::consent::registry::{Kind, Registry, Runs};
-use crate::retention::{Ground, Retention, Term};
+use crate::retention::{Ground, Retention, Term, Then};
 use crate::web::{WebError, cookies};
 
 /// The cookie of the choice.
@@ -16,8 +16,13 @@ pub(super) const COOKIE: &str = "__Host-consentement";
 pub const OPPOSITION: &str = "__Host-opposition";
 /// How long a choice and its proof are kept (`p-consent-12-months`; CNIL, recommendation on cookies of
 /// 17 September 2020, § 37: six months as a good practice). Visits do not prolong it.
-pub(super) const KEPT: Retention =
-    Retention { what: "consent to cookies", term: Term::Months(6), from: "choice", ground: Ground::Consent };
+pub const KEPT: Retention = Retention {
+    what: "consent to cookies",
+    term: Term::Months(6),
+    from: "choice",
+    ground: Ground::Consent,
+    then: Then::Delete,
+};
 
 const PURPOSE: &str = "consent";
 

@@ -8,7 +8,7 @@ mod pages;
 mod proof;
 pub mod registry;
 
-pub use self::choice::{OPPOSITION, signalled};
+pub use self::choice::{KEPT, OPPOSITION, signalled};
 pub use self::guard::registered;
 pub use self::proof::{Proof, list};
 pub use self::registry::{ConsentConfig, Registry, Services};

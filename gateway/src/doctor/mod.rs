@@ -1,5 +1,6 @@
 //! What is wrong with a configuration and its machine, each with what to do about it; nothing is changed.
 
+pub mod dns;
 mod machine;
 
 use std::path::Path;

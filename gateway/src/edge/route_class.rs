@@ -72,8 +72,7 @@ impl RouteClass {
     pub fn body_limit(self) -> u64 {
         match self {
             Self::Pages | Self::Forms | Self::SignIn | Self::Checkout | Self::Calculators => 64 << 10,
-            Self::Webhooks => 256 << 10,
-            Self::Api => 1 << 20,
+            Self::Webhooks | Self::Api => 1 << 20,
         }
     }
 

@@ -5,9 +5,9 @@ use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 
 use async_trait::async_trait;
-use lettre::message::header::{ContentTransferEncoding, ContentType, HeaderName, HeaderValue};
-use lettre::message::{Mailbox, Message, MultiPart, SinglePart};
+use lettre::message::Mailbox;
 
+use super::message::{message, sender};
 use super::{Letter, MailError, Mailer, MailerError};
 use crate::config::MailConfig;
 use crate::files::write_private;
@@ -27,13 +27,20 @@ impl Folder {
     pub fn new(path: &Path, mail: &MailConfig) -> Result<Self, MailerError> {
         let made = fs::DirBuilder::new().recursive(true).mode(0o700).create(path);
         made.map_err(|error| MailerError::Folder(format!("{}: {error}", path.display())))?;
-        let address = mail.from.parse().map_err(|_| MailerError::Sender(mail.from.clone()))?;
-        Ok(Self { path: path.to_owned(), from: Mailbox::new(Some(mail.from_name.clone()), address) })
+        Ok(Self { path: path.to_owned(), from: sender(mail)? })
     }
 }
 
 #[async_trait]
 impl Mailer for Folder {
+    fn bulk(&self) -> usize {
+        100
+    }
+
+    fn name(&self) -> &'static str {
+        "folder"
+    }
+
     async fn send(&self, letter: &Letter) -> Result<(), MailError> {
         let bytes = message(&self.from, letter)?.formatted();
         let path = self.path.join(format!("{}.eml", letter.id));
@@ -43,57 +50,16 @@ impl Mailer for Folder {
     }
 }
 
-fn message(from: &Mailbox, letter: &Letter) -> Result<Message, MailError> {
-    let to = letter
-        .to
-        .parse()
-        .map_err(|_| MailError::Never("the recipient's address cannot be written".into()))?;
-    let mut builder = Message::builder()
-        .from(from.clone())
-        .to(Mailbox::new(None, to))
-        .subject(&letter.subject)
-        .message_id(Some(format!("<{}@{}>", letter.id, from.email.domain())));
-    if let Some(url) = &letter.unsubscribe {
-        builder = builder
-            .raw_header(header("List-Unsubscribe", format!("<{url}>")))
-            .raw_header(header("List-Unsubscribe-Post", "List-Unsubscribe=One-Click".into()));
-    }
-    let part = |kind: ContentType, body: &str| {
-        SinglePart::builder()
-            .header(kind)
-            .header(ContentTransferEncoding::QuotedPrintable)
-            .body(body.to_owned())
-    };
-    let parts = MultiPart::alternative()
-        .singlepart(part(ContentType::TEXT_PLAIN, &letter.text))
-        .singlepart(part(ContentType::TEXT_HTML, &letter.html));
-    builder.multipart(parts).map_err(|error| MailError::Never(error.to_string()))
-}
-
-fn header(name: &'static str, value: String) -> HeaderValue {
-    HeaderValue::dangerous_new_pre_encoded(HeaderName::new_from_ascii_str(name), value.clone(), value)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     fn letter(to: &str) -> Letter {
-        Letter {
-            id: "abc".into(),
-            purpose: "newsletter",
-            to: to.into(),
-            subject: "Objet".into(),
-            text: "Été".into(),
-            html: "<p>Été</p>".into(),
-            unsubscribe: Some("https://localhost/u?jeton=x".into()),
-        }
+        super::super::tests::letter(to)
     }
 
     fn folder(path: &Path) -> Folder {
-        let mail =
-            MailConfig { from: "a@example.org".into(), from_name: "A".into(), staff: "b@example.org".into() };
-        Folder::new(path, &mail).unwrap()
+        Folder::new(path, &super::super::tests::config()).unwrap()
     }
 
     #[tokio::test]

@@ -48,6 +48,9 @@ pub fn render(
     given.insert("company".into(), json!(settings.company));
     given.insert("base_url".into(), settings.base_url.as_str().into());
     given.insert("unsubscribe_link".into(), unsubscribe.unwrap_or_default().into());
+    // Both pages take the same word of the reader.
+    let preferences = unsubscribe.unwrap_or_default().replace("/desinscription?", "/preferences?");
+    given.insert("preferences_link".into(), preferences.into());
     let filled = |name: &str, given: Map<String, Value>| {
         texts.render(name, &Value::Object(given)).map_err(|error| fault(format!("{name}: {error}")))
     };
@@ -87,7 +90,6 @@ mod tests {
     use jiff::SignedDuration;
 
     use super::*;
-    use crate::mail::issue::{Further, Issue};
 
     fn repository() -> PathBuf {
         PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("..")
@@ -128,25 +130,27 @@ mod tests {
     }
 
     /// Mails that no journey of tests/browser/mails.test.mjs sets off: it reads their snapshots instead.
-    const UNSENT: [&str; 3] = ["compte_bienvenue", "mot_de_passe", "newsletter_numero"];
+    const UNSENT: [&str; 9] = [
+        "compte_bienvenue",
+        "compte_existant",
+        "mot_de_passe",
+        "mot_de_passe_change",
+        "newsletter_numero",
+        "newsletter_rappel",
+        "reclamation_accuse",
+        "contact_reponse",
+        "contact_satisfaction",
+    ];
 
     /// Every mail of the theme, with what it may be given.
     fn mails() -> Vec<(&'static str, Value, Option<&'static str>)> {
         let leave = Some("https://aops.fr/newsletter/desinscription?jeton=abc&lang=fr");
-        let issue = Issue {
-            title: "Rente viagère : ce que l’âge change".into(),
-            lead:
-                "Le même capital ne vaut pas la même rente à 60 et à 70 ans : voici pourquoi, et de combien."
-                    .into(),
-            link: "https://aops.fr/articles/rente-viagere-a-65-ans/".into(),
-            links: vec![
-                Further {
-                    title: "L’offre « Rentes viagères »".into(),
-                    url: "https://aops.fr/offres/".into(),
-                },
-                Further { title: "Glossaire".into(), url: "https://aops.fr/glossaire/".into() },
-            ],
-        };
+        let issue = json!({
+            "title": "Rente viagère : ce que l’âge change",
+            "lead": "Le même capital ne vaut pas la même rente à 60 et à 70 ans.",
+            "link": "https://aops.fr/newsletter/archives/2/",
+            "text": "## Deux âges\n\n**[La rente](https://aops.fr/offres/)** à 60 et à 70 ans.\n\n- une table\n- un taux",
+        });
         let message = "Bonjour,\n\nNous cherchons un actuaire.\nCordialement";
         vec![
             (
@@ -155,20 +159,51 @@ mod tests {
                 None,
             ),
             ("newsletter_bienvenue", json!({}), leave),
-            ("newsletter_numero", json!(issue), leave),
-            ("contact_accuse", json!({ "message": message }), None),
+            ("newsletter_numero", issue, leave),
+            (
+                "newsletter_rappel",
+                json!({ "link": "https://aops.fr/newsletter/preferences?jeton=abc", "until": "2029-11-24T10:00:00Z" }),
+                leave,
+            ),
+            ("contact_accuse", json!({ "message": message, "reference": "msg_0123" }), None),
+            (
+                "reclamation_accuse",
+                json!({ "message": message, "reference": "msg_0123", "answer_by": "2027-01-24T10:00:00Z" }),
+                None,
+            ),
+            (
+                "contact_reponse",
+                json!({ "text": "Bonjour,\n\nNous pouvons vous aider.", "message": message, "reference": "msg_0123" }),
+                None,
+            ),
+            (
+                "contact_satisfaction",
+                json!({ "link": "https://aops.fr/contact/satisfaction?jeton=abc" }),
+                None,
+            ),
             (
                 "contact_equipe",
                 json!({
                     "nom": "Lemoine", "prenom": "Anaïs", "email": "anais@example.org", "telephone": "01 02 03 04 05",
                     "raison_sociale": "Essai & fils", "adresse": "1 place du Marché", "message": message,
+                    "reference": "msg_0123",
                 }),
                 None,
             ),
-            ("compte_bienvenue", json!({ "link": "https://aops.fr/compte/verification?jeton=abc" }), None),
+            ("compte_verification", json!({ "link": "https://aops.fr/compte/verification?jeton=abc" }), None),
+            ("compte_bienvenue", json!({ "link": "https://aops.fr/espace-client/" }), None),
+            (
+                "compte_existant",
+                json!({
+                    "link": "https://aops.fr/compte/connexion",
+                    "forgotten": "https://aops.fr/compte/mot-de-passe-oublie",
+                }),
+                None,
+            ),
+            ("mot_de_passe_change", json!({ "link": "https://aops.fr/compte/mot-de-passe-oublie" }), None),
             (
                 "mot_de_passe",
-                json!({ "link": "https://aops.fr/compte/reprise?jeton=abc", "minutes": 30 }),
+                json!({ "link": "https://aops.fr/compte/reinitialisation?jeton=abc", "minutes": 60 }),
                 None,
             ),
             (
@@ -242,11 +277,12 @@ mod tests {
         let typed = "[x](http://evil) <script>alert(1)</script> *a* 👩🏽‍💻 שלום\r\n\r\n# b\r\n> c\r\n- d";
         let context = json!({
             "nom": typed, "prenom": typed, "email": "a@example.org", "telephone": typed, "raison_sociale": typed,
-            "adresse": typed, "message": typed, "title": typed, "lead": typed, "link": "https://aops.fr/", "links": [],
-            "offer": typed, "order": typed, "minutes": 30,
+            "adresse": typed, "message": typed, "title": typed, "lead": typed, "link": "https://aops.fr/", "offer": typed,
+            "order": typed, "minutes": 30, "text": typed, "reference": typed, "until": "2029-11-24", "answer_by": "2029-11-24",
         });
         let (texts, settings) = (theme(), settings());
-        for (name, ..) in mails() {
+        // What an editor published is Markdown, and no visitor's words.
+        for (name, ..) in mails().into_iter().filter(|(name, ..)| *name != "newsletter_numero") {
             let mail = render(&texts, &settings, name, Language::Fr, &context, None).unwrap();
             let all = format!("{}\n{}", mail.subject, mail.text);
             assert!(
@@ -255,7 +291,7 @@ mod tests {
                 mail.html
             );
             assert!(!mail.subject.contains(char::is_control), "{:?}", mail.subject);
-            if name.starts_with("contact") {
+            if ["contact_accuse", "contact_equipe", "contact_reponse", "reclamation_accuse"].contains(&name) {
                 for part in ["[x](http://evil)", "<script>alert(1)</script>", "*a*", "👩🏽‍💻", "שלום", "# b"]
                 {
                     assert!(all.contains(part), "{name}: {part} in {all}");

@@ -4,52 +4,41 @@ use aops_manifest::Language;
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
+use sha2::{Digest, Sha256};
 
+use super::retained::ends;
+use super::{figures, issue};
 use crate::app::App;
+use crate::checkout;
 use crate::email::Email;
 use crate::outbox::{self, Mail, Purpose};
 use crate::records::{self, RecordError};
-use crate::retention::{Ground, Retention, Term};
+use crate::retention;
+use crate::sealing;
 use crate::store::{Address, Batch, Expect, Scan, StoreError};
+use crate::suppression::{self, Reason};
 
-const SUBSCRIBERS: &str = "subscribers";
+pub(super) const SUBSCRIBERS: &str = "subscribers";
 /// What confirmation links are signed for.
 pub(super) const CONFIRM: &str = "newsletter confirmation";
-/// What unsubscription links are signed for.
+/// What links that end or change a subscription are signed for; they serve for good, from any issue ever sent.
 pub(super) const LEAVE: &str = "newsletter unsubscription";
 /// How long a confirmation link is good.
 const CONFIRMATION: SignedDuration = SignedDuration::from_hours(72);
 /// Asking again this soon sends no second letter: nobody can be flooded through the form.
 const QUIET: SignedDuration = SignedDuration::from_mins(10);
-/// An unsubscription link serves as long as the letter may be kept.
-const LEAVE_DAYS: i64 = 3_650;
 const PAGE: usize = 500;
 const TRIES: usize = 5;
-
-/// That someone left is kept so that it can be shown, and nobody is written to again by mistake.
-const LEFT: Retention = Retention {
-    what: "unsubscribed address",
-    term: Term::Years(3),
-    from: "unsubscription",
-    ground: Ground::LegitimateInterest,
-};
-/// An address that nobody confirmed is forgotten with its link.
-const PENDING: Retention = Retention {
-    what: "unconfirmed address",
-    term: Term::Days(3),
-    from: "last request",
-    ground: Ground::Consent,
-};
-
-/// A confirmed address, on the policy's word: three years from the last contact.
-const CONFIRMED: Retention = Retention {
-    what: "confirmed address",
-    term: Term::Years(3),
-    from: "last contact",
-    ground: Ground::LegitimateInterest,
-};
-/// The version of the privacy policy that the form shows.
-const POLICY_VERSION: &str = "2023-01-25";
+/// What the form says beside its button, by interface string: the proof of consent names its version.
+const WORDS: [&str; 7] = [
+    "form.newsletter.title",
+    "form.newsletter.submit",
+    "notice.newsletter.purpose",
+    "notice.newsletter.basis",
+    "notice.newsletter.retention",
+    "notice.newsletter.recipients",
+    "notice.rights_link",
+];
 
 /// Where a subscription stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -81,6 +70,18 @@ pub struct Subscriber {
     /// What was asked for; absent from what was written before it was noted.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub request: Option<Request>,
+    /// The last contact: the confirmation, or a choice made on the page of preferences.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub contact: Option<Timestamp>,
+    /// When the holder left.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub left: Option<Timestamp>,
+    /// When they were told that the term comes to its end, since the last contact.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub warned: Option<Timestamp>,
+    /// Whether they were a client when that was last looked at.
+    #[serde(default)]
+    pub client: bool,
 }
 
 /// What the proof of consent says of the request that was then confirmed.
@@ -92,6 +93,9 @@ pub struct Request {
     pub policy: String,
     /// The path of the page that the form stood on.
     pub page: String,
+    /// The version of the form's words: a digest of them.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub text: Option<String>,
 }
 
 /// What staff see of a subscriber.
@@ -105,10 +109,16 @@ pub struct Line {
     pub created: Timestamp,
     /// When the holder confirmed.
     pub confirmed: Option<Timestamp>,
+    /// The language of the letters.
+    pub language: Language,
     /// The version of the privacy policy that the form showed.
     pub policy: Option<String>,
     /// The page that the form stood on.
     pub page: Option<String>,
+    /// The version of the form's words.
+    pub text: Option<String>,
+    /// When they are forgotten, or become so if they write no more.
+    pub until: Option<Timestamp>,
 }
 
 /// What following a confirmation link did.
@@ -125,7 +135,7 @@ pub(super) enum Confirmed {
 /// # Errors
 /// [`RecordError`]; nothing was written.
 pub(super) async fn ask(app: &App, email: &Email, language: Language, page: &str) -> Result<(), RecordError> {
-    let id = app.sealer.lookup("subscriber", &email.as_str().to_lowercase());
+    let id = id(app, email);
     let mut outcome = ask_once(app, &id, email, language, page).await;
     for _ in 1..TRIES {
         if !lost_race(&outcome) {
@@ -133,9 +143,8 @@ pub(super) async fn ask(app: &App, email: &Email, language: Language, page: &str
         }
         outcome = ask_once(app, &id, email, language, page).await;
     }
-    outcome?;
-    app.outbox_wake.notify_one();
-    Ok(())
+    app.outbox.wake();
+    outcome
 }
 
 async fn ask_once(
@@ -147,16 +156,20 @@ async fn ask_once(
 ) -> Result<(), RecordError> {
     let now = app.clock.now();
     let (before, expect) = read(app, id).await?;
-    let mut batch = Batch::new(partition(id));
-    let key = records::subject_key(app, &partition(id), id, &mut batch).await?;
-    let (subscriber, write) = asked(before, email, language, page, now);
-    let ends = ends(&subscriber, now);
-    records::put_sealed(&mut batch, &key, SUBSCRIBERS, id, expect, &subscriber, ends)?;
+    let request = Request {
+        at: now,
+        policy: app.settings.consent.config.policy.clone(),
+        page: page.to_owned(),
+        text: Some(words(app, language)),
+    };
+    let (subscriber, write) = asked(before, email, language, request, now);
+    let (mut batch, key) = put(app, id, expect, &subscriber).await?;
     if write {
         let until = now.saturating_add(CONFIRMATION).unwrap_or(Timestamp::MAX);
-        let link = link(app, "confirmation", CONFIRM, id, until, language);
+        let token = app.tokens.sign(CONFIRM, id, until);
+        let link = issue::link(app, "confirmation", &token, language, None);
         let mail = mail(&subscriber, id, "newsletter_confirmation", json!({ "link": link }), None);
-        outbox::enqueue(&mut batch, &key, now, &mail)?;
+        outbox::enqueue(app, &mut batch, &key, &mail)?;
     }
     Ok(app.store.commit(batch).await?)
 }
@@ -173,7 +186,7 @@ pub(super) async fn confirm(app: &App, id: &str) -> Result<Confirmed, RecordErro
         }
         outcome = confirm_once(app, id).await;
     }
-    app.outbox_wake.notify_one();
+    app.outbox.wake();
     outcome
 }
 
@@ -188,45 +201,110 @@ async fn confirm_once(app: &App, id: &str) -> Result<Confirmed, RecordError> {
         State::Unsubscribed => return Ok(Confirmed::Gone),
         State::Pending => {}
     }
-    let subscriber = Subscriber { state: State::Confirmed, confirmed: Some(now), ..before };
-    let mut batch = Batch::new(partition(id));
-    let key = records::subject_key(app, &partition(id), id, &mut batch).await?;
-    let ends = ends(&subscriber, now);
-    records::put_sealed(&mut batch, &key, SUBSCRIBERS, id, expect, &subscriber, ends)?;
-    let until = now.saturating_add(SignedDuration::from_hours(LEAVE_DAYS * 24)).unwrap_or(Timestamp::MAX);
-    let leave = link(app, "desinscription", LEAVE, id, until, subscriber.language);
+    // Who left and asks again is written to again; nothing is sent before the next step is on disk.
+    let email = Email::parse(&before.email).map_err(|error| shape(id, &error))?;
+    suppression::remove(app, &email, Some(Reason::Unsubscribe)).await?;
+    let client = checkout::is_client(app, &before.email).await?;
+    let subscriber = Subscriber {
+        state: State::Confirmed,
+        confirmed: Some(now),
+        contact: Some(now),
+        left: None,
+        warned: None,
+        client,
+        ..before
+    };
+    let (mut batch, key) = put(app, id, expect, &subscriber).await?;
+    let leave = leave_link(app, id, subscriber.language);
     let mail = mail(&subscriber, id, "newsletter_bienvenue", json!({}), Some(leave));
-    outbox::enqueue(&mut batch, &key, now, &mail)?;
+    outbox::enqueue(app, &mut batch, &key, &mail)?;
     app.store.commit(batch).await?;
     Ok(Confirmed::Yes)
 }
 
-/// Ends the subscription of a verified link; whether there was one is nobody's business.
+/// Ends the subscription of a verified link; whether there was one is nobody's business. From a letter, it counts
+/// among the figures of its issue.
+///
+/// # Errors
+/// [`RecordError`]; a second try does what is left.
+pub(super) async fn leave(app: &App, id: &str, issue: Option<&str>) -> Result<(), RecordError> {
+    let mut left = leave_once(app, id).await;
+    for _ in 1..TRIES {
+        if !lost_race(&left) {
+            break;
+        }
+        left = leave_once(app, id).await;
+    }
+    let Some((email, changed)) = left? else {
+        return Ok(());
+    };
+    if let Ok(email) = Email::parse(&email) {
+        suppression::add(app, &email, Reason::Unsubscribe, app.clock.now()).await?;
+    }
+    if let (true, Some(issue)) = (changed, issue) {
+        figures::count(app, issue, figures::Happened::Left).await?;
+    }
+    Ok(())
+}
+
+/// Whose subscription it was, and whether it stood.
+async fn leave_once(app: &App, id: &str) -> Result<Option<(String, bool)>, RecordError> {
+    let (Some(before), expect) = read(app, id).await? else {
+        return Ok(None);
+    };
+    let (email, stood) = (before.email.clone(), before.state == State::Confirmed);
+    if before.state != State::Unsubscribed {
+        let now = app.clock.now();
+        let subscriber = Subscriber { state: State::Unsubscribed, left: Some(now), ..before };
+        let (batch, _) = put(app, id, expect, &subscriber).await?;
+        app.store.commit(batch).await?;
+    }
+    Ok(Some((email, stood)))
+}
+
+/// Changes the language of a confirmed subscription, or keeps it as it is: both are a contact.
 ///
 /// # Errors
 /// [`RecordError`]; nothing was written.
-pub(super) async fn leave(app: &App, id: &str) -> Result<(), RecordError> {
-    let mut outcome = leave_once(app, id).await;
+pub(super) async fn choose(app: &App, id: &str, language: Option<Language>) -> Result<bool, RecordError> {
+    let mut chosen = choose_once(app, id, language).await;
     for _ in 1..TRIES {
-        if !lost_race(&outcome) {
+        if !lost_race(&chosen) {
             break;
         }
-        outcome = leave_once(app, id).await;
+        chosen = choose_once(app, id, language).await;
     }
-    outcome
+    chosen
 }
 
-async fn leave_once(app: &App, id: &str) -> Result<(), RecordError> {
+async fn choose_once(app: &App, id: &str, language: Option<Language>) -> Result<bool, RecordError> {
     let (Some(before), expect) = read(app, id).await? else {
-        return Ok(());
+        return Ok(false);
     };
-    let now = app.clock.now();
-    let subscriber = Subscriber { state: State::Unsubscribed, ..before };
-    let mut batch = Batch::new(partition(id));
-    let key = records::subject_key(app, &partition(id), id, &mut batch).await?;
-    let ends = ends(&subscriber, now);
-    records::put_sealed(&mut batch, &key, SUBSCRIBERS, id, expect, &subscriber, ends)?;
-    Ok(app.store.commit(batch).await?)
+    if before.state != State::Confirmed {
+        return Ok(false);
+    }
+    let language = language.unwrap_or(before.language);
+    let contact = Some(app.clock.now());
+    let subscriber = Subscriber { language, contact, warned: None, ..before };
+    let (batch, _) = put(app, id, expect, &subscriber).await?;
+    app.store.commit(batch).await?;
+    Ok(true)
+}
+
+/// Ends a subscription that was confirmed before an instant, because its reader told the mail processor so;
+/// whether they have confirmed another one since.
+///
+/// # Errors
+/// [`RecordError`]; nothing was written.
+pub async fn withdraw(app: &App, email: &Email, at: Timestamp) -> Result<bool, RecordError> {
+    let id = id(app, email);
+    let (found, _) = read(app, &id).await?;
+    if found.is_some_and(|found| found.confirmed.is_some_and(|confirmed| confirmed > at)) {
+        return Ok(true);
+    }
+    leave(app, &id, None).await?;
+    Ok(false)
 }
 
 /// Every subscriber, oldest first.
@@ -234,18 +312,25 @@ async fn leave_once(app: &App, id: &str) -> Result<(), RecordError> {
 /// # Errors
 /// [`RecordError`].
 pub async fn list(app: &App) -> Result<Vec<Line>, RecordError> {
-    let mut lines = Vec::new();
-    let mut after = None;
+    let (mut lines, mut after, now) = (Vec::new(), None, app.clock.now());
     loop {
         let scan =
             Scan { collection: SUBSCRIBERS, partition: None, prefix: String::new(), after, limit: PAGE };
         let page = app.store.scan(scan).await?;
         for (address, _) in page.documents {
-            if let Some((found, _)) = records::read_sealed::<Subscriber>(app, &address, &address.key).await? {
-                let Subscriber { email, state, created, confirmed, request, .. } = found;
-                let (policy, page) = request.map(|request| (request.policy, request.page)).unzip();
-                lines.push(Line { email, state, created, confirmed, policy, page });
+            let Some((found, _)) = records::read_sealed::<Subscriber>(app, &address, &address.key).await?
+            else {
+                continue;
+            };
+            let until = ends(&app.settings.retention, &found);
+            if until <= now {
+                continue;
             }
+            let Subscriber { email, state, created, confirmed, language, request, .. } = found;
+            let text = request.as_ref().and_then(|request| request.text.clone());
+            let (policy, page) = request.map(|request| (request.policy, request.page)).unzip();
+            let until = Some(until);
+            lines.push(Line { email, state, created, confirmed, language, policy, page, text, until });
         }
         after = page.next;
         if after.is_none() {
@@ -261,7 +346,7 @@ fn asked(
     before: Option<Subscriber>,
     email: &Email,
     language: Language,
-    page: &str,
+    request: Request,
     now: Timestamp,
 ) -> (Subscriber, bool) {
     let fresh = |created| Subscriber {
@@ -271,7 +356,11 @@ fn asked(
         created,
         asked: now,
         confirmed: None,
-        request: Some(Request { at: now, policy: POLICY_VERSION.into(), page: page.to_owned() }),
+        request: Some(request),
+        contact: None,
+        left: None,
+        warned: None,
+        client: false,
     };
     match before {
         Some(before) if before.state == State::Confirmed => (before, false),
@@ -283,54 +372,82 @@ fn asked(
     }
 }
 
-fn ends(subscriber: &Subscriber, now: Timestamp) -> Option<Timestamp> {
-    match subscriber.state {
-        State::Pending => Some(PENDING.end(subscriber.asked)),
-        State::Confirmed => subscriber.confirmed.map(|confirmed| CONFIRMED.end(confirmed)),
-        State::Unsubscribed => Some(LEFT.end(now)),
-    }
+/// A subscriber by the name of their document; one whose term has passed is no more.
+pub(super) async fn read(app: &App, id: &str) -> Result<(Option<Subscriber>, Expect), RecordError> {
+    let address = Address::new(SUBSCRIBERS, partition(id), id);
+    let Some((found, version)) = records::read_sealed::<Subscriber>(app, &address, id).await? else {
+        // Without its key a document may still stand there.
+        let stands = app.store.read(&address).await?;
+        return Ok((None, stands.map_or(Expect::Absent, |stored| Expect::Version(stored.version))));
+    };
+    let gone = ends(&app.settings.retention, &found) <= app.clock.now();
+    Ok(((!gone).then_some(found), Expect::Version(version)))
 }
 
-async fn read(app: &App, id: &str) -> Result<(Option<Subscriber>, Expect), RecordError> {
-    let address = Address::new(SUBSCRIBERS, partition(id), id);
-    let found = records::read_sealed::<Subscriber>(app, &address, id).await?;
-    Ok(found.map_or((None, Expect::Absent), |(found, version)| (Some(found), Expect::Version(version))))
+/// A batch that writes a subscriber, and the key under which it is sealed.
+pub(super) async fn put(
+    app: &App,
+    id: &str,
+    expect: Expect,
+    subscriber: &Subscriber,
+) -> Result<(Batch, sealing::SubjectKey), RecordError> {
+    let mut batch = Batch::new(partition(id));
+    let key = records::subject_key(app, &partition(id), id, &mut batch).await?;
+    let expires = retention::expiry(ends(&app.settings.retention, subscriber));
+    records::put_sealed(&mut batch, &key, SUBSCRIBERS, id, expect, subscriber, expires)?;
+    Ok((batch, key))
 }
 
 /// Spread over 256 partitions, so that no single one holds every subscriber.
-fn partition(id: &str) -> String {
+pub(super) fn partition(id: &str) -> String {
     format!("newsletter-{}", id.get(..2).unwrap_or_default())
 }
 
-fn link(
-    app: &App,
-    page: &str,
-    purpose: &'static str,
-    id: &str,
-    until: Timestamp,
-    language: Language,
-) -> String {
-    let token = app.tokens.sign(purpose, id, until);
-    let lang = if language == Language::En { "&lang=en" } else { "" };
-    format!("{}/newsletter/{page}?jeton={token}{lang}", app.settings.base_url)
+/// The name of an address's document.
+pub(super) fn id(app: &App, email: &Email) -> String {
+    app.sealer.lookup("subscriber", &email.folded())
 }
 
-fn mail(
+/// The link that ends a subscription.
+pub(super) fn leave_link(app: &App, id: &str, language: Language) -> String {
+    let token = app.tokens.sign(LEAVE, id, Timestamp::MAX);
+    issue::link(app, "desinscription", &token, language, None)
+}
+
+pub(super) fn mail(
     subscriber: &Subscriber,
     id: &str,
     template: &str,
     context: serde_json::Value,
     unsubscribe: Option<String>,
 ) -> Mail {
+    // Without a way out, it is the letter that asks for the confirmation.
+    let purpose = if unsubscribe.is_some() { Purpose::Newsletter } else { Purpose::Confirmation };
     Mail {
         to: subscriber.email.clone(),
+        reply_to: None,
         template: template.to_owned(),
         language: subscriber.language,
-        purpose: Purpose::Newsletter,
+        purpose,
         context,
         unsubscribe,
         subject: id.to_owned(),
     }
+}
+
+/// The version of the words beside the form's button.
+fn words(app: &App, language: Language) -> String {
+    let texts = &app.site.load().texts;
+    let mut digest = Sha256::new();
+    for key in WORDS {
+        digest.update(texts.text(language, key, &[]));
+        digest.update([0]);
+    }
+    sealing::hex(&digest.finalize()[..6])
+}
+
+fn shape(id: &str, error: &impl ToString) -> RecordError {
+    RecordError::Shape { at: format!("{SUBSCRIBERS}/{id}"), why: error.to_string() }
 }
 
 /// Whether a step is to be taken again, because somebody else wrote in between.
@@ -341,19 +458,26 @@ fn lost_race<T>(outcome: &Result<T, RecordError>) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::retention::Terms;
 
     fn at(second: i64) -> Timestamp {
         Timestamp::from_second(second).unwrap()
     }
 
+    fn request(second: i64, page: &str) -> Request {
+        Request { at: at(second), policy: "2023-01-25".into(), page: page.into(), text: Some("a1".into()) }
+    }
+
     #[test]
     fn asking_again_at_once_sends_no_second_letter() {
         let email = Email::parse("a@example.org").unwrap();
-        let (first, written) = asked(None, &email, Language::Fr, "/newsletter/", at(0));
+        let ask =
+            |before, second| asked(before, &email, Language::Fr, request(second, "/newsletter/"), at(second));
+        let (first, written) = ask(None, 0);
         assert!(written && first.state == State::Pending);
-        let (second, written) = asked(Some(first), &email, Language::Fr, "/newsletter/", at(599));
+        let (second, written) = ask(Some(first), 599);
         assert!(!written);
-        let (third, written) = asked(Some(second), &email, Language::Fr, "/newsletter/", at(600));
+        let (third, written) = ask(Some(second), 600);
         assert!(written);
         assert_eq!(third.created, at(0));
     }
@@ -363,28 +487,62 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let app = crate::testing::app(folder.path(), SignedDuration::ZERO).await;
         let email = Email::parse("a@example.org").unwrap();
-        let id = app.sealer.lookup("subscriber", "a@example.org");
+        let id = id(&app, &email);
         assert_eq!(confirm(&app, &id).await.unwrap(), Confirmed::Gone);
         ask(&app, &email, Language::Fr, "/newsletter/").await.unwrap();
         assert_eq!(list(&app).await.unwrap()[0].state, State::Pending);
         assert_eq!(confirm(&app, &id).await.unwrap(), Confirmed::Yes);
         assert_eq!(confirm(&app, &id).await.unwrap(), Confirmed::Yes);
-        leave(&app, &id).await.unwrap();
-        leave(&app, &id).await.unwrap();
+        leave(&app, &id, None).await.unwrap();
+        leave(&app, &id, None).await.unwrap();
         assert_eq!(confirm(&app, &id).await.unwrap(), Confirmed::Gone);
         assert_eq!(list(&app).await.unwrap()[0].state, State::Unsubscribed);
+        assert!(!choose(&app, &id, Some(Language::En)).await.unwrap(), "nor by a choice");
+    }
+
+    #[tokio::test]
+    async fn p_marketing_optout_who_left_is_on_the_list_until_they_confirm_anew() {
+        let folder = tempfile::tempdir().unwrap();
+        let app = crate::testing::app(folder.path(), SignedDuration::ZERO).await;
+        let email = Email::parse("a@example.org").unwrap();
+        let id = id(&app, &email);
+        let blocked = async || suppression::blocks(&app, &email, Purpose::Newsletter).await.unwrap();
+        ask(&app, &email, Language::Fr, "/newsletter/").await.unwrap();
+        confirm(&app, &id).await.unwrap();
+        assert_eq!(blocked().await, None);
+        leave(&app, &id, None).await.unwrap();
+        assert_eq!(blocked().await, Some(Reason::Unsubscribe));
+        ask(&app, &email, Language::Fr, "/newsletter/").await.unwrap();
+        assert_eq!(blocked().await, Some(Reason::Unsubscribe), "anybody may ask");
+        confirm(&app, &id).await.unwrap();
+        assert_eq!(blocked().await, None);
+    }
+
+    #[tokio::test]
+    async fn one_address_is_one_subscriber_however_its_domain_is_written() {
+        let folder = tempfile::tempdir().unwrap();
+        let app = crate::testing::app(folder.path(), SignedDuration::ZERO).await;
+        for text in ["a@société.example", "A@SOCIÉTÉ.example", "a@xn--socit-esab.example"] {
+            ask(&app, &Email::parse(text).unwrap(), Language::Fr, "/newsletter/").await.unwrap();
+        }
+        ask(&app, &Email::parse("a+b@société.example").unwrap(), Language::Fr, "/").await.unwrap();
+        assert_eq!(list(&app).await.unwrap().len(), 2, "what stands after + makes another address");
     }
 
     #[test]
-    fn p_newsletter_fields_the_proof_of_consent_names_the_policy_and_the_page() {
+    fn p_newsletter_fields_the_proof_of_consent_names_the_policy_the_words_and_the_page() {
         let email = Email::parse("a@example.org").unwrap();
-        let (first, _) = asked(None, &email, Language::Fr, "/newsletter/", at(0));
-        let request = Request { at: at(0), policy: "2023-01-25".into(), page: "/newsletter/".into() };
-        assert_eq!(first.request.as_ref(), Some(&request));
-        let confirmed = Subscriber { state: State::Confirmed, confirmed: Some(at(60)), ..first };
-        let (again, written) = asked(Some(confirmed), &email, Language::En, "/en/", at(900));
+        let (first, _) = asked(None, &email, Language::Fr, request(0, "/newsletter/"), at(0));
+        assert_eq!(first.request.as_ref(), Some(&request(0, "/newsletter/")));
+        let confirmed =
+            Subscriber { state: State::Confirmed, confirmed: Some(at(60)), contact: Some(at(60)), ..first };
+        let (again, written) = asked(Some(confirmed), &email, Language::En, request(900, "/en/"), at(900));
         assert!(!written);
-        assert_eq!(again.request, Some(request), "asking again does not alter the proof");
-        assert_eq!(ends(&again, at(900)), Some("1973-01-01T00:01:00Z".parse().unwrap()), "three years later");
+        assert_eq!(again.request, Some(request(0, "/newsletter/")), "asking again does not alter the proof");
+        let end: Timestamp = "1973-01-01T00:01:00Z".parse().unwrap();
+        assert_eq!(ends(&Terms::default(), &again), end, "three years later");
+        let client = Subscriber { client: true, ..again };
+        let end: Timestamp = "1975-01-01T00:01:00Z".parse().unwrap();
+        assert_eq!(ends(&Terms::default(), &client), end, "five for a client");
     }
 }

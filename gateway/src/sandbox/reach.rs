@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use url::Url;
 
 use crate::config::Settings;
+use crate::mail::SmtpConfig;
 
 /// What the resolver reads, and the authorities that a machine trusts; what is not there is passed over.
 const SYSTEM: [&str; 13] = [
@@ -59,9 +60,13 @@ impl Reach {
             let pair = valkey.certificate.iter().flat_map(|files| [&files.certificate, &files.key]);
             pair.chain(&valkey.authority).cloned().collect::<Vec<_>>()
         });
+        let mail = settings.mail.smtp.iter().filter_map(|smtp| smtp.authority.clone());
         let authorities = ["SSL_CERT_FILE", "SSL_CERT_DIR"].into_iter().filter_map(std::env::var_os);
-        let files =
-            tls.chain(lists.into_iter().flatten().cloned()).chain(valkey).chain(secrets.iter().cloned());
+        let files = tls
+            .chain(lists.into_iter().flatten().cloned())
+            .chain(valkey)
+            .chain(mail)
+            .chain(secrets.iter().cloned());
         // A file that is replaced is another file to the kernel: its folder is what stays.
         let mut reads: Vec<_> = files.flat_map(|file| folders(&file)).collect();
         reads.extend(authorities.map(PathBuf::from));
@@ -93,12 +98,13 @@ pub fn outbound_ports(settings: &Settings) -> BTreeSet<u16> {
     let bases = [&settings.secrets.stripe_base, &settings.secrets.sendgrid_base];
     let bases = bases.into_iter().flatten().filter_map(|base| Url::parse(base).ok());
     let feeds = settings.gateway.feeds.iter().map(|feed| feed.url.clone());
+    let mail = settings.mail.smtp.as_ref().map(SmtpConfig::port);
     let authority = settings.gateway.acme().map(|acme| acme.directory.clone());
     let called = bases.chain(feeds).chain(authority).filter_map(|url| url.port_or_known_default());
     let valkey = settings.valkey.iter().flat_map(|valkey| &valkey.urls);
     let valkey = valkey.filter_map(|url| Some(Url::parse(url).ok()?.port().unwrap_or(VALKEY)));
     // HTTPS, and names whose answer is too long for a datagram.
-    called.chain(valkey).chain([443, 53]).collect()
+    called.chain(valkey).chain(mail).chain([443, 53]).collect()
 }
 
 /// The folder of a file, and the one of what it links to.
@@ -128,9 +134,11 @@ mod tests {
         settings.secrets.stripe_base = Some("http://127.0.0.1:4711".into());
         settings.secrets.sendgrid_base = Some("http://localhost".into());
         assert_eq!(outbound_ports(&settings), [53, 80, 443, 4711].into());
+        settings.mail.smtp = Some(toml::from_str("host = \"smtp.example.org\"").unwrap());
+        assert_eq!(outbound_ports(&settings), [53, 80, 443, 465, 4711].into());
         let acme = json!({ "acme": { "directory": "https://ca.example:14000/dir", "terms_agreed": true } });
         settings.gateway.tls = Some(serde_json::from_value(acme).unwrap());
-        assert_eq!(outbound_ports(&settings), [53, 80, 443, 4711, 14_000].into());
+        assert_eq!(outbound_ports(&settings), [53, 80, 443, 465, 4711, 14_000].into());
     }
 
     #[test]

@@ -172,6 +172,6 @@ fn enforce(app: &App, bans: Vec<Ban>, now: Timestamp) {
 }
 
 fn put(batch: Batch, ban: &Ban, expires: Option<Timestamp>) -> Result<Batch, StoreError> {
-    let body = serde_json::to_vec(ban).map_err(|error| StoreError::Unavailable(error.to_string()))?;
+    let body = serde_json::to_vec(ban).map_err(|error| StoreError::Away(error.to_string()))?;
     Ok(batch.put(BANS, ban.net.to_string(), Expect::Anything, body, expires))
 }

@@ -1,6 +1,9 @@
 //! The commands of `aops admin`, and what each answers.
 
+use std::fs;
+
 use jiff::civil::Date;
+use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -8,14 +11,17 @@ use zeroize::Zeroizing;
 
 use crate::accounts::{self, AccountError, NewAccount, Role, api_keys};
 use crate::app::App;
+use crate::backup::{self, BackupError};
 use crate::checkout::{self, GrantError};
 use crate::edge::tls::acme::{self, Acme, AcmeError, Reason};
 use crate::email::Email;
-use crate::records::RecordError;
+use crate::newsletter::Segment;
+use crate::records::{self, RecordError};
+use crate::sealing::SealError;
 use crate::staff::bans;
 use crate::store::StoreError;
 use crate::web::WebError;
-use crate::{audience, consent, contact, newsletter};
+use crate::{audience, consent, contact, inventory, newsletter, outbox, retention, suppression};
 
 /// One command, as it goes over the socket.
 #[derive(Clone, Serialize, Deserialize)]
@@ -47,6 +53,81 @@ pub enum Command {
     MessagesList,
     /// `orders list`.
     OrdersList,
+    /// `messages show`: the whole thread of a message.
+    MessageShow {
+        /// Its id.
+        id: String,
+    },
+    /// `messages answer`.
+    MessageAnswer {
+        /// Its id.
+        id: String,
+        /// The answer.
+        text: String,
+    },
+    /// `messages close`.
+    MessageClose {
+        /// Its id.
+        id: String,
+    },
+    /// `newsletter list`: the mailings, and what became of their issues.
+    NewsletterList,
+    /// `newsletter send --preview`.
+    NewsletterPreview {
+        /// The issue's file, without `.md`.
+        issue: String,
+        /// To whom.
+        segment: Segment,
+    },
+    /// `newsletter send --test`.
+    NewsletterTest {
+        /// The issue's file, without `.md`.
+        issue: String,
+        /// To this address alone.
+        email: String,
+    },
+    /// `newsletter send`.
+    NewsletterSend {
+        /// The issue's file, without `.md`.
+        issue: String,
+        /// To whom.
+        segment: Segment,
+        /// Not before.
+        at: Option<Timestamp>,
+    },
+    /// `newsletter cancel`.
+    NewsletterCancel {
+        /// The mailing's id.
+        id: String,
+    },
+    /// `retention run`.
+    RetentionRun {
+        /// As if it were this day, at its end.
+        now: Option<Date>,
+    },
+    /// `retention proofs`.
+    RetentionProofs,
+    /// `archive list`: the legal archive.
+    ArchiveList,
+    /// `outbox list`.
+    OutboxList,
+    /// `outbox retry`: answers `{retried}`.
+    OutboxRetry {
+        /// A letter's name; all of them when absent.
+        id: Option<String>,
+    },
+    /// `suppression list`.
+    SuppressionList,
+    /// `suppression add`.
+    SuppressionAdd {
+        /// The address.
+        email: String,
+    },
+    /// `suppression remove`.
+    SuppressionRemove {
+        /// The address.
+        email: String,
+    },
     /// `consents list`.
     ConsentsList,
     /// `audience list`.
@@ -70,6 +151,12 @@ pub enum Command {
         /// What is told to the authority.
         reason: Reason,
     },
+    /// `backup`: answers where it stands under the data folder, and what it holds.
+    Backup,
+    /// `erased list`: keyed hashes.
+    ErasedList,
+    /// `keys roll`: answers how many keys were wrapped anew.
+    KeysRoll,
     /// `ban add`.
     BanAdd {
         /// An address or a CIDR block.
@@ -120,6 +207,12 @@ pub enum StaffError {
     /// What an authority or the way to it says.
     #[error(transparent)]
     Acme(#[from] AcmeError),
+    /// No letter of this name waits for anything.
+    #[error("no letter `{0}` can be tried again; see `aops admin outbox list`")]
+    NoLetter(String),
+    /// Not on the list.
+    #[error("`{0}` is not suppressed; see `aops admin suppression list`")]
+    NotSuppressed(String),
     /// The account was not made.
     #[error(transparent)]
     Account(#[from] AccountError),
@@ -129,12 +222,30 @@ pub enum StaffError {
     /// The store or the keys.
     #[error(transparent)]
     Record(#[from] RecordError),
+    /// The backup was not written.
+    #[error(transparent)]
+    Backup(#[from] BackupError),
+    /// A folder cannot be made.
+    #[error("the data folder: {0}")]
+    Folder(#[from] std::io::Error),
+    /// A message.
+    #[error(transparent)]
+    Contact(#[from] contact::ContactError),
+    /// A mailing.
+    #[error(transparent)]
+    Mailing(#[from] newsletter::MailingError),
     /// A feature's refusal.
     #[error(transparent)]
     Web(#[from] WebError),
     /// An answer that cannot be told.
     #[error("the answer cannot be told: {0}")]
     Answer(#[from] serde_json::Error),
+}
+
+impl From<SealError> for StaffError {
+    fn from(error: SealError) -> Self {
+        Self::Record(error.into())
+    }
 }
 
 impl From<StoreError> for StaffError {
@@ -180,6 +291,57 @@ pub async fn execute(app: &App, command: Command) -> Result<Value, StaffError> {
         Command::SubscribersList => Ok(serde_json::to_value(newsletter::list(app).await?)?),
         Command::MessagesList => Ok(serde_json::to_value(contact::list(app).await?)?),
         Command::OrdersList => Ok(serde_json::to_value(checkout::lines(app).await?)?),
+        Command::MessageShow { id } => Ok(serde_json::to_value(contact::show(app, &id).await?)?),
+        Command::MessageAnswer { id, text } => {
+            contact::answer(app, &id, &text).await?;
+            Ok(json!({ "id": id, "state": "answered" }))
+        }
+        Command::MessageClose { id } => {
+            contact::close(app, &id).await?;
+            Ok(json!({ "id": id, "state": "closed" }))
+        }
+        Command::NewsletterList => Ok(serde_json::to_value(newsletter::mailings(app).await?)?),
+        Command::NewsletterPreview { issue, segment } => {
+            Ok(serde_json::to_value(newsletter::preview(app, &issue, &segment).await?)?)
+        }
+        Command::NewsletterTest { issue, email } => {
+            let email = Email::parse(&email).map_err(|_| StaffError::Email(email))?;
+            Ok(json!({ "letters": newsletter::test(app, &issue, &email).await?, "to": email }))
+        }
+        Command::NewsletterSend { issue, segment, at } => {
+            Ok(serde_json::to_value(newsletter::plan(app, &issue, segment, at).await?)?)
+        }
+        Command::NewsletterCancel { id } => {
+            newsletter::cancel(app, &id).await?;
+            Ok(json!({ "id": id, "stage": "cancelled" }))
+        }
+        Command::RetentionRun { now } => {
+            let now = now.map_or_else(|| app.clock.now(), |day| end_of_day(day, app.clock.now()));
+            let done = retention::run(app, &inventory::KEPT, now).await?;
+            // What expires by itself is no longer seen by anybody; it need not stay in the file either.
+            while app.store.sweep(1_000).await? > 0 {}
+            Ok(serde_json::to_value(done)?)
+        }
+        Command::RetentionProofs => Ok(serde_json::to_value(retention::proofs(app).await?)?),
+        Command::ArchiveList => Ok(serde_json::to_value(checkout::archive(app).await?)?),
+        Command::OutboxList => Ok(serde_json::to_value(outbox::list(app).await?)?),
+        Command::OutboxRetry { id } => match (outbox::retry(app, id.as_deref()).await?, id) {
+            (0, Some(id)) => Err(StaffError::NoLetter(id)),
+            (retried, _) => Ok(json!({ "retried": retried })),
+        },
+        Command::SuppressionList => Ok(serde_json::to_value(suppression::list(app).await?)?),
+        Command::SuppressionAdd { email } => {
+            let email = Email::parse(&email).map_err(|_| StaffError::Email(email))?;
+            suppression::add(app, &email, suppression::Reason::Staff, app.clock.now()).await?;
+            Ok(json!({ "email": email }))
+        }
+        Command::SuppressionRemove { email } => {
+            let email = Email::parse(&email).map_err(|_| StaffError::Email(email))?;
+            match suppression::remove(app, &email, None).await? {
+                true => Ok(json!({ "email": email })),
+                false => Err(StaffError::NotSuppressed(email.to_string())),
+            }
+        }
         Command::ConsentsList => Ok(serde_json::to_value(consent::list(app).await?)?),
         Command::AudienceList { from, to } => {
             audience::store(app, false).await;
@@ -217,6 +379,20 @@ pub async fn execute(app: &App, command: Command) -> Result<Value, StaffError> {
                 Err(bans::Unbanned::TooWide) => Err(StaffError::TooWide(block)),
             }
         }
+        Command::Backup => {
+            let folder = app.settings.data.join("backups");
+            fs::create_dir_all(&folder)?;
+            let path = folder.join(format!("{}.backup", app.clock.now().as_millisecond()));
+            let summary = backup::write(app.store.as_ref(), &app.sealer, &path).await?;
+            let mut told = serde_json::to_value(summary)?;
+            told["path"] = json!(path);
+            Ok(told)
+        }
+        Command::ErasedList => {
+            let stone = |name| json!({ "erased": name });
+            Ok(records::erased(app).await?.into_iter().map(stone).collect())
+        }
+        Command::KeysRoll => Ok(serde_json::to_value(app.sealer.roll(app.store.as_ref()).await?)?),
         Command::BanList => Ok(serde_json::to_value(app.blocklist.bans(app.clock.now()))?),
         Command::BanFeeds => Ok(serde_json::to_value(app.feeds.states(app.clock.now()))?),
         Command::BanRemove { block } => match bans::remove(app, &block).await? {
@@ -225,6 +401,12 @@ pub async fn execute(app: &App, command: Command) -> Result<Value, StaffError> {
             None => Err(StaffError::Block(block)),
         },
     }
+}
+
+/// The last second of a day; today, it is now.
+fn end_of_day(day: Date, now: Timestamp) -> Timestamp {
+    let end = TimeZone::UTC.to_timestamp(day.at(23, 59, 59, 0)).unwrap_or(now);
+    if now.to_zoned_datetime(TimeZone::UTC).date() == day { now } else { end }
 }
 
 /// What obtains certificates, where a gateway does.

@@ -3,6 +3,7 @@
 
 pub mod bans;
 mod command;
+mod desk;
 mod figures;
 mod page;
 mod socket;
@@ -12,5 +13,5 @@ pub use self::socket::{CallError, answers, call, serve};
 
 /// The routes of the staff's page.
 pub fn routes() -> axum::Router<crate::app::SharedApp> {
-    page::routes()
+    page::routes().merge(desk::routes())
 }

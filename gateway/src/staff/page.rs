@@ -9,7 +9,6 @@ use axum::response::Response;
 use axum::routing::get;
 use http::{HeaderMap, StatusCode, Uri};
 use jiff::Timestamp;
-use jiff::tz::TimeZone;
 use serde_json::{Value, json};
 
 use super::figures::{Series, by, quantile, read, sum};
@@ -45,7 +44,7 @@ fn context(app: &App) -> Value {
     let now = app.clock.now();
     let bans = app.blocklist.bans(now);
     json!({
-        "now": told(now),
+        "now": now,
         "version": env!("CARGO_PKG_VERSION"),
         "hours": (STARTED.elapsed().as_secs() as f64 / 360.0).round() / 10.0,
         "open": sum(&series, "connections_open"),
@@ -114,8 +113,8 @@ fn ban(ban: &Ban) -> Value {
         "net": ban.net.to_string(),
         "jail": ban.jail,
         "times": ban.times,
-        "since": ban.since.map(told),
-        "until": ban.until.map(told),
+        "since": ban.since,
+        "until": ban.until,
     })
 }
 
@@ -136,12 +135,6 @@ fn lists(series: &[Series<'_>], app: &App) -> Vec<Value> {
 fn certificates(series: &[Series<'_>]) -> Vec<Value> {
     let ends = by(series, "certificate_expiry_seconds", "name");
     ends.into_iter().map(|(name, left)| json!({ "name": name, "days": (left / 86_400.0).floor() })).collect()
-}
-
-/// An instant by the clock of Paris, to the minute.
-fn told(instant: Timestamp) -> String {
-    let zone = TimeZone::get("Europe/Paris").unwrap_or(TimeZone::UTC);
-    instant.to_zoned_datetime(zone).strftime("%Y-%m-%d %H:%M").to_string()
 }
 
 #[cfg(test)]

@@ -25,6 +25,8 @@ const COMMAND_LIMIT: u64 = 64 * 1024;
 const ANSWER_LIMIT: u64 = 256 * 1024 * 1024;
 /// How long each side waits for the other's line.
 const PATIENCE: Duration = Duration::from_secs(30);
+/// How long an answer is waited for: a backup or a roll of all keys takes its time.
+const LONGEST_WORK: Duration = Duration::from_secs(3_600);
 /// How long to rest when the system refuses a connection (out of descriptors).
 const REST: Duration = Duration::from_millis(100);
 
@@ -98,7 +100,7 @@ pub async fn call(path: &Path, command: &Command) -> Result<Value, CallError> {
     let mut line = serde_json::to_vec(command).map_err(|error| CallError::Refused(error.to_string()))?;
     line.push(b'\n');
     stream.write_all(&line).await.map_err(failed)?;
-    let answer = read_line(&mut stream, ANSWER_LIMIT).await.map_err(failed)?;
+    let answer = read_line(&mut stream, ANSWER_LIMIT, LONGEST_WORK).await.map_err(failed)?;
     match serde_json::from_str(&answer) {
         Ok(Answer::Ok(value)) => Ok(value),
         Ok(Answer::Error(why)) => Err(CallError::Refused(why)),
@@ -131,7 +133,7 @@ async fn hear(app: SharedApp, mut stream: UnixStream, owner: u32, offer: Offer) 
         tracing::warn!("an admin command of another user was refused");
         return;
     }
-    let answer = match read_line(&mut stream, COMMAND_LIMIT).await {
+    let answer = match read_line(&mut stream, COMMAND_LIMIT, PATIENCE).await {
         Ok(line) if line.trim_end() == handover::REQUEST => {
             drop(app);
             if let Err(error) = offer.answer(stream).await {
@@ -161,10 +163,10 @@ async fn hear(app: SharedApp, mut stream: UnixStream, owner: u32, offer: Offer) 
     }
 }
 
-async fn read_line(stream: &mut UnixStream, limit: u64) -> io::Result<String> {
+async fn read_line(stream: &mut UnixStream, limit: u64, patience: Duration) -> io::Result<String> {
     let mut line = String::new();
     let mut reader = BufReader::new(stream.take(limit));
-    let read = tokio::time::timeout(PATIENCE, reader.read_line(&mut line)).await;
+    let read = tokio::time::timeout(patience, reader.read_line(&mut line)).await;
     read.map_err(|_| io::Error::new(io::ErrorKind::TimedOut, "no whole line came in time"))??;
     if !line.ends_with('\n') {
         return Err(io::Error::new(io::ErrorKind::UnexpectedEof, "the line is cut short or too long"));

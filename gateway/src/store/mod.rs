@@ -1,16 +1,24 @@
 //! The store port: documents in collections, each in a partition. It knows no feature and no encryption.
 //!
 //! A *partition* is one organisation, or a named global one; a [`Batch`] is atomic inside one partition.
-//! What [`Store::commit`] acknowledged is on disk: a kill at any later instant does not lose it.
+//! What [`Store::commit`] acknowledged is on disk: a kill at any later instant does not lose it. A side keeps
+//! the promises that `conformance` holds it to; [`RedbStore`] is one file on this machine.
 
+#[cfg(test)]
+mod conformance;
 mod redb;
+mod reservation;
+mod watch;
 
 use std::fmt;
 
 use async_trait::async_trait;
 use jiff::Timestamp;
+use tokio::sync::mpsc;
 
 pub use self::redb::RedbStore;
+pub use self::reservation::{Reserved, confirm, release, reserve};
+pub use self::watch::{Seen, Watch};
 
 /// Where a document lives.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -153,15 +161,37 @@ pub struct Scan {
     pub limit: usize,
 }
 
-/// Why the store did not do what was asked.
+/// A document as a copy of the whole store holds it; the names may be of collections that this version does not know.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Copied {
+    /// The kind of document.
+    pub collection: String,
+    /// Its partition.
+    pub partition: String,
+    /// Its name.
+    pub key: String,
+    /// What stood there; nothing when it went while the copy was made.
+    pub stored: Option<Stored>,
+}
+
+/// Why the store did not do what was asked. Where nothing else is said, nothing was written.
 #[derive(Debug, Clone, thiserror::Error)]
 pub enum StoreError {
     /// Another write came first; read again and retry.
     #[error("the document {0} is not in the state that the write expects")]
     Conflict(Address),
-    /// Nothing was written: the disk is full, read-only or broken; later tries may succeed.
-    #[error("the store cannot write or read now: {0}")]
-    Unavailable(String),
+    /// There is no room, on disk or in memory.
+    #[error("the store is full: {0}")]
+    Full(String),
+    /// It may be read, not written.
+    #[error("the store takes no writes: {0}")]
+    ReadOnly(String),
+    /// No answer in time, or no confirmation by a replica: what was asked may have been done or may yet be.
+    #[error("the store is slow: {0}; what was asked may have been done")]
+    Slow(String),
+    /// It cannot be reached, refuses us, or is broken; a write that was on its way may have been done.
+    #[error("the store is away: {0}")]
+    Away(String),
     /// What stands in the store cannot be understood.
     #[error("the document {address} is damaged: {why}")]
     Damaged {
@@ -181,15 +211,29 @@ pub trait Store: Send + Sync + 'static {
     /// Applies a batch whole, durably, or not at all.
     ///
     /// # Errors
-    /// [`StoreError::Conflict`] when an expectation fails, [`StoreError::Unavailable`] when it cannot be made
-    /// durable; in both cases nothing was written.
+    /// [`StoreError::Conflict`] when an expectation fails, and the others as they say.
     async fn commit(&self, batch: Batch) -> Result<(), StoreError>;
 
-    /// One page of documents in order of partition and key; expired ones are left out.
+    /// One page of documents in order of partition and key; expired ones are left out. A document that stands from
+    /// the first page to the last is in exactly one of them, whatever is written meanwhile.
     async fn scan(&self, scan: Scan) -> Result<Page, StoreError>;
+
+    /// How many documents a collection holds, in one partition or in all. What expired counts until it is swept.
+    async fn count(&self, collection: &'static str, partition: Option<&str>) -> Result<u64, StoreError>;
+
+    /// Tells every later write to a collection, in the order of each partition. A gap is told as
+    /// [`Seen::Missed`]: read all again then.
+    async fn watch(&self, collection: &'static str) -> Result<Watch, StoreError>;
 
     /// Removes what expired before now, at most `limit` documents; answers how many went.
     async fn sweep(&self, limit: usize) -> Result<usize, StoreError>;
+
+    /// Sends every document, expired or not, as it stood at one instant of each partition. What is sent later
+    /// replaces what was sent before.
+    async fn copy(&self, to: mpsc::Sender<Copied>) -> Result<(), StoreError>;
+
+    /// Puts copied documents back with the versions they had, durably, over whatever stands there.
+    async fn load(&self, copied: Vec<Copied>) -> Result<(), StoreError>;
 
     /// Fails when the store could not take a write now.
     async fn ready(&self) -> Result<(), StoreError>;

@@ -89,8 +89,8 @@ pub struct Violated(pub String);
 impl From<StoreError> for WebError {
     fn from(error: StoreError) -> Self {
         match error {
-            StoreError::Conflict(_) | StoreError::Unavailable(_) => Self::Unavailable(error.to_string()),
             StoreError::Damaged { .. } => Self::Internal(error.to_string()),
+            _ => Self::Unavailable(error.to_string()),
         }
     }
 }

@@ -92,6 +92,24 @@ impl Posted {
         self.again(app, status, form, action, "again.fault", told)
     }
 
+    /// As [`Posted::refused`], with more to tell beside the faults.
+    pub fn refused_telling(
+        &self,
+        app: &App,
+        form: &str,
+        action: &str,
+        errors: &BTreeMap<String, String>,
+        more: &BTreeMap<&str, String>,
+    ) -> Response {
+        let mut told = Map::from_iter([("errors".to_owned(), json!(errors))]);
+        told.extend(more.iter().map(|(name, value)| ((*name).to_owned(), json!(value))));
+        let status = StatusCode::UNPROCESSABLE_ENTITY;
+        if self.wants_json {
+            return (status, axum::Json(Value::Object(told))).into_response();
+        }
+        self.again(app, status, form, action, "again.fault", told)
+    }
+
     /// 422 with what was typed, which is right, and a button that sends it again with this token.
     pub fn to_confirm(&self, app: &App, form: &str, action: &str, token: &str) -> Response {
         let status = StatusCode::UNPROCESSABLE_ENTITY;

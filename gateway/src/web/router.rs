@@ -30,6 +30,8 @@ impl Routes {
             .merge(crate::contact::routes())
             .merge(crate::consent::routes())
             .merge(crate::audience::routes())
+            .merge(crate::suppression::routes())
+            .merge(crate::letters::routes(&app.settings))
             .merge(crate::staff::routes());
         if app.live_reload.is_some() {
             features = features.merge(live_reload::routes());

@@ -1,6 +1,7 @@
 //! `cargo xtask bench`: the figures of this machine, on a release build; nothing here passes or fails.
 
 mod edge;
+mod engine;
 mod generator;
 
 use std::path::Path;
@@ -11,7 +12,7 @@ use anyhow::{Context, Result, bail};
 
 use crate::sh;
 
-/// Measures builds and edits of a site, annuities, and pages a second.
+/// Measures builds and edits of a site, calculations, and pages a second.
 ///
 /// # Errors
 /// When something cannot be built or started.
@@ -28,8 +29,18 @@ pub(crate) fn run(flame: bool, only_edge: bool, allocations: bool) -> Result<()>
         return generator::flame();
     }
     generator::run()?;
-    sh::run(sh::command("cargo", &["bench", "--workspace", "--bench", "annuities"]))?;
+    engine::run()?;
     edge::run()
+}
+
+/// Sends an issue to 100,000 readers over the SendGrid side, to a stand-in on this machine.
+///
+/// # Errors
+/// When it cannot be built or fails.
+pub(crate) fn newsletter() -> Result<()> {
+    let measure = "a_hundred_thousand_readers";
+    let test = ["test", "--release", "--workspace", "--lib", "--", "--ignored", "--nocapture", measure];
+    sh::run(sh::command("cargo", &test))
 }
 
 struct Running(Child);

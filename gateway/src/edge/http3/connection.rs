@@ -33,6 +33,9 @@ const FIELDS_LIMIT: u64 = 16 * 1024;
 const FUTILE_LIMIT: u32 = 100;
 /// What is handed to QUIC at once; a peer must take each such piece within [`WRITE_PATIENCE`].
 const PIECE: usize = 64 * 1024;
+/// How long a peer has at least, and at most, to take the last answer before the connection is closed.
+const LEAST_FAREWELL: Duration = Duration::from_millis(250);
+const MOST_FAREWELL: Duration = Duration::from_secs(2);
 
 type Connection = h3::server::Connection<h3_quinn::Connection, Bytes>;
 type Resolver = RequestResolver<h3_quinn::Connection, Bytes>;
@@ -83,16 +86,30 @@ pub(super) async fn run(
             () = &mut leaving => return counter!("connections_outstayed_total").increment(1),
             () = told_to_stop(&mut stop) => {
                 let patience = service.app.live.load().drain;
-                return drain(connection, requests, patience).await;
+                drain(connection, requests, &quic, patience).await;
+                return;
             }
         }
     }
     // The peer said that it asks nothing more.
     while requests.join_next().await.is_some() {}
+    taken(&quic).await;
+}
+
+/// Waits until the peer has closed, or has had time to take the last answer: what is not acknowledged is lost when we
+/// close (RFC 9000 § 10.2).
+async fn taken(quic: &quinn::Connection) {
+    let time = (quic.rtt() * 8).clamp(LEAST_FAREWELL, MOST_FAREWELL);
+    let _ = tokio::time::timeout(time, quic.closed()).await;
 }
 
 /// Tells which requests will still be answered (RFC 9114 § 5.2), and answers them.
-async fn drain(mut connection: Connection, mut requests: JoinSet<bool>, patience: Duration) {
+async fn drain(
+    mut connection: Connection,
+    mut requests: JoinSet<bool>,
+    quic: &quinn::Connection,
+    patience: Duration,
+) {
     // The first that will not be is the one after the last that came.
     if connection.shutdown(1).await.is_err() {
         return;
@@ -108,7 +125,9 @@ async fn drain(mut connection: Connection, mut requests: JoinSet<bool>, patience
             }
         }
     };
-    let _ = tokio::time::timeout(patience, ended).await;
+    if tokio::time::timeout(patience, ended).await.is_ok() {
+        taken(quic).await;
+    }
 }
 
 /// Ends when every connection has, within a time.

@@ -109,7 +109,9 @@ fn configured(settings: &Settings) -> Result<Option<Vec<TlsFiles>>, TlsError> {
     let gateway = &settings.gateway;
     let files = gateway.tls.as_ref().map(|tls| (&tls.certificate, &tls.key, tls.sources()));
     match (files, gateway.acme(), settings.environment) {
-        (Some((None, None, files)), Some(_), _) if files.is_empty() => {
+        (Some((None, None, files)), Some(acme), _) if files.is_empty() => {
+            // What is called much later is wrong now.
+            acme.authority.as_deref().map(roots).transpose()?;
             let nobodys = |host: &&String| *host == "localhost" || host.parse::<IpAddr>().is_ok();
             match gateway.hosts.iter().find(nobodys) {
                 Some(host) => Err(TlsError::NoName(host.clone())),
@@ -200,8 +202,10 @@ mod tests {
         let mut settings = testing::settings(folder.path(), SignedDuration::ZERO);
         settings.environment = Environment::Production;
         let acme = json!({ "directory": "https://ca.example/dir", "terms_agreed": true });
+        let private =
+            json!({ "directory": "https://ca/dir", "terms_agreed": true, "authority": "/none.pem" });
         let pair = json!([{ "certificate": "c", "key": "k" }]);
-        let cases: [(Value, &str, Result<usize, &str>); 9] = [
+        let cases: [(Value, &str, Result<usize, &str>); 10] = [
             (Value::Null, "aops.fr", Err("production needs")),
             (json!({}), "aops.fr", Err("production needs")),
             (json!({ "certificate": "a", "key": "b" }), "aops.fr", Ok(1)),
@@ -211,6 +215,7 @@ mod tests {
             (json!({ "acme": acme, "staff_authority": "s" }), "aops.fr", Ok(0)),
             (json!({ "acme": acme, "certificate": "a", "key": "b" }), "aops.fr", Err("one of them")),
             (json!({ "acme": acme }), "192.0.2.1", Err("hosts names `192.0.2.1`")),
+            (json!({ "acme": private }), "aops.fr", Err("/none.pem: ")),
         ];
         for (tls, host, expected) in cases {
             settings.gateway.tls = serde_json::from_value(tls.clone()).unwrap();

@@ -12,6 +12,9 @@ pub(super) const DOCUMENTS: TableDefinition<'_, &'static [u8], &'static [u8]> =
 /// `end, document's key` → nothing: what expires, in order of time.
 pub(super) const ENDS: TableDefinition<'_, &'static [u8], ()> = TableDefinition::new("ends");
 
+/// `collection NUL partition` → how many documents stand there.
+pub(super) const COUNTS: TableDefinition<'_, &'static [u8], u64> = TableDefinition::new("counts");
+
 /// Stands for "never" in the header.
 const NEVER: i64 = i64::MAX;
 const HEADER: usize = 16;
@@ -29,6 +32,18 @@ pub(super) fn prefix(scan: &Scan) -> Vec<u8> {
     }
 }
 
+/// The name of a count: a document's name without its key.
+pub(super) fn counted(name: &[u8]) -> &[u8] {
+    let mut nuls = name.iter().enumerate().filter(|(_, byte)| **byte == 0).map(|(at, _)| at);
+    nuls.nth(1).and_then(|at| name.get(..at)).unwrap_or(name)
+}
+
+/// Collection, partition and key in the name of a document.
+pub(super) fn parts(name: &[u8]) -> Option<(String, String, String)> {
+    let mut parts = name.split(|byte| *byte == 0).map(|part| std::str::from_utf8(part).map(str::to_owned));
+    Some((parts.next()?.ok()?, parts.next()?.ok()?, parts.next()?.ok()?))
+}
+
 /// The address of a document from its name in the file.
 pub(super) fn address(collection: &'static str, name: &[u8]) -> Option<Address> {
     let mut parts = name.split(|byte| *byte == 0).skip(1);
@@ -43,13 +58,32 @@ pub(super) fn encode(version: u64, expires: Option<Timestamp>, body: &[u8]) -> V
     [&version.to_be_bytes()[..], &end.to_be_bytes()[..], body].concat()
 }
 
-/// A document from its value; none when the value is too short to be one.
-pub(super) fn decode(value: &[u8]) -> Option<Stored> {
-    let (header, body) = value.split_first_chunk::<HEADER>()?;
+/// What is known of a document without its bytes.
+pub(super) struct Head {
+    pub(super) version: u64,
+    pub(super) expires: Option<Timestamp>,
+}
+
+impl Head {
+    /// Whether the document has ceased to exist.
+    pub(super) fn expired(&self, now: Timestamp) -> bool {
+        self.expires.is_some_and(|end| end <= now)
+    }
+}
+
+/// A document's head from its value; none when the value is too short to be one.
+pub(super) fn head(value: &[u8]) -> Option<Head> {
+    let (header, _) = value.split_first_chunk::<HEADER>()?;
     let (version, end) = header.split_first_chunk::<8>()?;
     let end = i64::from_be_bytes(end.try_into().ok()?);
     let expires = (end != NEVER).then(|| Timestamp::from_second(end).unwrap_or(Timestamp::MAX));
-    Some(Stored { version: u64::from_be_bytes(*version), body: body.to_vec(), expires })
+    Some(Head { version: u64::from_be_bytes(*version), expires })
+}
+
+/// A document from its value.
+pub(super) fn decode(value: &[u8]) -> Option<Stored> {
+    let Head { version, expires } = head(value)?;
+    Some(Stored { version, body: value.get(HEADER..)?.to_vec(), expires })
 }
 
 /// Whether a document has ceased to exist.

@@ -5,6 +5,7 @@
 //! output error redb refuses everything until it is opened again: that is done at the next use, so that the
 //! store recovers by itself when the disk does.
 
+mod fault;
 mod layout;
 #[cfg(test)]
 mod tests;
@@ -15,21 +16,26 @@ use std::io;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, PoisonError, RwLock};
+use std::time::Duration;
 
 use async_trait::async_trait;
-use redb::{Database, DatabaseError, ReadableDatabase, TableError};
-use tokio::sync::{mpsc, oneshot};
+use redb::{Database, DatabaseError, ReadableDatabase, ReadableTable, TableError};
+use tokio::sync::{broadcast, mpsc, oneshot};
 
-use self::layout::{DOCUMENTS, key, prefix};
+use self::layout::{COUNTS, DOCUMENTS, key, prefix};
 use self::writer::Task;
 use crate::clock::Clock;
-use crate::store::{Address, Batch, Page, Scan, Store, StoreError, Stored};
+use crate::store::watch::{Told, WAITING};
+use crate::store::{Address, Batch, Copied, Page, Scan, Store, StoreError, Stored, Watch};
 
 /// Memory for pages of the file.
 const CACHE_BYTES: usize = 64 << 20;
 
 /// How many batches may wait for the writer.
 const QUEUE: usize = 4_096;
+
+/// The longest that a write may wait for the disk before its caller is told that it is slow.
+const PATIENCE: Duration = Duration::from_secs(10);
 
 /// Opens the database; called again after a failure.
 type Opener = Box<dyn Fn() -> Result<Database, DatabaseError> + Send + Sync>;
@@ -41,6 +47,7 @@ pub struct RedbStore {
     /// Both are there until the store is dropped.
     tasks: Option<mpsc::Sender<Task>>,
     writer: Option<std::thread::JoinHandle<()>>,
+    told: broadcast::Sender<Told>,
 }
 
 /// The database while it is usable.
@@ -53,8 +60,7 @@ impl RedbStore {
     /// Opens or makes the store of a path; the file can be read by this user alone.
     ///
     /// # Errors
-    /// [`StoreError::Unavailable`] when others may read the file, another process holds it, or it cannot be
-    /// opened.
+    /// [`StoreError`] when others may read the file, another process holds it, or it cannot be opened.
     pub fn open(path: &Path, clock: Clock) -> Result<Self, StoreError> {
         make_private(path)?;
         let path = path.to_owned();
@@ -66,19 +72,28 @@ impl RedbStore {
         file.database()?;
         let (tasks, waiting) = mpsc::channel(QUEUE);
         let written = Arc::clone(&file);
+        let told = broadcast::Sender::new(WAITING);
+        let telling = told.clone();
         let writer = std::thread::Builder::new()
             .name("store".into())
-            .spawn(move || writer::run(&written, clock, waiting))
-            .map_err(|error| unavailable(&error))?;
-        Ok(Self { file, clock, tasks: Some(tasks), writer: Some(writer) })
+            .spawn(move || writer::run(&written, clock, waiting, &telling))
+            .map_err(|error| fault::of_io(&error))?;
+        Ok(Self { file, clock, tasks: Some(tasks), writer: Some(writer), told })
     }
 
-    async fn ask<T>(&self, task: impl FnOnce(oneshot::Sender<T>) -> Task) -> Result<T, StoreError> {
-        let gone = || StoreError::Unavailable("the store is stopping".into());
+    async fn ask<T>(
+        &self,
+        task: impl FnOnce(oneshot::Sender<Result<T, StoreError>>) -> Task,
+    ) -> Result<T, StoreError> {
+        let gone = || StoreError::Away("the store is stopping".into());
         let (reply, answer) = oneshot::channel();
         let tasks = self.tasks.as_ref().ok_or_else(gone)?;
-        tasks.send(task(reply)).await.map_err(|_| gone())?;
-        answer.await.map_err(|_| gone())
+        let asked = async {
+            tasks.send(task(reply)).await.map_err(|_| gone())?;
+            answer.await.map_err(|_| gone())?
+        };
+        let late = |_| StoreError::Slow(format!("the disk did not answer within {PATIENCE:?}"));
+        tokio::time::timeout(PATIENCE, asked).await.map_err(late)?
     }
 }
 
@@ -104,7 +119,7 @@ impl Store for RedbStore {
     }
 
     async fn commit(&self, batch: Batch) -> Result<(), StoreError> {
-        self.ask(|reply| Task::Commit(batch, reply)).await?
+        self.ask(|reply| Task::Commit(batch, reply)).await
     }
 
     async fn scan(&self, scan: Scan) -> Result<Page, StoreError> {
@@ -139,11 +154,65 @@ impl Store for RedbStore {
                 Ok(page)
             })
         };
-        tokio::task::spawn_blocking(walk).await.map_err(|error| StoreError::Unavailable(error.to_string()))?
+        blocking(walk).await
+    }
+
+    async fn count(&self, collection: &'static str, partition: Option<&str>) -> Result<u64, StoreError> {
+        let name = [collection.as_bytes(), b"\0", partition.unwrap_or_default().as_bytes()].concat();
+        let one = partition.is_some();
+        self.file.transaction(|read| {
+            let counts = match read.open_table(COUNTS) {
+                Err(TableError::TableDoesNotExist(_)) => return Ok(0),
+                opened => opened?,
+            };
+            if one {
+                return Ok(counts.get(name.as_slice())?.map_or(0, |count| count.value()));
+            }
+            let mut sum = 0;
+            for entry in counts.range(name.as_slice()..)? {
+                let (found, count) = entry?;
+                if !found.value().starts_with(&name) {
+                    break;
+                }
+                sum += count.value();
+            }
+            Ok(sum)
+        })
+    }
+
+    async fn watch(&self, collection: &'static str) -> Result<Watch, StoreError> {
+        Ok(Watch::new(collection, self.told.subscribe()))
     }
 
     async fn sweep(&self, limit: usize) -> Result<usize, StoreError> {
-        self.ask(|reply| Task::Sweep(limit, reply)).await?
+        self.ask(|reply| Task::Sweep(limit, reply)).await
+    }
+
+    async fn copy(&self, to: mpsc::Sender<Copied>) -> Result<(), StoreError> {
+        let file = Arc::clone(&self.file);
+        // One reading transaction: the file as it stood when it began.
+        let walk = move || {
+            file.reading(|table| {
+                for entry in table.iter()? {
+                    let (name, value) = entry?;
+                    let (parts, stored) = (layout::parts(name.value()), layout::decode(value.value()));
+                    let (Some((collection, partition, key)), Some(stored)) = (parts, stored) else {
+                        return Err(redb::Error::Corrupted("the name of a document".into()));
+                    };
+                    let copied = Copied { collection, partition, key, stored: Some(stored) };
+                    if to.blocking_send(copied).is_err() {
+                        // Nobody listens any more: they know why.
+                        break;
+                    }
+                }
+                Ok(())
+            })
+        };
+        blocking(walk).await
+    }
+
+    async fn load(&self, copied: Vec<Copied>) -> Result<(), StoreError> {
+        self.ask(|reply| Task::Load(copied, reply)).await
     }
 
     async fn ready(&self) -> Result<(), StoreError> {
@@ -161,12 +230,8 @@ impl OpenFile {
         if let Some(database) = &*slot {
             return Ok(Arc::clone(database));
         }
-        let database = Arc::new((self.opener)().map_err(|error| match error {
-            DatabaseError::DatabaseAlreadyOpen => {
-                StoreError::Unavailable("another process holds the store; stop it first".into())
-            }
-            other => unavailable(&other),
-        })?);
+        let database = Arc::new((self.opener)().map_err(fault::of_opening)?);
+        writer::count_anew(&database).map_err(|error| fault::of(&error))?;
         *slot = Some(Arc::clone(&database));
         Ok(database)
     }
@@ -176,43 +241,50 @@ impl OpenFile {
         *self.database.write().unwrap_or_else(PoisonError::into_inner) = None;
     }
 
-    fn reading<T>(
+    /// Reads documents; nothing stands where nothing was ever written.
+    fn reading<T: Default>(
         &self,
         act: impl FnOnce(&redb::ReadOnlyTable<&'static [u8], &'static [u8]>) -> Result<T, redb::Error>,
-    ) -> Result<T, StoreError>
-    where
-        T: Default,
-    {
+    ) -> Result<T, StoreError> {
+        self.transaction(|read| match read.open_table(DOCUMENTS) {
+            Ok(table) => act(&table),
+            Err(TableError::TableDoesNotExist(_)) => Ok(T::default()),
+            Err(error) => Err(error.into()),
+        })
+    }
+
+    fn transaction<T>(
+        &self,
+        act: impl FnOnce(&redb::ReadTransaction) -> Result<T, redb::Error>,
+    ) -> Result<T, StoreError> {
         let database = self.database()?;
-        let read = || -> Result<T, redb::Error> {
-            match database.begin_read()?.open_table(DOCUMENTS) {
-                Ok(table) => act(&table),
-                // Nothing was ever written.
-                Err(TableError::TableDoesNotExist(_)) => Ok(T::default()),
-                Err(error) => Err(error.into()),
-            }
-        };
+        let read = || act(&database.begin_read()?);
         read().map_err(|error| {
             self.give_up();
-            unavailable(&error)
+            fault::of(&error)
         })
     }
 }
 
-fn unavailable(error: &dyn std::fmt::Display) -> StoreError {
-    StoreError::Unavailable(error.to_string())
+async fn blocking<T: Send + 'static>(
+    act: impl FnOnce() -> Result<T, StoreError> + Send + 'static,
+) -> Result<T, StoreError> {
+    tokio::task::spawn_blocking(act).await.map_err(|error| StoreError::Away(error.to_string()))?
 }
 
 /// Makes the file with mode 0600, or refuses one that others may read.
 fn make_private(path: &Path) -> Result<(), StoreError> {
-    let fault =
-        |path: &Path, error: io::Error| StoreError::Unavailable(format!("{}: {error}", path.display()));
+    let fault = |path: &Path, error: io::Error| match fault::of_io(&error) {
+        StoreError::Full(why) => StoreError::Full(format!("{}: {why}", path.display())),
+        StoreError::ReadOnly(why) => StoreError::ReadOnly(format!("{}: {why}", path.display())),
+        _ => StoreError::Away(format!("{}: {error}", path.display())),
+    };
     match fs::metadata(path) {
         Ok(metadata) => {
             let mode = metadata.permissions().mode() & 0o777;
             if mode & 0o077 != 0 {
                 let path: PathBuf = path.to_owned();
-                return Err(StoreError::Unavailable(format!(
+                return Err(StoreError::Away(format!(
                     "{}: others may read it (mode {mode:o}); run `chmod 600` on it",
                     path.display()
                 )));

@@ -1,14 +1,11 @@
-//! What the store promises, and what it does when the disk fails. The first part asks nothing of redb: the
-//! distributed side will pass it too.
+//! The embedded side against what every side promises, and against disks and ends that are its own.
 
-use std::sync::Mutex;
-use std::sync::atomic::{AtomicBool, Ordering};
+mod disk;
+mod kill;
 
-use jiff::{SignedDuration, Timestamp};
-use redb::StorageBackend;
-
+use self::disk::{Disk, Failure};
 use super::*;
-use crate::store::{Change, Expect, Write};
+use crate::store::{Expect, conformance};
 
 fn put(key: &str, expect: Expect, body: &str) -> Batch {
     Batch::new("p").put("things", key, expect, body.into(), None)
@@ -27,96 +24,84 @@ async fn body(store: &RedbStore, key: &str) -> Option<(u64, String)> {
     Some((stored.version, String::from_utf8(stored.body).unwrap()))
 }
 
-#[tokio::test]
-async fn versions_grow_and_expectations_hold() {
-    let folder = tempfile::tempdir().unwrap();
-    let store = store(folder.path());
-    store.commit(put("a", Expect::Absent, "1")).await.unwrap();
-    assert!(matches!(store.commit(put("a", Expect::Absent, "x")).await, Err(StoreError::Conflict(_))));
-    assert!(matches!(store.commit(put("a", Expect::Version(2), "x")).await, Err(StoreError::Conflict(_))));
-    store.commit(put("a", Expect::Version(1), "2")).await.unwrap();
-    assert_eq!(body(&store, "a").await, Some((2, "2".into())));
-    store.commit(Batch::new("p").delete("things", "a", Expect::Version(2))).await.unwrap();
-    assert_eq!(body(&store, "a").await, None);
+fn on(disk: &Disk) -> Result<RedbStore, StoreError> {
+    let disk = disk.clone();
+    RedbStore::with(
+        Box::new(move || redb::Builder::new().create_with_backend(disk.opened())),
+        Clock::default(),
+    )
 }
 
 #[tokio::test]
-async fn a_batch_is_applied_whole_or_not_at_all() {
+async fn batches_are_whole_or_not_at_all_and_versions_grow() {
     let folder = tempfile::tempdir().unwrap();
-    let store = store(folder.path());
-    let mut batch = put("a", Expect::Absent, "1").put("things", "b", Expect::Version(7), b"2".to_vec(), None);
-    assert!(store.commit(batch.clone()).await.is_err());
-    assert_eq!(body(&store, "a").await, None);
-    batch.writes[1] =
-        Write { collection: "things", key: "c".into(), expect: Expect::Absent, change: Change::Check };
-    store.commit(batch).await.unwrap();
-    assert_eq!(body(&store, "a").await, Some((1, "1".into())));
-    assert_eq!(body(&store, "c").await, None, "a check writes nothing");
-}
-
-#[tokio::test]
-async fn of_many_who_create_the_same_document_one_succeeds() {
-    let folder = tempfile::tempdir().unwrap();
-    let store = Arc::new(store(folder.path()));
-    let tries: Vec<_> = (0..64)
-        .map(|n| {
-            let store = Arc::clone(&store);
-            tokio::spawn(async move { store.commit(put("a", Expect::Absent, &n.to_string())).await.is_ok() })
-        })
-        .collect();
-    let mut won = 0;
-    for result in tries {
-        won += usize::from(result.await.unwrap());
-    }
-    assert_eq!(won, 1);
+    conformance::batches(&store(folder.path())).await;
 }
 
 #[tokio::test]
 async fn scans_page_through_a_prefix_in_order() {
     let folder = tempfile::tempdir().unwrap();
-    let store = store(folder.path());
-    for (partition, key) in [("p", "a1"), ("p", "a2"), ("p", "a3"), ("p", "b1"), ("q", "a9")] {
-        let batch = Batch::new(partition).put("things", key, Expect::Absent, key.into(), None);
-        store.commit(batch).await.unwrap();
-    }
-    let other = Batch::new("p").put("thingsx", "a0", Expect::Absent, vec![], None);
-    store.commit(other).await.unwrap();
-    let mut scan =
-        Scan { collection: "things", partition: Some("p".into()), prefix: "a".into(), after: None, limit: 2 };
-    let first = store.scan(scan.clone()).await.unwrap();
-    assert_eq!(first.documents.iter().map(|(a, _)| a.key.as_str()).collect::<Vec<_>>(), ["a1", "a2"]);
-    scan.after = first.next;
-    let second = store.scan(scan).await.unwrap();
-    assert_eq!(second.documents.iter().map(|(a, _)| a.key.as_str()).collect::<Vec<_>>(), ["a3"]);
-    assert_eq!(second.next, None);
-    let all = Scan { collection: "things", partition: None, prefix: "a".into(), after: None, limit: 10 };
-    assert_eq!(store.scan(all).await.unwrap().documents.len(), 4, "all partitions");
+    conformance::scans(&store(folder.path())).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn scans_are_stable_under_writes() {
+    let folder = tempfile::tempdir().unwrap();
+    conformance::scans_are_stable(Arc::new(store(folder.path()))).await;
 }
 
 #[tokio::test]
-async fn what_expired_is_gone_for_readers_and_swept() {
+async fn documents_end_to_the_second_by_the_clock_port() {
     let folder = tempfile::tempdir().unwrap();
-    let end = Timestamp::now() + SignedDuration::from_secs(3_600);
+    let path = folder.path().join("a.redb");
+    conformance::expiry(|ahead| {
+        let path = path.clone();
+        async move {
+            let store: Arc<dyn Store> = Arc::new(RedbStore::open(&path, Clock::shifted(ahead)).unwrap());
+            store
+        }
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_document_is_linearizable_under_concurrent_clients() {
+    let folder = tempfile::tempdir().unwrap();
+    conformance::linearizable(Arc::new(store(folder.path()))).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_name_is_never_given_twice() {
+    let folder = tempfile::tempdir().unwrap();
+    conformance::reservations(Arc::new(store(folder.path()))).await;
+}
+
+#[tokio::test]
+async fn a_watch_tells_every_write_or_that_some_were_missed() {
+    let folder = tempfile::tempdir().unwrap();
+    conformance::watches(&store(folder.path())).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_copy_under_load_is_of_one_instant_and_loads_elsewhere() {
+    let (folder, other) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    conformance::copies(Arc::new(store(folder.path())), &store(other.path())).await;
+}
+
+#[tokio::test]
+async fn a_file_without_counts_is_counted_when_it_is_opened() {
+    let folder = tempfile::tempdir().unwrap();
     {
         let store = store(folder.path());
-        let batch = Batch::new("p").put("things", "short", Expect::Absent, b"x".to_vec(), Some(end)).put(
-            "things",
-            "long",
-            Expect::Absent,
-            b"y".to_vec(),
-            None,
-        );
-        store.commit(batch).await.unwrap();
-        assert_eq!(store.sweep(10).await.unwrap(), 0);
-        assert!(body(&store, "short").await.is_some());
+        for key in ["a", "b", "c"] {
+            store.commit(put(key, Expect::Absent, "1")).await.unwrap();
+        }
+        let transaction = store.file.database().unwrap().begin_write().unwrap();
+        assert!(transaction.delete_table(COUNTS).unwrap());
+        transaction.commit().unwrap();
     }
-    let later = Clock::shifted(SignedDuration::from_secs(3_601));
-    let store = RedbStore::open(&folder.path().join("a.redb"), later).unwrap();
-    assert_eq!(body(&store, "short").await, None);
-    store.commit(put("short", Expect::Absent, "again")).await.unwrap();
-    assert_eq!(body(&store, "short").await, Some((1, "again".into())));
-    assert_eq!(store.sweep(10).await.unwrap(), 0, "the new document does not end");
-    assert!(body(&store, "long").await.is_some());
+    let store = store(folder.path());
+    assert_eq!(store.count("things", None).await.unwrap(), 3);
 }
 
 #[tokio::test]
@@ -130,67 +115,107 @@ async fn a_file_that_others_may_read_is_refused() {
     assert!(error.to_string().contains("chmod 600"), "{error}");
 }
 
-/// A disk in memory that can be full.
-#[derive(Debug, Clone, Default)]
-struct Disk {
-    bytes: Arc<Mutex<Vec<u8>>>,
-    full: Arc<AtomicBool>,
-}
-
-impl Disk {
-    fn check(&self) -> Result<(), io::Error> {
-        if self.full.load(Ordering::SeqCst) {
-            Err(io::Error::from(io::ErrorKind::StorageFull))
-        } else {
-            Ok(())
-        }
-    }
-}
-
-impl StorageBackend for Disk {
-    fn len(&self) -> Result<u64, io::Error> {
-        Ok(self.bytes.lock().unwrap().len() as u64)
-    }
-
-    fn read(&self, offset: u64, out: &mut [u8]) -> Result<(), io::Error> {
-        let offset = offset as usize;
-        out.copy_from_slice(&self.bytes.lock().unwrap()[offset..offset + out.len()]);
-        Ok(())
-    }
-
-    fn set_len(&self, len: u64) -> Result<(), io::Error> {
-        self.check()?;
-        self.bytes.lock().unwrap().resize(len as usize, 0);
-        Ok(())
-    }
-
-    fn sync_data(&self) -> Result<(), io::Error> {
-        self.check()
-    }
-
-    fn write(&self, offset: u64, data: &[u8]) -> Result<(), io::Error> {
-        self.check()?;
-        let offset = offset as usize;
-        self.bytes.lock().unwrap()[offset..offset + data.len()].copy_from_slice(data);
-        Ok(())
-    }
+#[tokio::test]
+async fn a_file_that_another_holds_is_told_as_held() {
+    let folder = tempfile::tempdir().unwrap();
+    let _held = store(folder.path());
+    let error = RedbStore::open(&folder.path().join("a.redb"), Clock::default()).err().unwrap();
+    assert!(matches!(&error, StoreError::Away(why) if why.contains("another process holds")), "{error}");
 }
 
 #[tokio::test]
-async fn a_full_disk_writes_nothing_and_the_store_recovers_by_itself() {
-    let disk = Disk::default();
-    let opened = disk.clone();
-    let opener = move || redb::Builder::new().create_with_backend(opened.clone());
-    let store = RedbStore::with(Box::new(opener), Clock::default()).unwrap();
-    store.commit(put("before", Expect::Absent, "1")).await.unwrap();
-    disk.full.store(true, Ordering::SeqCst);
-    for n in 0..3 {
-        let refused = store.commit(put(&format!("during{n}"), Expect::Absent, "2")).await;
-        assert!(matches!(refused, Err(StoreError::Unavailable(_))), "{refused:?}");
+async fn a_full_or_read_only_disk_is_told_as_such_and_the_store_recovers_by_itself() {
+    type Expected = fn(&StoreError) -> bool;
+    let cases: [(Failure, Expected); 4] = [
+        (Failure::Full, |error| matches!(error, StoreError::Full(_))),
+        (Failure::ReadOnly, |error| matches!(error, StoreError::ReadOnly(_))),
+        (Failure::Late, |error| matches!(error, StoreError::Slow(_))),
+        (Failure::Broken, |error| matches!(error, StoreError::Away(_))),
+    ];
+    for (failure, expected) in cases {
+        let disk = Disk::default();
+        let store = on(&disk).unwrap();
+        store.commit(put("before", Expect::Absent, "1")).await.unwrap();
+        disk.fail_writes(Some(failure));
+        for n in 0..3 {
+            let refused = store.commit(put(&format!("during{n}"), Expect::Absent, "2")).await.unwrap_err();
+            assert!(expected(&refused), "{failure:?}: {refused}");
+        }
+        disk.fail_writes(None);
+        store.commit(put("after", Expect::Absent, "3")).await.unwrap();
+        assert_eq!(body(&store, "before").await, Some((1, "1".into())));
+        assert_eq!(body(&store, "during0").await, None);
+        assert_eq!(body(&store, "after").await, Some((1, "3".into())));
     }
-    disk.full.store(false, Ordering::SeqCst);
-    store.commit(put("after", Expect::Absent, "3")).await.unwrap();
-    assert_eq!(body(&store, "before").await, Some((1, "1".into())));
-    assert_eq!(body(&store, "during0").await, None);
-    assert_eq!(body(&store, "after").await, Some((1, "3".into())));
+}
+
+/// Two documents that belong together, written again and again; what was acknowledged last.
+async fn write_pairs(store: &RedbStore, from: u64, rounds: u64) -> u64 {
+    let mut acknowledged = from;
+    for n in from + 1..=from + rounds {
+        let value = n.to_string();
+        let batch = put("left", Expect::Anything, &value).put(
+            "things",
+            "right",
+            Expect::Anything,
+            value.into(),
+            None,
+        );
+        match store.commit(batch).await {
+            Ok(()) => acknowledged = n,
+            Err(_) => break,
+        }
+    }
+    acknowledged
+}
+
+/// Panics unless both stand at the same value, which is the acknowledged one or a later one.
+async fn hold_together(store: &RedbStore, acknowledged: u64, what: &str) -> u64 {
+    let value = async |key| body(store, key).await.map_or(0, |(_, value)| value.parse::<u64>().unwrap());
+    let (left, right) = (value("left").await, value("right").await);
+    assert_eq!(left, right, "half a batch: {what}");
+    assert!(left >= acknowledged, "{acknowledged} was acknowledged, {left} is there: {what}");
+    assert_eq!(store.count("things", None).await.unwrap(), if left == 0 { 0 } else { 2 }, "{what}");
+    left
+}
+
+#[tokio::test]
+async fn an_error_at_any_call_of_the_disk_loses_nothing_that_was_acknowledged() {
+    let disk = Disk::default();
+    let store = on(&disk).unwrap();
+    let mut acknowledged = write_pairs(&store, 0, 1).await;
+    let mut call = 0;
+    loop {
+        let before = disk.failures();
+        disk.fail_once_after(call);
+        let reached = write_pairs(&store, acknowledged, 3).await;
+        disk.fail_writes(None);
+        // What failed may have been written all the same, whole; the next number is past it.
+        acknowledged = hold_together(&store, reached, &format!("call {call}")).await;
+        acknowledged = write_pairs(&store, acknowledged, 1).await;
+        if disk.failures() == before {
+            break;
+        }
+        call += 1;
+    }
+    assert!(call > 12, "three batches write to the disk and sync it each: {call} calls failed");
+}
+
+#[tokio::test]
+async fn a_power_cut_at_any_call_loses_nothing_that_was_acknowledged() {
+    let disk = Disk::default();
+    let mut acknowledged = 0;
+    let mut seed = 7;
+    for call in 0..150_u64 {
+        {
+            let store = on(&disk).unwrap();
+            acknowledged = hold_together(&store, acknowledged, &format!("after cut {call}")).await;
+            disk.cut_after(call % 60);
+            acknowledged = write_pairs(&store, acknowledged, 12).await;
+        }
+        // Of what was written since the last sync, any part may have reached the disk.
+        seed = disk.restart(seed);
+    }
+    assert!(acknowledged > 100, "{acknowledged} writes");
+    assert!(disk.lost() > 100, "{} writes were lost, so nothing was tried", disk.lost());
 }

@@ -56,7 +56,15 @@ pub(super) async fn issue(
     };
     let mut by = Vec::new();
     // Answered until the authority has looked.
-    let answered = answer(&mut order, wanted, challenges, &mut by, &mut nonces).await?;
+    let answered = match answer(&mut order, wanted, challenges, &mut by, &mut nonces).await {
+        // The first name is looked at while the others are answered: the whole order may be refused already.
+        Err(AcmeError::Authority(error))
+            if !by.is_empty() && UNPROVED.iter().any(|kind| is(&error, kind)) =>
+        {
+            return Err(AcmeError::Refused { told: format!("{}: {error}", names.join(", ")), by });
+        }
+        answered => answered?,
+    };
     if order.state().status != OrderStatus::Ready {
         let looked = loop {
             let done = order.poll_ready(&POLLS).await;
@@ -68,7 +76,7 @@ pub(super) async fn issue(
             Ok(OrderStatus::Ready) => {}
             Ok(_) => return Err(AcmeError::Refused { told: reasons(&mut order).await, by }),
             Err(Error::Api(problem)) => {
-                let told = format!("{problem}; {}", reasons(&mut order).await);
+                let told = format!("{}: {problem}; {}", names.join(", "), reasons(&mut order).await);
                 return Err(AcmeError::Refused { told, by });
             }
             Err(error) => return Err(error.into()),
@@ -153,6 +161,9 @@ async fn fetch(order: &mut Order) -> Result<(), Error> {
     }
     Ok(())
 }
+
+/// What an authority calls a name that it did not find to be ours (RFC 8555 § 6.7).
+const UNPROVED: [&str; 5] = ["unauthorized", "connection", "dns", "tls", "incorrectResponse"];
 
 /// Nonces that the authority refused: the step is to be done again then (RFC 8555 § 6.5), but not for ever.
 #[derive(Debug, Default)]

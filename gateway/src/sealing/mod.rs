@@ -4,6 +4,8 @@
 //! (draft-irtf-cfrg-xchacha) with the record's place as associated data, so that records cannot be swapped;
 //! sub-keys by HKDF-SHA-256 (RFC 5869); look-ups by HMAC-SHA-256.
 
+mod roll;
+
 use std::fs;
 use std::path::PathBuf;
 
@@ -16,9 +18,11 @@ use hmac::{Hmac, Mac};
 use sha2::{Digest, Sha256};
 use zeroize::Zeroizing;
 
+pub use self::roll::Rolled;
+pub(crate) use self::roll::{PARTITION, ROOT};
 use crate::config::{Environment, Settings};
 use crate::files::write_private;
-use crate::store::{Address, Batch, Expect, Store, StoreError};
+use crate::store::{Address, StoreError};
 
 /// The version of the sealed form: its first byte.
 const FORMAT: u8 = 1;
@@ -35,6 +39,8 @@ pub struct MasterKey {
 /// The master keys: the first one seals, all of them open.
 pub struct Sealer {
     masters: Vec<MasterKey>,
+    /// From which look-ups and keys of purposes follow; it stays when master keys are rolled.
+    root: Option<Zeroizing<[u8; KEY_BYTES]>>,
 }
 
 /// One person's or organisation's key.
@@ -64,6 +70,16 @@ pub enum SealError {
         "AOPS_MASTER_KEY is not the key that this store was written with; give that one (or both, comma-separated, while rolling)"
     )]
     WrongMaster,
+    /// Some keys are wrapped under a key that is not given.
+    #[error(
+        "the master key of this store is being rolled: give both, the new one first, comma-separated, until `aops admin keys roll` has ended"
+    )]
+    HalfRolled,
+    /// A roll with one key.
+    #[error(
+        "there is nothing to roll to: give the new key and the old one in AOPS_MASTER_KEY, comma-separated"
+    )]
+    OneKey,
     /// The bytes were altered, moved, or sealed under another key.
     #[error("what stands at {0} does not open: it was altered, or its key is another one")]
     Unreadable(String),
@@ -115,24 +131,9 @@ impl MasterKey {
 impl Sealer {
     /// A sealer over master keys, the current one first; without any, it seals nothing.
     pub fn new(masters: Vec<MasterKey>) -> Self {
-        Self { masters }
-    }
-
-    /// Makes sure that the store was written under these keys; a new store remembers them.
-    ///
-    /// # Errors
-    /// [`SealError::WrongMaster`], or the store's own.
-    pub async fn check(&self, store: &dyn Store) -> Result<(), SealError> {
-        let address = Address::new("keys", "system", "check");
-        if let Some(stored) = store.read(&address).await? {
-            return match self.unwrap("check", &stored.body) {
-                Ok(_) => Ok(()),
-                Err(_) => Err(SealError::WrongMaster),
-            };
-        }
-        let (_, wrapped) = self.new_subject_key("check")?;
-        let batch = Batch::new("system").put("keys", "check", Expect::Absent, wrapped, None);
-        Ok(store.commit(batch).await?)
+        // The oldest key: what was derived before there was a root follows from it.
+        let root = masters.last().map(|master| master.bytes.clone());
+        Self { masters, root }
     }
 
     /// A new key for a subject, and its wrapped form, which is what may be stored.
@@ -141,13 +142,18 @@ impl Sealer {
     /// [`SealError::Randomness`].
     pub fn new_subject_key(&self, subject: &str) -> Result<(SubjectKey, Vec<u8>), SealError> {
         let key = Zeroizing::new(random::<KEY_BYTES>()?);
+        let wrapped = self.wrap(subject, &key)?;
+        Ok((SubjectKey::new(&key), wrapped))
+    }
+
+    fn wrap(&self, subject: &str, key: &[u8; KEY_BYTES]) -> Result<Vec<u8>, SealError> {
         let master = self.masters.first().ok_or(SealError::Missing)?;
         let sealed = encrypt(&master.cipher(), &wrapping(subject), key.as_slice())?;
         let mut wrapped = Vec::with_capacity(1 + ID_BYTES + sealed.len());
         wrapped.push(FORMAT);
         wrapped.extend_from_slice(&master.id);
         wrapped.extend_from_slice(&sealed);
-        Ok((SubjectKey::new(&key), wrapped))
+        Ok(wrapped)
     }
 
     /// The key of a subject from its wrapped form.
@@ -155,13 +161,23 @@ impl Sealer {
     /// # Errors
     /// [`SealError::Unreadable`] when it was wrapped under a key that is not ours, or altered.
     pub fn unwrap(&self, subject: &str, wrapped: &[u8]) -> Result<SubjectKey, SealError> {
+        Ok(SubjectKey::new(&*self.bare(subject, wrapped)?))
+    }
+
+    fn bare(&self, subject: &str, wrapped: &[u8]) -> Result<Zeroizing<[u8; KEY_BYTES]>, SealError> {
         let unreadable = || SealError::Unreadable(format!("keys/{subject}"));
         let rest = wrapped.strip_prefix(&[FORMAT]).ok_or_else(unreadable)?;
         let (id, sealed) = rest.split_at_checked(ID_BYTES).ok_or_else(unreadable)?;
         let master = self.masters.iter().find(|master| master.id == id).ok_or_else(unreadable)?;
         let opened = decrypt(&master.cipher(), &wrapping(subject), sealed).ok_or_else(unreadable)?;
-        let key: &[u8; KEY_BYTES] = opened.as_slice().try_into().map_err(|_| unreadable())?;
-        Ok(SubjectKey::new(key))
+        let key: [u8; KEY_BYTES] = opened.as_slice().try_into().map_err(|_| unreadable())?;
+        Ok(Zeroizing::new(key))
+    }
+
+    /// Whether something is wrapped under the current key.
+    fn is_current(&self, wrapped: &[u8]) -> bool {
+        let id = wrapped.strip_prefix(&[FORMAT]).and_then(|rest| rest.get(..ID_BYTES));
+        id.is_some() && id == self.masters.first().map(|master| master.id.as_slice())
     }
 
     /// A keyed hash by which something personal is found without being stored, in hexadecimal.
@@ -172,9 +188,8 @@ impl Sealer {
     /// A key of its own for a purpose.
     pub fn derive(&self, purpose: &str) -> Zeroizing<[u8; KEY_BYTES]> {
         let mut key = Zeroizing::new([0; KEY_BYTES]);
-        // Look-ups must not change while keys are rolled: they follow from the oldest key.
-        if let Some(master) = self.masters.last() {
-            let hkdf = Hkdf::<Sha256>::new(Some(b"aops"), master.bytes.as_slice());
+        if let Some(root) = &self.root {
+            let hkdf = Hkdf::<Sha256>::new(Some(b"aops"), root.as_slice());
             // 32 bytes are far below what HKDF can give.
             let _ = hkdf.expand(purpose.as_bytes(), key.as_mut_slice());
         }

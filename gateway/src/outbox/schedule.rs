@@ -1,0 +1,90 @@
+//! The letters that wait, in order of time: the store is scanned at start and now and then, not at each letter.
+
+use std::collections::{BTreeSet, HashMap, HashSet};
+use std::time::Duration;
+
+use jiff::Timestamp;
+
+use crate::store::Address;
+
+/// When each known letter is due.
+#[derive(Debug, Default)]
+pub(super) struct Schedule {
+    by_time: BTreeSet<(Timestamp, Address)>,
+    due: HashMap<Address, Timestamp>,
+    flying: HashSet<Address>,
+}
+
+impl Schedule {
+    /// Notes when a letter is due; one that is being tried keeps its place.
+    pub(super) fn note(&mut self, address: Address, due: Timestamp) {
+        if self.flying.contains(&address) {
+            return;
+        }
+        if let Some(before) = self.due.insert(address.clone(), due) {
+            self.by_time.remove(&(before, address.clone()));
+        }
+        self.by_time.insert((due, address));
+    }
+
+    /// Takes the letter that is due first, if any is.
+    pub(super) fn take(&mut self, now: Timestamp) -> Option<Address> {
+        let (due, _) = self.by_time.first()?;
+        if *due > now {
+            return None;
+        }
+        let (_, address) = self.by_time.pop_first()?;
+        self.due.remove(&address);
+        self.flying.insert(address.clone());
+        Some(address)
+    }
+
+    /// A letter that was taken is no longer tried; it waits again, or is gone.
+    pub(super) fn landed(&mut self, address: Address, again: Option<Timestamp>) {
+        self.flying.remove(&address);
+        if let Some(due) = again {
+            self.note(address, due);
+        }
+    }
+
+    /// How long nothing will be due, as far as is known.
+    pub(super) fn pause(&self, now: Timestamp) -> Option<Duration> {
+        let (due, _) = self.by_time.first()?;
+        Some(Duration::try_from(due.duration_since(now)).unwrap_or_default())
+    }
+
+    /// How many wait or are tried.
+    pub(super) fn len(&self) -> usize {
+        self.due.len() + self.flying.len()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(second: i64) -> Timestamp {
+        Timestamp::from_second(second).unwrap()
+    }
+
+    #[test]
+    fn letters_come_in_order_of_time_and_each_is_tried_by_one() {
+        let letter = |name: &str| Address::new("outbox", "p", name);
+        let mut schedule = Schedule::default();
+        schedule.note(letter("late"), at(30));
+        schedule.note(letter("early"), at(10));
+        schedule.note(letter("moved"), at(5));
+        schedule.note(letter("moved"), at(20));
+        assert_eq!(schedule.pause(at(4)), Some(Duration::from_secs(6)));
+        assert_eq!(schedule.take(at(9)), None);
+        assert_eq!(schedule.take(at(40)), Some(letter("early")));
+        schedule.note(letter("early"), at(0));
+        assert_eq!(schedule.take(at(40)), Some(letter("moved")), "a letter under way is not taken twice");
+        schedule.landed(letter("early"), Some(at(35)));
+        schedule.landed(letter("moved"), None);
+        assert_eq!(schedule.len(), 2);
+        assert_eq!(schedule.take(at(40)), Some(letter("late")));
+        assert_eq!(schedule.take(at(40)), Some(letter("early")));
+        assert_eq!((schedule.take(at(40)), schedule.pause(at(40))), (None, None));
+    }
+}
