@@ -167,6 +167,10 @@ pub const CODES: &[(&str, &str)] = &[
         "Employee “{found}” is past the retirement age; he is counted as leaving on the day of valuation.",
     ),
     ("no_curve", "No curve with positive discount factors goes through these instruments ({found})."),
+    (
+        "ill_conditioned",
+        "The quotes hardly tell the parameters apart (condition number {found}): use the curve, not its parameters one by one.",
+    ),
     ("not_a_line", "This line cannot be read: {found}."),
     ("not_finite", "The calculation overflows with these values; check their sizes."),
 ];

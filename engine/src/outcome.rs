@@ -1,7 +1,9 @@
 //! What a calculation answers: its results, and all that is needed to defend them. Not how they are computed.
 
 use std::ops::Deref;
+use std::sync::LazyLock;
 
+use math_core::{LatexToMathML, MathCoreConfig, MathDisplay};
 use serde::{Serialize, Serializer};
 use serde_json::{Map, Value, json};
 
@@ -21,7 +23,8 @@ impl Outcome {
         };
         members.extend(about);
         if !answer.explanation.is_empty() {
-            members.insert("explanation".to_owned(), json!(answer.explanation));
+            let told = answer.explanation.iter().map(Working::told).collect();
+            members.insert("explanation".to_owned(), told);
         }
         Self(Value::Object(members))
     }
@@ -66,7 +69,7 @@ impl From<Value> for Answer {
 }
 
 /// One formula and its intermediate values, line by line.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Working {
     /// What is computed: the name of a result.
     pub(crate) name: String,
@@ -83,9 +86,30 @@ impl Working {
         Self { name: name.into(), formula: formula.into(), columns: columns.to_vec(), rows: Vec::new() }
     }
 
+    /// As JSON, the formula and the symbols in MathML beside their LaTeX.
+    fn told(&self) -> Value {
+        let mut told = json!({
+            "name": self.name, "formula": self.formula, "columns": self.columns, "rows": self.rows,
+        });
+        let symbols: Option<Vec<String>> =
+            self.columns.iter().map(|symbol| mathml(symbol, MathDisplay::Inline)).collect();
+        if let (Some(formula), Some(symbols)) = (mathml(&self.formula, MathDisplay::Block), symbols) {
+            told["mathml"] = json!({ "formula": formula, "columns": symbols });
+        }
+        told
+    }
+
     pub(crate) fn row(&mut self, values: &[f64]) {
         self.rows.push(values.iter().map(|value| json!(value)).collect());
     }
+}
+
+/// A formula in MathML. All of them are ours and short; a test converts each.
+fn mathml(latex: &str, display: MathDisplay) -> Option<String> {
+    static CONVERTER: LazyLock<Option<LatexToMathML>> =
+        LazyLock::new(|| LatexToMathML::new(MathCoreConfig::default()).ok());
+    let converted = CONVERTER.as_ref()?.convert_with_local_state(latex, display).ok()?;
+    Some(converted.mathml)
 }
 
 /// A warning as JSON: where, which, what its sentence names, and the sentence.

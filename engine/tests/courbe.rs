@@ -177,3 +177,48 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn svensson_fitted_to_quotes_gives_the_curve_that_made_them() {
+    let made =
+        json!({ "beta0": 0.03, "beta1": -0.02, "beta2": 0.015, "beta3": -0.01, "tau1": 1.2, "tau2": 6 });
+    let maturities = [1, 2, 3, 4, 5, 7, 10, 12, 15, 20, 25, 30];
+    let given = json!({ "method": "svensson", "parameters": made, "maturities": maturities });
+    let curve = answer("courbe", &given);
+    let quotes: Vec<Value> = curve["curve"]
+        .as_array()
+        .into_iter()
+        .flatten()
+        .map(|point| json!({ "maturity": point["maturity"], "rate": point["zero"] }))
+        .collect();
+    let found =
+        answer("courbe", &json!({ "method": "svensson", "instruments": quotes, "maturities": maturities }));
+    assert!(number(&found, "/fit/root_mean_square") < 1e-8);
+    for at in 0..maturities.len() {
+        let zero = format!("/curve/{at}/zero");
+        assert!((number(&found, &zero) - number(&curve, &zero)).abs() < 1e-7);
+    }
+    // Coupons at par of a flat curve are its rate: the humps have nothing to say, and that is told.
+    let par = |maturity: u32| json!({ "maturity": maturity, "rate": 0.025 });
+    let quotes: Vec<Value> = (1..=8).map(par).collect();
+    let flat =
+        json!({ "method": "svensson", "instruments": quotes, "instrument": "par", "maturities": [10] });
+    near(number(&answer("courbe", &flat), "/curve/0/zero"), 0.025, 1e-6);
+}
+
+#[test]
+fn quotes_that_do_not_tell_the_humps_apart_are_told() {
+    // Four maturities beyond fifteen years: level and slope look alike.
+    let quotes: Vec<Value> = [20.0, 20.5, 21.0, 21.5, 22.0, 22.5]
+        .iter()
+        .zip([0.021, 0.022, 0.0215, 0.023, 0.0212, 0.0225])
+        .map(|(maturity, rate)| json!({ "maturity": maturity, "rate": rate }))
+        .collect();
+    let found = answer("courbe", &json!({ "method": "svensson", "instruments": quotes, "maturities": [21] }));
+    assert_eq!(found["warnings"][0]["code"], "ill_conditioned");
+    assert!(number(&found, "/fit/condition") > 1e3);
+    let three = json!({ "method": "svensson", "instruments": quotes[..3] });
+    assert_eq!(refused("courbe", &three), "/instruments: 3 elements are fewer than the 4 required.");
+    let both = json!({ "method": "svensson", "instruments": quotes, "parameters": { "beta0": 0.02, "beta1": 0, "beta2": 0, "tau1": 1 } });
+    assert!(refused("courbe", &both).contains("cannot be given together"));
+}

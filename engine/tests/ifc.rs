@@ -157,6 +157,31 @@ fn accruals_have_a_minimum_and_a_cap() {
     );
 }
 
+#[test]
+fn a_benefit_that_meets_its_cap_is_earned_over_the_last_years_that_fill_it() {
+    // The case of the IFRIC's decision of 2021: a month a year, at most sixteen, so the last sixteen years earn.
+    let mut changed =
+        with("/scale", json!({ "accruals": [{ "years": 0, "months_per_year": 1 }], "cap": 16 }));
+    let found = answer("ifc", &changed);
+    for line in found["employees"].as_array().unwrap() {
+        let of = |name: &str| line[name].as_f64().unwrap();
+        near(of("attribution_years"), 16.0, 1e-12);
+        let earned = (of("seniority") - (of("seniority_at_retirement") - 16.0)).max(0.0) / 16.0;
+        near(of("dbo"), of("present_value") * earned, 1e-12);
+    }
+    // Nobody is there before the year from which service counts: hired at 28, it begins 19 years on.
+    assert_eq!(number(&found, "/employees/2/dbo"), 0.0);
+    let straight = |request: &Value| {
+        let mut request = request.clone();
+        request["assumptions"]["attribution"] = json!("straight_line");
+        number(&answer("ifc", &request), "/dbo")
+    };
+    assert!(straight(&changed) > number(&found, "/dbo"));
+    // Without a cap every year adds: both attributions agree.
+    changed["scale"]["cap"] = Value::Null;
+    near(number(&answer("ifc", &changed), "/dbo"), straight(&changed), 1e-12);
+}
+
 fn reconciled(opening: &Value, closing: &Value, payments: f64) -> Value {
     let mut request = closing.clone();
     request["opening"] = opening.clone();

@@ -2,6 +2,7 @@
 //!
 //! A report is a few [`Table`]s, the same for every form of document; [`xlsx`] writes them as a workbook.
 
+mod lists;
 mod table;
 mod tables;
 mod words;

@@ -2,16 +2,29 @@
 
 use serde_json::{Map, Value};
 
+use crate::lists::{list, others, warnings, within, workings};
 use crate::table::{Cell, Kind, Table};
 use crate::words::Words;
 
 /// Members that have tables of their own.
 const LISTS: [&str; 4] = ["employees", "expected_payments", "sensitivities", "triangle"];
 
+/// Members of outcomes whose tables have a layout of their own.
+const TAKEN: [&str; 8] = [
+    "employees",
+    "expected_payments",
+    "sensitivities",
+    "ultimate",
+    "reserve",
+    "standard_error",
+    "factors",
+    "sigma",
+];
+
 /// Columns of `provisionnement`, one line an origin.
 const BY_ORIGIN: [&str; 3] = ["ultimate", "reserve", "standard_error"];
 
-/// The tables of a report: results first, assumptions last.
+/// The tables of a report: results first, then assumptions and, where it was asked for, the working.
 pub fn tables(module: &str, request: &Value, outcome: &Value, words: &Words) -> Vec<Table> {
     let mut tables = vec![summary(module, outcome, words)];
     tables.extend(by_origin(outcome, words));
@@ -19,10 +32,15 @@ pub fn tables(module: &str, request: &Value, outcome: &Value, words: &Words) -> 
     for (member, title) in
         [("employees", "employees"), ("expected_payments", "payments"), ("sensitivities", "sensitivities")]
     {
-        tables.extend(list(outcome, member, title, words));
+        let lines = &outcome[member];
+        tables.extend(list(lines, words.of("sheet", title), words));
+        tables.extend(within(member, lines.as_array().map_or(&[], Vec::as_slice), words));
     }
+    tables.extend(others(outcome, &TAKEN, words));
     tables.extend(triangle(request, words));
+    tables.extend(warnings(outcome, words));
     tables.push(assumptions(request, words));
+    tables.extend(workings(outcome, words));
     tables
 }
 
@@ -85,33 +103,6 @@ fn factors(outcome: &Value, words: &Words) -> Option<Table> {
     Some(Table { title: words.of("sheet", "factors").to_owned(), headers, rows })
 }
 
-/// An array of objects, one line each, one column a member.
-fn list(outcome: &Value, member: &str, title: &str, words: &Words) -> Option<Table> {
-    let lines = outcome.get(member)?.as_array()?;
-    let mut names: Vec<&str> = Vec::new();
-    for line in lines.iter().filter_map(Value::as_object) {
-        let flat = line.iter().filter(|(_, value)| !value.is_array() && !value.is_object());
-        for (name, _) in flat {
-            if !names.contains(&name.as_str()) {
-                names.push(name);
-            }
-        }
-    }
-    // The identifier leads its line.
-    names.sort_by_key(|name| *name != "id");
-    if names.is_empty() {
-        return None;
-    }
-    let headers = names.iter().map(|name| words.of("field", name).to_owned()).collect();
-    let rows = lines
-        .iter()
-        .map(|line| {
-            names.iter().map(|name| line.get(name).map_or(Cell::Empty, |value| cell(name, value))).collect()
-        })
-        .collect();
-    Some(Table { title: words.of("sheet", title).to_owned(), headers, rows })
-}
-
 fn triangle(request: &Value, words: &Words) -> Option<Table> {
     let rows = request.get("triangle")?.as_array()?;
     let width = rows.iter().filter_map(Value::as_array).map(Vec::len).max()?;
@@ -158,7 +149,7 @@ fn flatten(prefix: &str, members: &Map<String, Value>, rows: &mut Vec<Vec<Cell>>
     }
 }
 
-fn cell(field: &str, value: &Value) -> Cell {
+pub(crate) fn cell(field: &str, value: &Value) -> Cell {
     match value {
         Value::Null => Cell::Empty,
         Value::Number(number) => {
@@ -169,6 +160,6 @@ fn cell(field: &str, value: &Value) -> Cell {
     }
 }
 
-fn text(words: &str) -> Cell {
+pub(crate) fn text(words: &str) -> Cell {
     Cell::Text(words.to_owned())
 }

@@ -25,9 +25,11 @@ const WIDEST: usize = 60;
 pub fn xlsx(tables: &[Table]) -> Result<Vec<u8>, ReportError> {
     let mut workbook = Workbook::new();
     let formats = Formats::new();
+    let mut names = Vec::with_capacity(tables.len());
     for table in tables {
         let sheet = workbook.add_worksheet();
-        sheet.set_name(sheet_name(&table.title))?;
+        names.push(sheet_name(&table.title, &names));
+        sheet.set_name(names.last().map_or("", String::as_str))?;
         fill(sheet, table, &formats)?;
     }
     Ok(workbook.save_to_buffer()?)
@@ -99,9 +101,13 @@ fn width(cell: &Cell) -> usize {
     }
 }
 
-/// Excel takes 31 characters, without some marks.
-fn sheet_name(title: &str) -> String {
-    title.chars().filter(|c| !"[]:*?/\\".contains(*c)).take(31).collect()
+/// Excel takes 31 characters, without some marks, and no name twice, whatever its case.
+fn sheet_name(title: &str, taken: &[String]) -> String {
+    let plain =
+        |most: usize| title.chars().filter(|c| !"[]:*?/\\".contains(*c)).take(most).collect::<String>();
+    let known = |name: &str| taken.iter().any(|other| other.to_lowercase() == name.to_lowercase());
+    let numbered = (2..).map(|number| format!("{} {number}", plain(27)));
+    std::iter::once(plain(31)).chain(numbered).find(|name| !known(name)).unwrap_or_default()
 }
 
 #[cfg(test)]
@@ -153,5 +159,51 @@ mod tests {
             .flatten()
             .any(|cell| *cell == Data::Float(outcome["employees"][0]["dbo"].as_f64().unwrap()));
         assert!(told);
+    }
+
+    #[test]
+    fn every_list_of_every_outcome_has_a_sheet_in_french() {
+        let words = Words::parse(include_str!("../../themes/aops/reports/fr.toml")).unwrap();
+        for module in aops_engine::MODULES {
+            let mut request = aops_engine::example(module).unwrap();
+            request["explain"] = json!(true);
+            if request["simulation"].is_object() {
+                request["simulation"]["scenarios"] = json!(20);
+            }
+            let (outcome, mut book) = read_back(module, &request);
+            let made = tables(module, &request, &outcome, &words);
+            assert_eq!(book.sheet_names().len(), made.len(), "{module}");
+            for table in &made {
+                let plain = table.title.chars().next().is_some_and(char::is_uppercase);
+                assert!(plain && !table.title.contains('.'), "{module}: {}", table.title);
+                assert!(!table.rows.is_empty(), "{module}: {}", table.title);
+                if !table.title.starts_with("Détail") {
+                    let named = table.headers.iter().all(|header| !header.contains('_'));
+                    assert!(named, "{module}, {}: {:?}", table.title, table.headers);
+                }
+            }
+            let formula = outcome["explanation"][0]["formula"].as_str().unwrap();
+            let sheet = book.worksheet_range("Détail du calcul 1").unwrap();
+            assert_eq!(sheet.get_value((1, 0)), Some(&Data::String(formula.into())), "{module}");
+        }
+    }
+
+    #[test]
+    fn awards_stand_under_the_employee_who_gets_them() {
+        let (outcome, mut book) = read_back("medailles", &aops_engine::example("medailles").unwrap());
+        let sheet = book.worksheet_range("Médailles par salarié").unwrap();
+        let first = &outcome["employees"][0];
+        let named = Some(&Data::String(first["id"].as_str().unwrap().into()));
+        assert_eq!(sheet.get_value((1, 0)), named);
+        let value = first["awards"][0]["present_value"].as_f64().unwrap();
+        assert!(sheet.rows().nth(1).unwrap().contains(&Data::Float(value)));
+    }
+
+    #[test]
+    fn titles_that_excel_takes_for_the_same_are_numbered() {
+        let table = |title: &str| Table { title: title.into(), headers: vec!["x".into()], rows: Vec::new() };
+        let bytes = xlsx(&[table("Têtes"), table("têtes"), table("Têtes")]).unwrap();
+        let book: Xlsx<_> = Xlsx::new(Cursor::new(bytes)).unwrap();
+        assert_eq!(book.sheet_names(), ["Têtes", "têtes 2", "Têtes 3"]);
     }
 }

@@ -28,7 +28,7 @@ const MODES: [(&str, &[&str]); 4] = [
     ("slow heads", &["-H", "-i", "5"]),
     ("slow bodies", &["-B", "-i", "5", "-s", "8192"]),
     ("slow reading", &["-X", "-w", "1", "-y", "2", "-n", "5", "-z", "1", "-k", "3"]),
-    ("ranges", &["-R", "-a", "0", "-b", "3000"]),
+    ("ranges", &["-R", "-a", "5", "-b", "3000"]),
 ];
 
 /// One of the tools.

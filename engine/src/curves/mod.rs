@@ -6,12 +6,14 @@ mod instrument;
 mod request;
 mod smith_wilson;
 mod svensson;
+mod svensson_fit;
 
 pub use bootstrap::{Bootstrap, bootstrap};
 pub use instrument::{Instrument, Sort};
 pub(crate) use request::MODULE;
 pub use smith_wilson::{Convergence, SmithWilson, fit, search};
 pub use svensson::Svensson;
+pub use svensson_fit::{Fitted, fit_svensson};
 
 /// A curve as discount factors and their slope.
 pub trait Curve {

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::{Convergence, Curve, Instrument, Sort, Svensson, bootstrap, fit, search};
+use super::{Convergence, Curve, Fitted, Instrument, Sort, Svensson, bootstrap, fit, fit_svensson, search};
 use crate::calculate::Module;
 use crate::field::{Field, Kind, names};
 use crate::outcome::{Answer, Working};
@@ -73,7 +73,23 @@ fn calculate(reader: &Reader<'_>) -> Option<Answer> {
     let mut explanation = Vec::new();
     let mut instruments = Vec::new();
     let curve: Box<dyn Curve> = match method {
-        Method::Svensson => Box::new(read_svensson(reader)?),
+        Method::Svensson if reader.value("instruments").is_some() => {
+            reader.exclude("instruments", "parameters");
+            instruments = read_instruments(reader)?;
+            let found = fitted(reader, &instruments)?;
+            let Svensson { beta: [beta0, beta1, beta2, beta3], tau: [tau1, tau2], .. } = found.curve;
+            results["parameters"] = json!({
+                "beta0": beta0, "beta1": beta1, "beta2": beta2, "beta3": beta3, "tau1": tau1, "tau2": tau2,
+            });
+            results["fit"] = json!({ "root_mean_square": found.rms, "condition": found.condition });
+            explanation = vec![svensson_working(&found.curve, &instruments)];
+            Box::new(found.curve)
+        }
+        Method::Svensson => {
+            let curve = read_svensson(reader)?;
+            explanation = vec![svensson_working(&curve, &[])];
+            Box::new(curve)
+        }
         Method::Bootstrap => {
             instruments = read_instruments(reader)?;
             reader.call().sound()?;
@@ -116,7 +132,9 @@ fn refuse_others(reader: &Reader<'_>, method: Method) {
     let refuse = |names: &[&str], context: &str| names.iter().for_each(|name| reader.refuse(name, context));
     match method {
         Method::Svensson => {
-            refuse(&market, "method = svensson");
+            if reader.value("instruments").is_none() {
+                refuse(&market[1..], "method = svensson");
+            }
             refuse(&extrapolation, "method = svensson");
         }
         Method::SmithWilson => refuse(&formula, "method = smith_wilson"),
@@ -137,6 +155,33 @@ fn read_svensson(reader: &Reader<'_>) -> Option<Svensson> {
     let [Some(level), Some(slope), Some(first), Some(second)] = beta else { return None };
     let [Some(one), Some(two)] = tau else { return None };
     Some(Svensson { beta: [level, slope, first, second], tau: [one, two], continuous })
+}
+
+/// The formula fitted to the quotes; those at par through their bootstrapped zero-coupon rates.
+fn fitted(reader: &Reader<'_>, instruments: &[Instrument]) -> Option<Fitted> {
+    let continuous = reader.choice("compounding", &COMPOUNDINGS)?;
+    reader.call().sound()?;
+    if instruments.len() < 4 {
+        let parameters = [("found", instruments.len().to_string()), ("minimum", "4".to_owned())];
+        reader.fault("instruments", "too_few", &parameters);
+        return None;
+    }
+    let par = instruments.iter().any(|one| one.sort != Sort::Zero);
+    let zero = if par { bootstrap(instruments) } else { None };
+    let found = if par && zero.is_none() {
+        None
+    } else {
+        fit_svensson(instruments, continuous, zero.as_ref().map(|curve| curve as &dyn Curve))
+    };
+    match &found {
+        None => reader.fault("instruments", "no_curve", &[("found", "instruments".into())]),
+        Some(found) if found.ill_conditioned => {
+            let condition = ("found", format!("{:.3e}", found.condition));
+            reader.call().warn(&reader.place("instruments"), "ill_conditioned", &[condition]);
+        }
+        Some(_) => {}
+    }
+    found
 }
 
 fn read_instruments(reader: &Reader<'_>) -> Option<Vec<Instrument>> {
@@ -231,6 +276,20 @@ fn shocked(curve: &dyn Curve, maturities: &[f64], shift: f64) -> Value {
         maturities.iter().map(|time| (*time, curve.zero(*time) + shift)).filter(|(_, zero)| *zero > -1.0);
     let line = |(time, zero): (f64, f64)| json!({ "maturity": time, "zero": zero, "discount": (-time * zero.ln_1p()).exp() });
     json!({ "shift": shift, "curve": moved.map(line).collect::<Vec<_>>() })
+}
+
+/// The parts of the formula's rate at each quote, or at a few maturities.
+fn svensson_working(curve: &Svensson, instruments: &[Instrument]) -> Working {
+    let formula = r"z(t) = \beta_0 + \beta_1 \frac{1 - e^{-t/\tau_1}}{t/\tau_1} + \beta_2 \left(\frac{1 - e^{-t/\tau_1}}{t/\tau_1} - e^{-t/\tau_1}\right) + \beta_3 \left(\frac{1 - e^{-t/\tau_2}}{t/\tau_2} - e^{-t/\tau_2}\right)";
+    let columns = ["t", r"\beta_0", r"\beta_1 \cdot L", r"\beta_2 \cdot H_1", r"\beta_3 \cdot H_2", "z(t)"];
+    let mut working = Working::new("curve", formula, &columns);
+    let few = [1.0, 2.0, 5.0, 10.0, 20.0, 30.0];
+    let quoted: Vec<f64> = instruments.iter().map(|one| one.maturity).collect();
+    for time in if quoted.is_empty() { &few[..] } else { &quoted } {
+        let [level, slope, first, second] = curve.parts(*time);
+        working.row(&[*time, level, slope, first, second, level + slope + first + second]);
+    }
+    working
 }
 
 fn working(curve: &super::SmithWilson) -> Working {

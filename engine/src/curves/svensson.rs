@@ -16,10 +16,16 @@ pub struct Svensson {
 impl Svensson {
     /// The formula's rate for a maturity.
     fn rate(&self, time: f64) -> f64 {
+        let [level, slope, first, second] = self.parts(time);
+        level + slope + first + second
+    }
+
+    /// What each beta adds to the formula's rate.
+    pub(super) fn parts(&self, time: f64) -> [f64; 4] {
         let [level, slope, first, second] = self.beta;
         let load = |tau: f64| if time == 0.0 { 1.0 } else { -(-time / tau).exp_m1() / (time / tau) };
         let hump = |tau: f64| load(tau) - (-time / tau).exp();
-        level + slope * load(self.tau[0]) + first * hump(self.tau[0]) + second * hump(self.tau[1])
+        [level, slope * load(self.tau[0]), first * hump(self.tau[0]), second * hump(self.tau[1])]
     }
 
     /// Derivative of `t · rate(t)`: the formula's forward rate.

@@ -7,10 +7,13 @@ use crate::life::{
     Annuity, Insurance, InsuranceKind, LIFE, Life, Lives, Timing, annuity, insurance, read_life,
 };
 use crate::numeric::Sum;
+use crate::outcome::Working;
 use crate::rates::{self, Discount};
 use crate::reader::Reader;
 use crate::tables::Fraction;
 
+/// Lives that an explanation shows.
+const MOST_LINES: usize = 1000;
 /// Most insured lives of a request.
 const MOST_LIVES: usize = 200_000;
 /// One insured life and those it leaves something to.
@@ -49,7 +52,7 @@ struct Values {
 }
 
 /// Answers `work = death`.
-pub(super) fn answer(reader: &Reader<'_>) -> Option<Value> {
+pub(super) fn answer(reader: &Reader<'_>) -> Option<(Value, Vec<Working>)> {
     let discount = rates::read(reader, "rate");
     let cover = Cover {
         term: reader.count("term").and_then(|term| u32::try_from(term).ok()),
@@ -64,11 +67,17 @@ pub(super) fn answer(reader: &Reader<'_>) -> Option<Value> {
     let count = lives.len();
     let [mut capital, mut spouse, mut children] = [Sum::default(); 3];
     let mut lines = Vec::new();
+    let (mut sums, mut years) = workings();
     for (index, line) in lines_of(lives) {
         if index % 64 == 0 {
             reader.call().watch().at(index, count)?;
         }
-        let Some(values) = one(&line, &cover) else { continue };
+        let shown = reader.call().explain() && index == 0;
+        let Some(values) = one(&line, &cover, shown.then_some(&mut years)) else { continue };
+        if reader.call().explain() && index < MOST_LINES {
+            let Values { capital, spouse, children } = values;
+            sums.row(&[(index + 1) as f64, capital, spouse, children, capital + spouse + children]);
+        }
         capital.add(values.capital);
         spouse.add(values.spouse);
         children.add(values.children);
@@ -91,14 +100,29 @@ pub(super) fn answer(reader: &Reader<'_>) -> Option<Value> {
     if reader.flag("details") {
         results["lives"] = json!(lines);
     }
-    Some(results)
+    let explanation = if reader.call().explain() { vec![sums, years] } else { Vec::new() };
+    Some((results, explanation))
+}
+
+/// What is shown of all lives, and of the years of the first.
+fn workings() -> (Working, Working) {
+    let value = r"V_j = C \, A_x + V^R_j + V^E_j, \quad V^R_j + V^E_j = \sum_{k \ge 0} \frac{l_{x+k} - l_{x+k+1}}{l_x} \Bigl( R \, {}_{k+1|}\ddot a_y + \sum_c E_c \, {}_{k+1|}\ddot a_{\overline{n_c}|} \Bigr)";
+    let columns = ["j", r"C \, A_x", "V^R_j", "V^E_j", "V_j"];
+    let year = r"\frac{l_{x+k} - l_{x+k+1}}{l_x} \cdot R \, {}_{k+1|}\ddot a_y, \qquad \frac{l_{x+k} - l_{x+k+1}}{l_x} \cdot \sum_c E_c \, {}_{k+1|}\ddot a_{\overline{n_c}|}";
+    let figures = [
+        "k",
+        r"\frac{l_{x+k} - l_{x+k+1}}{l_x}",
+        r"R \, {}_{k+1|}\ddot a_y",
+        r"\sum_c E_c \, {}_{k+1|}\ddot a_{\overline{n_c}|}",
+    ];
+    (Working::new("total", value, &columns), Working::new("lives.1", year, &figures))
 }
 
 fn lines_of<'a>(lives: Vec<Option<Reader<'a>>>) -> impl Iterator<Item = (usize, Reader<'a>)> {
     lives.into_iter().enumerate().filter_map(|(index, line)| Some((index, line?)))
 }
 
-fn one(line: &Reader<'_>, cover: &Cover) -> Option<Values> {
+fn one(line: &Reader<'_>, cover: &Cover, mut shown: Option<&mut Working>) -> Option<Values> {
     let member = read_life(line);
     let amount = line.number("capital");
     let spouse = match line.value("spouse") {
@@ -132,12 +156,18 @@ fn one(line: &Reader<'_>, cover: &Cover) -> Option<Values> {
         if dying <= 0.0 {
             continue;
         }
+        let mut after = [0.0; 2];
         if let Some((life, amount)) = &spouse {
-            values.spouse += dying * amount * cover.to_spouse(life, year + 1);
+            after[0] = amount * cover.to_spouse(life, year + 1);
+            values.spouse += dying * after[0];
         }
         for (age, end, amount) in &children {
-            values.children +=
-                dying * amount * cover.certain(f64::from(year + 1), end - age - f64::from(year + 1));
+            let left = amount * cover.certain(f64::from(year + 1), end - age - f64::from(year + 1));
+            after[1] += left;
+            values.children += dying * left;
+        }
+        if let Some(shown) = &mut shown {
+            shown.row(&[f64::from(year), dying, after[0], after[1]]);
         }
     }
     Some(values)

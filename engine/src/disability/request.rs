@@ -53,7 +53,7 @@ enum Work {
 fn calculate(reader: &Reader<'_>) -> Option<Answer> {
     let (results, explanation) = match reader.choice("work", &WORKS)? {
         Work::Reserves => reserves::answer(reader)?,
-        Work::Death => (death::answer(reader)?, Vec::new()),
+        Work::Death => death::answer(reader)?,
         Work::MultiState => multi_state::answer(reader)?,
     };
     Some(Answer { results, explanation })

@@ -15,6 +15,7 @@ mod read;
 mod request;
 mod smoothing;
 mod whittaker;
+mod workings;
 
 pub use cbd::{Cbd, cbd};
 pub use choice::choose;

@@ -4,6 +4,7 @@ use super::certificate;
 use super::projection::{PROJECTION, answer_cbd, answer_lee_carter};
 use super::read::{INPUT, REFERENCE};
 use super::smoothing::{SMOOTHING, answer_brass, answer_hazard, exposure, smr, whittaker};
+use super::workings::workings;
 use crate::calculate::Module;
 use crate::field::{Field, names};
 use crate::outcome::Answer;
@@ -41,8 +42,9 @@ const WORKS: [(&str, Work); 8] = [
     ("certificate", Work::Certificate),
 ];
 
+/// What is asked for.
 #[derive(Clone, Copy)]
-enum Work {
+pub(super) enum Work {
     Exposure,
     Smr,
     Whittaker,
@@ -55,7 +57,8 @@ enum Work {
 
 /// Answers a request of module `mortalite`.
 fn calculate(reader: &Reader<'_>) -> Option<Answer> {
-    let results = match reader.choice("work", &WORKS)? {
+    let work = reader.choice("work", &WORKS)?;
+    let results = match work {
         Work::Exposure => exposure(reader),
         Work::Smr => smr(reader),
         Work::Whittaker => whittaker(reader),
@@ -68,5 +71,7 @@ fn calculate(reader: &Reader<'_>) -> Option<Answer> {
             return Some(Answer { results, explanation });
         }
     };
-    results.map(Answer::from)
+    let results = results?;
+    let explanation = if reader.call().explain() { workings(work, &results) } else { Vec::new() };
+    Some(Answer { results, explanation })
 }

@@ -13,7 +13,7 @@ use super::staff::{Staff, months_later};
 use crate::calculate::Module;
 use crate::field::{Field, Kind};
 use crate::numeric::{in_chunks, sum};
-use crate::outcome::Answer;
+use crate::outcome::{Answer, Working};
 use crate::reader::Reader;
 
 /// Long-service awards.
@@ -104,7 +104,32 @@ fn calculate(reader: &Reader<'_>) -> Option<Answer> {
     if reader.flag("sensitivities") {
         results["sensitivities"] = sensitivities(&plan, &staff, &awards, reader)?;
     }
-    Some(results.into())
+    let explanation = if reader.call().explain() { vec![working(&awards, &lines)] } else { Vec::new() };
+    Some(Answer { results, explanation })
+}
+
+/// Every award to come, employee by employee.
+fn working(awards: &[Award], lines: &[Vec<(usize, Obligation)>]) -> Working {
+    const MOST: usize = 1000;
+    let formula = r"DBO = \sum_a B_a \cdot p_a \cdot (1+i)^{-T_a} \cdot \frac{n}{N_a}, \quad B_a = \text{months}_a \cdot \frac{S}{12} (1+g)^{T_a} (1+c)";
+    let columns = ["a", "x", "T_a", "n", "N_a", "B_a", "p_a", "(1+i)^{-T_a}", "PV", "DBO", "SC"];
+    let mut working = Working::new("dbo", formula, &columns);
+    for (rank, one) in lines.iter().flatten().take(MOST) {
+        working.row(&[
+            awards[*rank].years,
+            one.age,
+            one.years,
+            one.served,
+            one.seniority,
+            one.projected_benefit,
+            one.probability,
+            one.discount_factor,
+            one.present_value,
+            one.dbo,
+            one.service_cost,
+        ]);
+    }
+    working
 }
 
 fn read_awards(reader: &Reader<'_>) -> Option<Vec<Award>> {

@@ -5,7 +5,7 @@
 pub enum Attribution {
     /// From hiring to retirement (ANC method 1).
     StraightLine,
-    /// Over the last years that open the step reached (IFRIC, April 2021; ANC method 2).
+    /// Over the last years that bring the benefit to what it is (IFRIC, April 2021; ANC method 2).
     Ias19Of2021,
 }
 
@@ -45,21 +45,35 @@ impl Scale {
         match self {
             Self::Steps(_) => self.step(seniority).map_or(0.0, |(_, months)| months),
             Self::Accruals { minimum, .. } if seniority < *minimum => 0.0,
-            Self::Accruals { bands, cap, .. } => {
-                let ends = bands.iter().skip(1).map(|(start, _)| *start).chain([f64::INFINITY]);
-                let months: f64 = bands
-                    .iter()
-                    .zip(ends)
-                    .map(|((start, rate), end)| rate * (seniority.min(end) - start).max(0.0))
-                    .sum();
-                months.min(*cap)
-            }
+            Self::Accruals { bands, cap, .. } => accrued(bands, seniority).min(*cap),
         }
     }
 
-    /// Seniority that opens the step reached; `None` for a scale that accrues every year or below the first step.
+    /// The least seniority that has given, ever since, what is due at `seniority`: the opening of a step, or the year in
+    /// which accruals met their cap or came to rest. `None` while every year still adds, or where nothing is due.
     pub fn opening(&self, seniority: f64) -> Option<f64> {
-        self.step(seniority).map(|(years, _)| years)
+        match self {
+            Self::Steps(steps) => {
+                let reached = steps.iter().rev().skip_while(|(years, _)| seniority < *years);
+                let due = self.step(seniority)?.1;
+                reached.take_while(|(_, months)| *months == due).last().map(|(years, _)| *years)
+            }
+            Self::Accruals { minimum, .. } if seniority < *minimum => None,
+            Self::Accruals { bands, minimum, cap } => {
+                let due = accrued(bands, seniority).min(*cap);
+                let mut before = 0.0;
+                for ((start, rate), end) in bands.iter().zip(ends(bands)) {
+                    let whole = rate * (seniority.min(end) - start).max(0.0);
+                    if before + whole >= due && *rate > 0.0 {
+                        // Still adding up to now: nothing is at rest.
+                        let resting = seniority > end || before + whole > due;
+                        return resting.then(|| (start + (due - before) / rate).max(*minimum));
+                    }
+                    before += whole;
+                }
+                None
+            }
+        }
     }
 
     fn step(&self, seniority: f64) -> Option<(f64, f64)> {
@@ -68,6 +82,20 @@ impl Scale {
             Self::Accruals { .. } => None,
         }
     }
+}
+
+/// Months of all bands up to a seniority, without minimum or cap.
+fn accrued(bands: &[(f64, f64)], seniority: f64) -> f64 {
+    bands
+        .iter()
+        .zip(ends(bands))
+        .map(|((start, rate), end)| rate * (seniority.min(end) - start).max(0.0))
+        .sum()
+}
+
+/// Where each band ends: at the next one's start.
+fn ends(bands: &[(f64, f64)]) -> impl Iterator<Item = f64> {
+    bands.iter().skip(1).map(|(start, _)| *start).chain([f64::INFINITY])
 }
 
 #[cfg(test)]
@@ -89,5 +117,33 @@ mod tests {
         assert!((scale.months(10.0) - 2.5).abs() < 1e-12);
         assert!((scale.months(13.0) - 3.5).abs() < 1e-12);
         assert_eq!(scale.opening(13.0), None);
+    }
+
+    #[test]
+    fn a_cap_opens_in_the_year_that_meets_it() {
+        // The case put to the IFRIC in 2021: a month for each year of service, at most sixteen.
+        let bands = vec![(0.0, 1.0)];
+        let capped = Scale::Accruals { bands, minimum: 0.0, cap: 16.0 };
+        assert_eq!([10.0, 16.0, 26.0].map(|years| capped.opening(years)), [None, None, Some(16.0)]);
+        // A quarter for ten years, then a half, met by a cap of five at fifteen years.
+        let bands = vec![(0.0, 0.25), (10.0, 0.5)];
+        let two = Scale::Accruals { bands: bands.clone(), minimum: 0.0, cap: 5.0 };
+        assert_eq!([15.0, 40.0].map(|years| two.opening(years)), [None, Some(15.0)]);
+        // Met in the first band, though the second still runs; never before anything is due.
+        let early = Scale::Accruals { bands: bands.clone(), minimum: 8.0, cap: 1.0 };
+        assert_eq!([5.0, 40.0].map(|years| early.opening(years)), [None, Some(8.0)]);
+        // A last band without accrual is at rest as a cap is.
+        let still =
+            Scale::Accruals { bands: vec![(0.0, 0.25), (10.0, 0.0)], minimum: 0.0, cap: f64::INFINITY };
+        assert_eq!([9.0, 30.0].map(|years| still.opening(years)), [None, Some(10.0)]);
+    }
+
+    #[test]
+    fn steps_of_equal_months_are_one_step() {
+        let scale = Scale::Steps(vec![(10.0, 1.0), (20.0, 2.0), (30.0, 2.0)]);
+        assert_eq!(
+            [5.0, 12.0, 25.0, 35.0].map(|years| scale.opening(years)),
+            [None, Some(10.0), Some(20.0), Some(20.0)]
+        );
     }
 }

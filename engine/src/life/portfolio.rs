@@ -9,7 +9,7 @@ use super::request::{self, Benefit, Terms};
 use super::{Lives, Valuation};
 use crate::field::{Field, Kind};
 use crate::numeric::{Sum, in_chunks, sum};
-use crate::outcome::Answer;
+use crate::outcome::{Answer, Working};
 use crate::rates::{self, Discount};
 use crate::reader::Reader;
 use crate::tables::Fraction;
@@ -36,6 +36,9 @@ pub(super) const HEAD: &[Field] = &[
     request::REVERSION,
     request::STATUS,
 ];
+/// Heads whose sum an explanation shows, and those whose payments it shows one by one.
+const MOST_LINES: usize = 1000;
+const MOST_DETAILS: usize = 10;
 /// Heads valued between two looks at the watch.
 const CHUNK: usize = 1024;
 
@@ -82,13 +85,35 @@ pub(super) fn calculate(
         let sums: Vec<f64> = sums.into_iter().map(Sum::value).collect();
         answer["expected_payments"] = request::expected(&sums, 1.0);
     }
-    Some(answer.into())
+    let mut explanation = Vec::new();
+    if reader.call().explain() {
+        let formula = r"\sum_j C_j \cdot a_j";
+        let mut sums = Working::new("present_value", formula, &["j", "C_j", "a_j", r"C_j \cdot a_j"]);
+        for (index, (head, one)) in heads.iter().zip(&valued).take(MOST_LINES).enumerate() {
+            let unit = if head.amount == 0.0 { 0.0 } else { one.present_value / head.amount };
+            sums.row(&[(index + 1) as f64, head.amount, unit, one.present_value]);
+        }
+        explanation.push(sums);
+        let detail = |(index, head): (usize, &Head<'_>)| {
+            let basis = head.basis(discount, fraction);
+            request::working(&format!("heads.{}.present_value", index + 1), &head.contract, &basis)
+        };
+        explanation.extend(heads.iter().take(MOST_DETAILS).enumerate().map(detail));
+    }
+    Some(Answer { results: answer, explanation })
 }
 
-impl Head<'_> {
-    fn value(&self, common: &Discount, fraction: Option<Fraction>, detailed: bool) -> Valuation {
+impl<'a> Head<'a> {
+    fn basis<'b>(&'b self, common: &'b Discount, fraction: Option<Fraction>) -> Basis<'b>
+    where
+        'a: 'b,
+    {
         let discount = self.rate.as_ref().unwrap_or(common);
-        let basis = Basis { lives: self.lives, discount, fraction: fraction.unwrap_or_default() };
+        Basis { lives: self.lives, discount, fraction: fraction.unwrap_or_default() }
+    }
+
+    fn value(&self, common: &Discount, fraction: Option<Fraction>, detailed: bool) -> Valuation {
+        let basis = self.basis(common, fraction);
         let mut valuation = if detailed { self.contract.value(&basis) } else { Valuation::default() };
         let unit = match (self.contract, fraction) {
             (Contract::Annuity(annuity), None) => woolhouse2(&annuity, &basis),

@@ -165,7 +165,8 @@ fn calculate(reader: &Reader<'_>) -> Option<Answer> {
         let premium = premium.as_ref().map(|(premium, net)| (premium, *net));
         answer["reserves"] = reserves(&contract, amount, premium, &basis, &durations);
     }
-    let explanation = if reader.call().explain() { vec![working(&contract, &basis)] } else { Vec::new() };
+    let explanation =
+        if reader.call().explain() { vec![working("present_value", &contract, &basis)] } else { Vec::new() };
     Some(Answer { results: answer, explanation })
 }
 
@@ -198,7 +199,8 @@ fn reserves(
     durations.iter().map(line).collect()
 }
 
-fn working(contract: &Contract, basis: &Basis<'_>) -> Working {
+/// Every payment of one euro of a contract.
+pub(super) fn working(name: &str, contract: &Contract, basis: &Basis<'_>) -> Working {
     let (formula, columns): (_, [&'static str; 5]) = match contract {
         Contract::Annuity(annuity) if annuity.timing == Timing::Continuous => (
             r"\bar a = \int v^t \, P(t) \, (1+g)^{\lfloor t-d \rfloor} \, \mathrm dt",
@@ -213,7 +215,7 @@ fn working(contract: &Contract, basis: &Basis<'_>) -> Working {
             ["t", "q", "S", "v", r"\text{product}"],
         ),
     };
-    let mut working = Working::new("present_value", formula, &columns);
+    let mut working = Working::new(name, formula, &columns);
     contract.payments(basis).iter().for_each(|row| working.row(row));
     working
 }

@@ -41,6 +41,9 @@ struct File {
 const ARRETE_2005: &str = "Arrêté du 20 décembre 2005 (A335-1 du code des assurances), INSEE 2000-2002";
 const ARRETE_2006: &str = "Arrêté du 1er août 2006 (A335-1 du code des assurances)";
 
+/// The numbers of the Society of Actuaries' archive (mort.soa.org) were compared with the copy of it in pymort 2.0.1: every
+/// rate of 2708, 2709, 955, 32001 and 32005 to 32008 and every survivor of 1577 and 1578 (TGF05, TGH05) is the file's own;
+/// 954 and 32003, from the survivors of another source, within 5e-7.
 const FILES: [File; 14] = [
     File {
         name: "TH 00-02",

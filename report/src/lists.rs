@@ -1,0 +1,166 @@
+//! Tables of whatever lists an outcome holds, so that a new result needs no code here, only its words. Not the tables that
+//! have a layout of their own.
+
+use serde_json::{Map, Value};
+
+use crate::table::{Cell, Kind, Table};
+use crate::tables::{cell, text};
+use crate::words::Words;
+
+/// Members of an outcome that are told elsewhere.
+const ELSEWHERE: [&str; 6] = ["assumptions", "engine", "tables", "total", "warnings", "explanation"];
+/// What names a line in the tables of the lists within it.
+const KEYS: [&str; 7] = ["id", "year", "age", "maturity", "shift", "from", "name"];
+
+/// A table for each list of objects, wherever it stands, one for the plain members of each object, one for all lists of
+/// numbers; `taken` have tables already.
+pub(crate) fn others(outcome: &Value, taken: &[&str], words: &Words) -> Vec<Table> {
+    let mut tables = Vec::new();
+    let mut series = Vec::new();
+    for (name, value) in outcome.as_object().into_iter().flatten() {
+        if !ELSEWHERE.contains(&name.as_str()) && !taken.contains(&name.as_str()) {
+            member(name, value, words, &mut tables, &mut series);
+        }
+    }
+    tables.extend(side_by_side(&series, words));
+    tables
+}
+
+fn member<'a>(
+    path: &str,
+    value: &'a Value,
+    words: &Words,
+    tables: &mut Vec<Table>,
+    series: &mut Vec<(String, &'a Vec<Value>)>,
+) {
+    match value {
+        Value::Object(members) => {
+            tables.extend(plain(path, members, words));
+            for (name, value) in members {
+                member(&format!("{path}.{name}"), value, words, tables, series);
+            }
+        }
+        Value::Array(lines) if lines.iter().any(Value::is_object) => {
+            tables.extend(list(value, words.of("sheet", path), words));
+            tables.extend(within(path, lines, words));
+        }
+        Value::Array(lines) if !lines.is_empty() && lines.iter().all(Value::is_number) => {
+            series.push((path.to_owned(), lines));
+        }
+        _ => {}
+    }
+}
+
+/// The numbers and texts of an object, a line each.
+fn plain(path: &str, members: &Map<String, Value>, words: &Words) -> Option<Table> {
+    let told = members.iter().filter(|(_, value)| value.is_number() || value.is_string());
+    let rows: Vec<Vec<Cell>> =
+        told.map(|(name, value)| vec![text(words.of("field", name)), cell(name, value)]).collect();
+    let headers = ["item", "value"].map(|name| words.of("note", name).to_owned()).to_vec();
+    (!rows.is_empty()).then(|| Table { title: words.of("sheet", path).to_owned(), headers, rows })
+}
+
+/// An array of objects, one line each, one column a member.
+pub(crate) fn list(lines: &Value, title: &str, words: &Words) -> Option<Table> {
+    let lines = lines.as_array()?;
+    let mut names: Vec<&str> = Vec::new();
+    for line in lines.iter().filter_map(Value::as_object) {
+        let flat = line.iter().filter(|(_, value)| !value.is_array() && !value.is_object());
+        for (name, _) in flat {
+            if !names.contains(&name.as_str()) {
+                names.push(name);
+            }
+        }
+    }
+    // What names a line leads it.
+    names.sort_by_key(|name| KEYS.iter().position(|key| key == name).unwrap_or(KEYS.len()));
+    if names.is_empty() {
+        return None;
+    }
+    let headers = names.iter().map(|name| words.of("field", name).to_owned()).collect();
+    let rows = lines
+        .iter()
+        .map(|line| {
+            names.iter().map(|name| line.get(name).map_or(Cell::Empty, |value| cell(name, value))).collect()
+        })
+        .collect();
+    Some(Table { title: title.to_owned(), headers, rows })
+}
+
+/// Lists that lines of a list hold, each line of them led by what names the one that holds it.
+pub(crate) fn within(path: &str, lines: &[Value], words: &Words) -> Vec<Table> {
+    let mut names: Vec<&str> = Vec::new();
+    for line in lines.iter().filter_map(Value::as_object) {
+        let lists = line
+            .iter()
+            .filter(|(_, value)| value.as_array().is_some_and(|lines| lines.iter().any(Value::is_object)));
+        for (name, _) in lists {
+            if !names.contains(&name.as_str()) {
+                names.push(name);
+            }
+        }
+    }
+    let table = |name: &&str| {
+        let mut children = Vec::new();
+        for line in lines {
+            let key = KEYS.iter().find_map(|key| Some((*key, line.get(*key)?)));
+            for child in line.get(*name).and_then(Value::as_array).into_iter().flatten() {
+                let mut child = child.as_object().cloned().unwrap_or_default();
+                if let Some((key, value)) = key {
+                    // The child's own member of that name is told as the child's.
+                    if let Some(own) = child.insert(key.to_owned(), value.clone()) {
+                        child.insert(format!("{name}.{key}"), own);
+                    }
+                }
+                children.push(Value::Object(child));
+            }
+        }
+        list(&Value::Array(children), words.of("sheet", &format!("{path}.{name}")), words)
+    };
+    names.iter().filter_map(table).collect()
+}
+
+/// Lists of numbers, a column each.
+fn side_by_side(series: &[(String, &Vec<Value>)], words: &Words) -> Option<Table> {
+    let lines = series.iter().map(|(_, values)| values.len()).max()?;
+    let mut headers = vec![words.of("note", "rank").to_owned()];
+    headers.extend(series.iter().map(|(name, _)| words.of("field", name).to_owned()));
+    let row = |line: usize| {
+        let mut row = vec![Cell::Number((line + 1) as f64, Kind::Plain)];
+        let figures = series.iter();
+        row.extend(
+            figures.map(|(name, values)| values.get(line).map_or(Cell::Empty, |value| cell(name, value))),
+        );
+        row
+    };
+    let rows = (0..lines).map(row).collect();
+    Some(Table { title: words.of("sheet", "series").to_owned(), headers, rows })
+}
+
+/// What the client should know beside the results.
+pub(crate) fn warnings(outcome: &Value, words: &Words) -> Option<Table> {
+    let lines = outcome.get("warnings")?.as_array()?;
+    let line = |warning: &Value| {
+        let said = |name: &str| text(warning[name].as_str().unwrap_or_default());
+        vec![said("pointer"), said("message")]
+    };
+    let headers = ["path", "warning"].map(|name| words.of("note", name).to_owned()).to_vec();
+    let title = words.of("sheet", "warnings").to_owned();
+    (!lines.is_empty()).then(|| Table { title, headers, rows: lines.iter().map(line).collect() })
+}
+
+/// The working of each result: its formula on the first line, then its figures under their symbols.
+pub(crate) fn workings(outcome: &Value, words: &Words) -> Vec<Table> {
+    let table = |(index, working): (usize, &Value)| {
+        let symbols = working["columns"].as_array().into_iter().flatten();
+        let headers = symbols.map(|symbol| symbol.as_str().unwrap_or_default().to_owned()).collect();
+        let said = |name: &str| text(working[name].as_str().unwrap_or_default());
+        let mut rows = vec![vec![said("formula")]];
+        let figures = working["rows"].as_array().into_iter().flatten();
+        rows.extend(figures.map(|row| {
+            row.as_array().into_iter().flatten().map(|figure| cell("", figure)).collect::<Vec<Cell>>()
+        }));
+        Table { title: format!("{} {}", words.of("sheet", "explanation"), index + 1), headers, rows }
+    };
+    outcome["explanation"].as_array().into_iter().flatten().enumerate().map(table).collect()
+}
