@@ -19,7 +19,7 @@ pub(super) async fn run(settings: &Settings, subject: &Subject) -> Result<Option
     Ok(Some(match subject {
         Subject::Backup { file } => write(settings, file).await?,
         Subject::Restore { file, verify: true, .. } => {
-            let sealer = Sealer::new(MasterKey::load(settings)?);
+            let sealer = Sealer::new(MasterKey::load(settings)?)?;
             serde_json::to_value(backup::verify(&sealer, file)?)?
         }
         Subject::Restore { file, erased, .. } => {

@@ -6,7 +6,7 @@ use std::process::Stdio;
 
 use serde_json::Value;
 
-use crate::support::{Gateway, run_with};
+use crate::support::{Gateway, link, run_with};
 
 const CONTACT: [(&str, &str); 6] = [
     ("nom", "Plantée-Nom"),
@@ -89,11 +89,16 @@ async fn a_backup_under_load_brings_everything_back_and_no_file_shows_anybody() 
 }
 
 #[tokio::test]
-async fn keys_are_rolled_beside_the_gateway_and_the_old_one_is_refused_afterwards() {
+async fn after_a_roll_the_old_key_is_refused_and_accounts_and_links_from_before_still_work() {
     let (old, new) =
         ("AQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQE=", "AgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgI=");
     let mut gateway = Gateway::start_with(&[("AOPS_MASTER_KEY", old)]).await;
     let (password, _) = gateway.client_account(PASSWORD_HOLDER, None);
+    gateway.post("/newsletter", &[("email", SUBSCRIBER)]).await;
+    let asked = gateway.mail_with(&[SUBSCRIBER, "/newsletter/confirmation?jeton="]).await;
+    gateway.get(&link(&asked, "/newsletter/confirmation?jeton=")).await;
+    let welcome = gateway.mail_with(&[SUBSCRIBER, "/newsletter/desinscription?jeton="]).await;
+    let leave = link(&welcome, "/newsletter/desinscription?jeton=");
     gateway.stop();
     gateway.set("AOPS_MASTER_KEY", &format!("{new},{old}"));
     gateway.launch().await;
@@ -109,4 +114,10 @@ async fn keys_are_rolled_beside_the_gateway_and_the_old_one_is_refused_afterward
     gateway.set("AOPS_MASTER_KEY", new);
     gateway.launch().await;
     gateway.sign_in(PASSWORD_HOLDER, &password).await;
+    // Found by its address, and by a link signed before the roll.
+    gateway.post("/newsletter", &[("email", SUBSCRIBER)]).await;
+    assert_eq!(emails(&gateway.admin(&["subscribers", "list"])), [SUBSCRIBER], "known, not added once more");
+    assert_eq!(gateway.admin(&["subscribers", "list"])[0]["state"], "confirmed");
+    assert_eq!(gateway.post(&leave, &[("List-Unsubscribe", "One-Click")]).await.status().as_u16() / 100, 2);
+    assert_eq!(gateway.admin(&["subscribers", "list"])[0]["state"], "unsubscribed");
 }

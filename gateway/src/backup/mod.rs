@@ -151,9 +151,10 @@ pub async fn restore(
         }
         Ok(())
     })?;
-    if let Some(root) = root {
-        sealer.follow(&root)?;
-    }
+    // By its root alone are the erased known again.
+    let rootless =
+        || BackupError::Damaged { path: path.to_owned(), why: "it holds no root of look-ups".into() };
+    sealer.follow(&root.ok_or_else(rootless)?)?;
     let mut left_out = 0;
     let mut waiting = Vec::new();
     let runtime = tokio::runtime::Handle::current();
@@ -186,7 +187,7 @@ pub async fn restore_place(
     if place.exists() {
         return Err(fault(io::ErrorKind::AlreadyExists.into()));
     }
-    let sealer = Sealer::new(MasterKey::load(settings)?);
+    let sealer = Sealer::new(MasterKey::load(settings)?)?;
     let part = place.with_added_extension("restoring");
     if part.exists() {
         fs::remove_file(&part).map_err(fault)?;

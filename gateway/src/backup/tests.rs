@@ -12,7 +12,7 @@ use crate::testing;
 const PLANTED: &str = "plantee-a-retrouver@example.org";
 
 fn sealer(app: &crate::App) -> Sealer {
-    Sealer::new(MasterKey::load(&app.settings).unwrap())
+    Sealer::new(MasterKey::load(&app.settings).unwrap()).unwrap()
 }
 
 fn empty(folder: &Path) -> RedbStore {
@@ -137,7 +137,8 @@ async fn a_backup_that_was_touched_restores_nothing() {
         assert_eq!(everything(&store).await, []);
     }
     fs::write(&file, &whole).unwrap();
-    let stranger = Sealer::new(vec![MasterKey::from_base64(&STANDARD.encode([9; 32]), "test").unwrap()]);
+    let other = MasterKey::from_base64(&STANDARD.encode([9; 32]), "test").unwrap();
+    let stranger = Sealer::new(vec![other]).unwrap();
     let error = verify(&stranger, &file).unwrap_err().to_string();
     assert!(error.contains("none of our master keys"), "{error}");
 }

@@ -40,7 +40,7 @@ pub struct MasterKey {
 pub struct Sealer {
     masters: Vec<MasterKey>,
     /// From which look-ups and keys of purposes follow; it stays when master keys are rolled.
-    root: Option<Zeroizing<[u8; KEY_BYTES]>>,
+    root: Zeroizing<[u8; KEY_BYTES]>,
 }
 
 /// One person's or organisation's key.
@@ -129,11 +129,16 @@ impl MasterKey {
 }
 
 impl Sealer {
-    /// A sealer over master keys, the current one first; without any, it seals nothing.
-    pub fn new(masters: Vec<MasterKey>) -> Self {
-        // The oldest key: what was derived before there was a root follows from it.
-        let root = masters.last().map(|master| master.bytes.clone());
-        Self { masters, root }
+    /// A sealer over master keys, the current one first, with a root of its own; a store's comes from [`Sealer::open`].
+    ///
+    /// # Errors
+    /// [`SealError::Missing`] without a key, [`SealError::Randomness`].
+    pub fn new(masters: Vec<MasterKey>) -> Result<Self, SealError> {
+        if masters.is_empty() {
+            return Err(SealError::Missing);
+        }
+        // By chance and not from a master key: who once held one can derive nothing after it was rolled.
+        Ok(Self { masters, root: Zeroizing::new(random()?) })
     }
 
     /// A new key for a subject, and its wrapped form, which is what may be stored.
@@ -166,18 +171,22 @@ impl Sealer {
 
     fn bare(&self, subject: &str, wrapped: &[u8]) -> Result<Zeroizing<[u8; KEY_BYTES]>, SealError> {
         let unreadable = || SealError::Unreadable(format!("keys/{subject}"));
-        let rest = wrapped.strip_prefix(&[FORMAT]).ok_or_else(unreadable)?;
-        let (id, sealed) = rest.split_at_checked(ID_BYTES).ok_or_else(unreadable)?;
-        let master = self.masters.iter().find(|master| master.id == id).ok_or_else(unreadable)?;
+        let (master, sealed) = self.wrapper(wrapped).ok_or_else(unreadable)?;
         let opened = decrypt(&master.cipher(), &wrapping(subject), sealed).ok_or_else(unreadable)?;
         let key: [u8; KEY_BYTES] = opened.as_slice().try_into().map_err(|_| unreadable())?;
         Ok(Zeroizing::new(key))
     }
 
+    /// The master key that wraps something, and what it wraps.
+    fn wrapper<'a>(&self, wrapped: &'a [u8]) -> Option<(&MasterKey, &'a [u8])> {
+        let (id, sealed) = wrapped.strip_prefix(&[FORMAT])?.split_at_checked(ID_BYTES)?;
+        Some((self.masters.iter().find(|master| master.id == id)?, sealed))
+    }
+
     /// Whether something is wrapped under the current key.
     fn is_current(&self, wrapped: &[u8]) -> bool {
-        let id = wrapped.strip_prefix(&[FORMAT]).and_then(|rest| rest.get(..ID_BYTES));
-        id.is_some() && id == self.masters.first().map(|master| master.id.as_slice())
+        let wrapper = self.wrapper(wrapped).map(|(master, _)| master.id);
+        wrapper.is_some() && wrapper == self.masters.first().map(|master| master.id)
     }
 
     /// A keyed hash by which something personal is found without being stored, in hexadecimal.
@@ -188,11 +197,9 @@ impl Sealer {
     /// A key of its own for a purpose.
     pub fn derive(&self, purpose: &str) -> Zeroizing<[u8; KEY_BYTES]> {
         let mut key = Zeroizing::new([0; KEY_BYTES]);
-        if let Some(root) = &self.root {
-            let hkdf = Hkdf::<Sha256>::new(Some(b"aops"), root.as_slice());
-            // 32 bytes are far below what HKDF can give.
-            let _ = hkdf.expand(purpose.as_bytes(), key.as_mut_slice());
-        }
+        let hkdf = Hkdf::<Sha256>::new(Some(b"aops"), self.root.as_slice());
+        // 32 bytes are far below what HKDF can give.
+        let _ = hkdf.expand(purpose.as_bytes(), key.as_mut_slice());
         key
     }
 }
@@ -296,7 +303,7 @@ mod tests {
 
     #[test]
     fn a_record_opens_in_its_own_place_alone() {
-        let sealer = Sealer::new(vec![master(1)]);
+        let sealer = Sealer::new(vec![master(1)]).unwrap();
         let (key, wrapped) = sealer.new_subject_key("a").unwrap();
         let sealed = key.seal(&place("1"), b"secret").unwrap();
         let again = sealer.unwrap("a", &wrapped).unwrap();
@@ -307,17 +314,16 @@ mod tests {
 
     #[test]
     fn an_older_master_key_still_opens_while_keys_are_rolled() {
-        let (_, wrapped) = Sealer::new(vec![master(1)]).new_subject_key("a").unwrap();
-        let rolling = Sealer::new(vec![master(2), master(1)]);
+        let (_, wrapped) = Sealer::new(vec![master(1)]).unwrap().new_subject_key("a").unwrap();
+        let rolling = Sealer::new(vec![master(2), master(1)]).unwrap();
         assert!(rolling.unwrap("a", &wrapped).is_ok());
-        assert_eq!(rolling.lookup("x", "y"), Sealer::new(vec![master(1)]).lookup("x", "y"));
-        assert!(Sealer::new(vec![master(2)]).unwrap("a", &wrapped).is_err());
+        assert!(Sealer::new(vec![master(2)]).unwrap().unwrap("a", &wrapped).is_err());
+        assert!(matches!(Sealer::new(Vec::new()), Err(SealError::Missing)));
     }
 
     #[test]
-    fn lookups_depend_on_the_key_and_the_domain() {
-        let one = Sealer::new(vec![master(1)]);
-        let two = Sealer::new(vec![master(2)]);
+    fn lookups_depend_on_the_root_and_the_domain_and_on_no_master_key() {
+        let [one, two] = [(); 2].map(|()| Sealer::new(vec![master(1)]).unwrap());
         assert_ne!(one.lookup("a", "x"), two.lookup("a", "x"));
         assert_ne!(one.lookup("a", "x"), one.lookup("b", "x"));
         assert_eq!(one.lookup("a", "x").len(), 64);
@@ -326,7 +332,7 @@ mod tests {
     proptest! {
         #[test]
         fn any_changed_byte_is_noticed(plain in proptest::collection::vec(any::<u8>(), 0..64), at in any::<prop::sample::Index>(), bit in 0..8u32) {
-            let (key, _) = Sealer::new(vec![master(1)]).new_subject_key("a").unwrap();
+            let (key, _) = Sealer::new(vec![master(1)]).unwrap().new_subject_key("a").unwrap();
             let mut sealed = key.seal(&place("1"), &plain).unwrap();
             let at = at.index(sealed.len());
             sealed[at] ^= 1 << bit;

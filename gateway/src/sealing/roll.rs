@@ -45,7 +45,7 @@ impl Sealer {
     /// # Errors
     /// [`SealError::WrongMaster`] and [`SealError::HalfRolled`] when keys are missing; nothing was written then.
     pub async fn open(masters: Vec<MasterKey>, store: &dyn Store) -> Result<Self, SealError> {
-        let mut sealer = Self::new(masters);
+        let mut sealer = Self::new(masters)?;
         let read = async |key| store.read(&Address::new(KEYS, PARTITION, key)).await;
         let check = read(CHECK).await?;
         if let Some(check) = &check {
@@ -57,9 +57,15 @@ impl Sealer {
         }
         let mut batch = Batch::new(PARTITION);
         if let Some(root) = read(ROOT).await? {
-            sealer.root = Some(sealer.bare(ROOT, &root.body).map_err(|_| SealError::HalfRolled)?);
-        } else if let Some(root) = &sealer.root {
-            batch = batch.put(KEYS, ROOT, Expect::Absent, sealer.wrap(ROOT, root)?, None);
+            sealer.root = sealer.bare(ROOT, &root.body).map_err(|_| SealError::HalfRolled)?;
+        } else {
+            // A store from before there was a root: all in it was derived from the key that it was written with,
+            // whatever the order in which keys are given now.
+            let before = check.as_ref().and_then(|check| sealer.wrapper(&check.body));
+            if let Some(root) = before.map(|(master, _)| master.bytes.clone()) {
+                sealer.root = root;
+            }
+            batch = batch.put(KEYS, ROOT, Expect::Absent, sealer.wrap(ROOT, &sealer.root)?, None);
         }
         match &check {
             None => batch = batch.put(KEYS, CHECK, Expect::Absent, sealer.fresh(CHECK)?, None),
@@ -155,7 +161,7 @@ impl Sealer {
 
     /// Takes the root that another store has for its own.
     pub(crate) fn follow(&mut self, wrapped: &[u8]) -> Result<(), SealError> {
-        self.root = Some(self.bare(ROOT, wrapped)?);
+        self.root = self.bare(ROOT, wrapped)?;
         Ok(())
     }
 
@@ -215,6 +221,34 @@ mod tests {
         for name in ["s0", "s599", "new"] {
             assert!(opens(&new, &store, name).await, "{name}");
         }
+    }
+
+    #[tokio::test]
+    async fn a_store_from_before_there_was_a_root_keeps_its_look_ups_through_a_roll() {
+        for given in [&[1][..], &[2, 1], &[1, 2]] {
+            let folder = tempfile::tempdir().unwrap();
+            let store = store(folder.path());
+            let mut before = Sealer::open(masters(&[1]), &store).await.unwrap();
+            before.root = before.masters[0].bytes.clone();
+            let gone = Batch::new(PARTITION).delete(KEYS, ROOT, Expect::Anything);
+            store.commit(gone).await.unwrap();
+            let migrated = Sealer::open(masters(given), &store).await.unwrap();
+            assert_eq!(migrated.lookup("x", "y"), before.lookup("x", "y"), "{given:?}");
+            Sealer::open(masters(&[2, 1]), &store).await.unwrap().roll(&store).await.unwrap();
+            let rolled = Sealer::open(masters(&[2]), &store).await.unwrap();
+            assert_eq!(rolled.lookup("x", "y"), before.lookup("x", "y"), "{given:?}");
+        }
+    }
+
+    #[tokio::test]
+    async fn the_root_of_a_new_store_follows_from_no_master_key() {
+        let [one, two] = [tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap()];
+        let [one, two] = [store(one.path()), store(two.path())];
+        let first = Sealer::open(masters(&[1]), &one).await.unwrap();
+        let other = Sealer::open(masters(&[1]), &two).await.unwrap();
+        assert_ne!(first.derive("tokens"), other.derive("tokens"));
+        let again = Sealer::open(masters(&[1]), &one).await.unwrap();
+        assert_eq!(first.derive("tokens"), again.derive("tokens"));
     }
 
     #[tokio::test]

@@ -110,12 +110,13 @@ impl Drop for RedbStore {
 impl Store for RedbStore {
     async fn read(&self, address: &Address) -> Result<Option<Stored>, StoreError> {
         let now = self.clock.now();
-        self.file.reading(|table| {
-            let found = table.get(key(address.collection, &address.partition, &address.key).as_slice())?;
-            Ok(found
-                .and_then(|value| layout::decode(value.value()))
-                .filter(|stored| !layout::expired(stored, now)))
-        })
+        let name = key(address.collection, &address.partition, &address.key);
+        let found = self
+            .file
+            .reading(|table| Ok(table.get(name.as_slice())?.map(|value| layout::decode(value.value()))))?;
+        let Some(decoded) = found else { return Ok(None) };
+        let too_short = || StoreError::Damaged { address: address.clone(), why: "it is too short".into() };
+        Ok(Some(decoded.ok_or_else(too_short)?).filter(|stored| !layout::expired(stored, now)))
     }
 
     async fn commit(&self, batch: Batch) -> Result<(), StoreError> {
