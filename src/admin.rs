@@ -84,6 +84,9 @@ enum Subject {
     /// The keys under which personal data are sealed.
     #[command(subcommand)]
     Keys(KeysAct),
+    /// The documents at rest.
+    #[command(subcommand)]
+    Store(StoreAct),
     /// Who was erased, as keyed hashes: keep the list apart from backups, and give it to `restore`.
     #[command(subcommand)]
     Erased(ListAct),
@@ -112,6 +115,12 @@ enum Subject {
 enum KeysAct {
     /// Wraps every key under the first master key of AOPS_MASTER_KEY; may be stopped and begun again.
     Roll,
+}
+
+#[derive(Debug, Subcommand)]
+enum StoreAct {
+    /// Reads every document through, beside a running gateway too; fails when one is damaged, and tells which.
+    Verify,
 }
 
 #[derive(Debug, Subcommand)]
@@ -315,7 +324,8 @@ pub(crate) fn run(root: &Path, json: bool, args: AdminArgs) -> Result<ExitCode> 
         ordered(settings, first).await
     })?;
     print(&answer, json)?;
-    Ok(ExitCode::SUCCESS)
+    let damaged = answer["damaged"].as_array().is_some_and(|damaged| !damaged.is_empty());
+    Ok(if damaged { ExitCode::FAILURE } else { ExitCode::SUCCESS })
 }
 
 /// Asks the running gateway, or does it on the store. Whoever holds the store without hearing is a gateway
@@ -380,6 +390,7 @@ fn command(subject: Subject) -> io::Result<Command> {
         Subject::Ban(BanAct::Add { block, duration }) => Command::BanAdd { block, seconds: duration },
         Subject::Keys(KeysAct::Roll) => Command::KeysRoll,
         Subject::Erased(ListAct::List) => Command::ErasedList,
+        Subject::Store(StoreAct::Verify) => Command::StoreVerify,
         // Done before any other is asked: their files are this process'.
         Subject::Backup { .. } | Subject::Restore { .. } => Command::Backup,
         Subject::Ban(BanAct::List) => Command::BanList,

@@ -122,6 +122,9 @@ impl Configuration {
                 *address = given;
             }
         }
+        if let Some(given) = parsed::<SocketAddr>("AOPS_HTTP3", "an address such as 127.0.0.1:8443")? {
+            gateway.http3 = Some(given);
+        }
         gateway.blocklist = gateway.blocklist.map(|path| root.join(path));
         gateway.allowlist = gateway.allowlist.map(|path| root.join(path));
         if let Some(countries) = &mut gateway.countries {

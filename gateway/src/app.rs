@@ -143,6 +143,16 @@ pub enum StartError {
     /// The log cannot be written.
     #[error("the thread that writes the access log cannot be started: {0}")]
     Log(std::io::Error),
+    /// HTTP/3 is asked of a binary without it.
+    #[error(
+        "[gateway] http3 = \"{0}\": this binary is built without HTTP/3; build it with `--features http3`, or take \
+         the key out of site.toml (and AOPS_HTTP3 out of the environment)"
+    )]
+    Without(std::net::SocketAddr),
+    /// HTTP/3 cannot be listened for.
+    #[cfg(feature = "http3")]
+    #[error(transparent)]
+    Http3(#[from] crate::edge::http3::ListenError),
     /// There is nothing to listen on.
     #[error(transparent)]
     Sockets(#[from] crate::edge::sockets::SocketsError),

@@ -69,6 +69,9 @@ pub struct GatewayConfig {
     /// The TLS listener.
     #[serde(default = "GatewayConfig::default_https")]
     pub https: SocketAddr,
+    /// HTTP/3 over UDP, told to clients of the TLS listener; needs a binary built with the feature `http3`.
+    #[serde(default)]
+    pub http3: Option<SocketAddr>,
     /// The plain listener, which only redirects to https.
     #[serde(default = "GatewayConfig::default_http")]
     pub http: SocketAddr,

@@ -56,6 +56,17 @@ pub fn rules(settings: &Settings, synproxy: bool) -> Result<String, BlocklistErr
         rate = RATE.0,
         burst = RATE.1,
     );
+    if let Some(quic) = gateway.http3 {
+        let port = quic.port();
+        let _ = write!(
+            out,
+            "\t\tudp dport {port} ct state new add @newcomers4 {{ ip saddr limit rate over {rate}/second burst {burst} packets }} counter drop\n\
+             \t\tudp dport {port} ct state new add @newcomers6 {{ ip6 saddr and ffff:ffff:ffff:ffff:: limit rate over {rate}/second burst {burst} packets }} counter drop\n\
+             \t\tudp dport {port} accept\n",
+            rate = RATE.0,
+            burst = RATE.1,
+        );
+    }
     ssh(&mut out, &gateway.firewall.ssh_from);
     out.push_str("\t\tcounter\n\t}\n}\n");
     Ok(out)
@@ -148,5 +159,17 @@ mod tests {
         insta::assert_snapshot!(rules(&settings, true).unwrap());
         std::fs::write(&list, "rubbish\n").unwrap();
         assert!(rules(&settings, false).is_err());
+    }
+
+    #[test]
+    fn http3_opens_its_port_and_no_other() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut settings = testing::settings(folder.path(), SignedDuration::ZERO);
+        let without = rules(&settings, false).unwrap();
+        settings.gateway.http3 = Some("0.0.0.0:8443".parse().unwrap());
+        let with = rules(&settings, false).unwrap();
+        let added: Vec<_> = with.lines().filter(|line| !without.contains(line)).collect();
+        assert_eq!(added.len(), 3);
+        assert!(added.iter().all(|line| line.contains("udp dport 8443 ")), "{added:?}");
     }
 }

@@ -1,5 +1,7 @@
 //! Typed documents on top of the store and the sealing: JSON inside, personal data sealed.
 
+mod verify;
+
 use jiff::Timestamp;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -8,6 +10,8 @@ use crate::app::App;
 use crate::sealing::{SealError, SubjectKey};
 use crate::store::{Address, Batch, Change, Expect, Scan, StoreError, Write};
 use crate::web::WebError;
+
+pub use self::verify::{Damage, Verified, verify};
 
 /// The collection of wrapped keys; destroying one erases its subject.
 pub const KEYS: &str = "keys";
@@ -32,6 +36,34 @@ pub enum RecordError {
         /// What the parser says.
         why: String,
     },
+}
+
+impl RecordError {
+    /// Whether one record is at fault, and not the store.
+    pub fn is_damage(&self) -> bool {
+        matches!(
+            self,
+            Self::Shape { .. }
+                | Self::Seal(SealError::Unreadable(_))
+                | Self::Store(StoreError::Damaged { .. })
+        )
+    }
+}
+
+/// For whoever reads many records: one that is damaged is told and counted, and the others are served.
+///
+/// # Errors
+/// What concerns the store as a whole.
+pub fn sound<T>(read: Result<T, RecordError>) -> Result<Option<T>, RecordError> {
+    match read {
+        Ok(record) => Ok(Some(record)),
+        Err(error) if error.is_damage() => {
+            metrics::counter!("records_damaged_total").increment(1);
+            tracing::error!(%error, "a record is damaged and left out; `aops admin store verify` tells of all");
+            Ok(None)
+        }
+        Err(error) => Err(error),
+    }
 }
 
 impl From<RecordError> for WebError {

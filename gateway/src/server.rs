@@ -19,6 +19,8 @@ use crate::config::Settings;
 use crate::edge::address_filter::{self, AddressFilter};
 use crate::edge::connection::Connections;
 use crate::edge::feeds::{self, Feeds};
+#[cfg(feature = "http3")]
+use crate::edge::http3;
 use crate::edge::jails::Jails;
 use crate::edge::limits::{self, Limits, shared};
 use crate::edge::open_connections::OpenConnections;
@@ -62,6 +64,8 @@ pub struct Server {
     /// As read, before the addresses of the sockets replaced its own.
     configured: Settings,
     tls: TlsAcceptor,
+    #[cfg(feature = "http3")]
+    http3: Option<quinn::Endpoint>,
     certificates: Arc<Certificates>,
     metrics: Option<PrometheusHandle>,
 }
@@ -76,13 +80,17 @@ impl Server {
         sockets: Arc<Sockets>,
         live_reload: Option<LiveReload>,
     ) -> Result<Self, StartError> {
+        #[cfg(not(feature = "http3"))]
+        if let Some(address) = configured.gateway.http3 {
+            return Err(StartError::Without(address));
+        }
         let mut settings = configured.clone();
         sockets.rule(&mut settings.gateway);
         let accepting = sockets.again()?;
         // Before anything is counted.
         let metrics = recorder();
         let certificates = Arc::new(tls::certificates(&settings)?);
-        let tls = TlsAcceptor::from(Arc::new(tls::server_config(&settings, Arc::clone(&certificates))?));
+        let tls = tls::server_config(&settings, Arc::clone(&certificates))?;
         let mut app = open(settings, live_reload).await?;
         if let Some(config) = app.settings.gateway.acme() {
             let acme = Acme::new(config, &app.settings.gateway.hosts, Arc::clone(&certificates))?;
@@ -94,7 +102,22 @@ impl Server {
             // It is new: nothing was set.
             let _ = app.metrics.set(metrics.clone());
         }
-        Ok(Self { app, kept: sockets, accepting, configured, tls, certificates, metrics })
+        #[cfg(feature = "http3")]
+        let http3 = match app.settings.gateway.http3 {
+            Some(address) => Some(http3::listen(address, &tls, http3::ResetKey::new(&app.sealer))?),
+            None => None,
+        };
+        Ok(Self {
+            app,
+            kept: sockets,
+            accepting,
+            configured,
+            tls: TlsAcceptor::from(Arc::new(tls)),
+            #[cfg(feature = "http3")]
+            http3,
+            certificates,
+            metrics,
+        })
     }
 
     /// The application, for what runs beside the listeners.
@@ -140,6 +163,10 @@ impl Server {
         }
         let (counted, counting) = watch::channel(false);
         let counting = tokio::spawn(audience::run(Arc::clone(&app), counting));
+        #[cfg(feature = "http3")]
+        let quic = self
+            .http3
+            .map(|endpoint| tokio::spawn(http3::serve(endpoint, connections.clone(), stopped.clone())));
         let serving = tokio::spawn(accept::run(self.accepting.https, connections, stopped));
         supervisor::ready();
         let ending = tokio::select! {
@@ -156,6 +183,10 @@ impl Server {
         // Nobody listening any more is no fault here.
         let _ = stopping.send(true);
         let _ = serving.await;
+        #[cfg(feature = "http3")]
+        if let Some(quic) = quic {
+            let _ = quic.await;
+        }
         for task in beside {
             task.abort();
         }

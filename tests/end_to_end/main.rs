@@ -33,6 +33,8 @@ mod faults;
 mod feeds;
 mod floods;
 mod house;
+#[cfg(feature = "http3")]
+mod http3;
 mod incidents;
 mod jails;
 mod limits;

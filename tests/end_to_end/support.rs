@@ -141,6 +141,12 @@ impl Gateway {
         process.wait().unwrap()
     }
 
+    /// Waits for the end of a process that was told to stop.
+    #[cfg(feature = "http3")]
+    pub(crate) fn ended(&mut self) -> std::process::ExitStatus {
+        self.process.take().unwrap().wait().unwrap()
+    }
+
     /// Changes a variable for the next start.
     pub(crate) fn set(&mut self, name: &str, value: &str) {
         self.environment.retain(|(other, _)| other != name);

@@ -27,6 +27,18 @@ pub(crate) fn run(slow: bool) -> Result<()> {
         tests.env("AOPS_TEST_SLOW", "1").env("PROPTEST_CASES", "4096");
     }
     sh::run(tests)?;
+    // What is off by default is held to the same.
+    sh::run(cargo(&[
+        "clippy",
+        "--workspace",
+        "--all-targets",
+        "--features",
+        "http3",
+        "--",
+        "-D",
+        "warnings",
+    ])?)?;
+    sh::run(cargo(&["nextest", "run", "--workspace", "--features", "http3", "-E", "test(http3)"])?)?;
     sh::run(cargo(&["test", "--workspace", "--doc", "--quiet"])?)?;
     browser(slow)?;
     if slow {

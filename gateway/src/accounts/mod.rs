@@ -326,7 +326,7 @@ pub async fn list(app: &App) -> Result<Vec<Account>, RecordError> {
         let scan = Scan { collection: ACCOUNTS, partition: None, prefix: String::new(), after, limit: PAGE };
         let page = app.store.scan(scan).await?;
         for (address, _) in page.documents {
-            accounts.extend(read(app, &address.partition, &address.key).await?);
+            accounts.extend(records::sound(read(app, &address.partition, &address.key).await)?.flatten());
         }
         after = page.next;
         if after.is_none() {

@@ -170,7 +170,7 @@ async fn documents<T: serde::de::DeserializeOwned>(
         let scan = Scan { collection, partition, prefix: String::new(), after, limit: PAGE };
         let page = app.store.scan(scan).await?;
         for (address, stored) in page.documents {
-            found.push(records::decode(&address, &stored.body)?);
+            found.extend(records::sound(records::decode(&address, &stored.body))?);
         }
         after = page.next;
         if after.is_none() {

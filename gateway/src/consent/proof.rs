@@ -74,7 +74,7 @@ pub async fn list(app: &App) -> Result<Vec<Proof>, RecordError> {
         let scan = Scan { collection: CONSENTS, partition: None, prefix: String::new(), after, limit: PAGE };
         let page = app.store.scan(scan).await?;
         for (address, stored) in page.documents {
-            proofs.push(records::decode::<Proof>(&address, &stored.body)?);
+            proofs.extend(records::sound(records::decode::<Proof>(&address, &stored.body))?);
         }
         after = page.next;
         if after.is_none() {

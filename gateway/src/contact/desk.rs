@@ -89,7 +89,8 @@ pub async fn show(app: &App, id: &str) -> Result<Shown, ContactError> {
     let partition = &address.partition;
     let mut answers = Vec::new();
     for address in addresses(app, ANSWERS, Some(partition)).await? {
-        let found = records::read_sealed::<Answer>(app, &address, subject(&address)).await?;
+        let found = records::read_sealed::<Answer>(app, &address, subject(&address)).await;
+        let found = records::sound(found)?.flatten();
         answers.extend(found.map(|(answer, _)| answer));
     }
     let messages = messages(app, Some(partition)).await?.into_iter().map(line).collect();

@@ -152,12 +152,14 @@ pub(super) async fn messages(
 ) -> Result<Vec<(Address, Message, Option<Thread>)>, RecordError> {
     let mut messages = Vec::new();
     for address in addresses(app, MESSAGES, partition).await? {
-        let thread = read(app, &address.partition).await?.map(|(thread, _)| thread);
+        let Some(thread) = records::sound(read(app, &address.partition).await)? else { continue };
+        let thread = thread.map(|(thread, _)| thread);
         let threaded = address.partition.starts_with(PREFIX);
         if threaded && thread.is_none() {
             continue;
         }
-        let found = records::read_sealed::<Message>(app, &address, subject(&address)).await?;
+        let found = records::read_sealed::<Message>(app, &address, subject(&address)).await;
+        let found = records::sound(found)?.flatten();
         messages.extend(found.map(|(message, _)| (address, message, thread)));
     }
     messages.sort_by_key(|(_, message, _)| message.created);

@@ -98,6 +98,15 @@ pub(super) fn ports(settings: &Settings, found: &mut impl FnMut(&'static str, St
             found("ports", error.to_string());
         }
     }
+    let Some(quic) = gateway.http3 else { return };
+    if !cfg!(feature = "http3") {
+        found(
+            "http3",
+            format!("[gateway] http3 = \"{quic}\": this binary is built without `--features http3`"),
+        );
+    } else if let Err(error) = std::net::UdpSocket::bind(quic) {
+        found("ports", format!("http3: {quic} (UDP): {error}"));
+    }
 }
 
 pub(super) fn store(settings: &Settings, found: &mut impl FnMut(&'static str, String)) {

@@ -8,6 +8,8 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
+use http::HeaderValue;
+use http::header::ALT_SVC;
 use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
@@ -36,9 +38,9 @@ use crate::edge::tls::acme::{Acme, Challenges};
 /// The longest that a handshake may take.
 const HANDSHAKE_PATIENCE: Duration = Duration::from_secs(10);
 /// The longest that a request's head may take, and that an HTTP/1 connection may rest between two requests.
-const HEADER_PATIENCE: Duration = Duration::from_secs(15);
+pub(super) const HEADER_PATIENCE: Duration = Duration::from_secs(15);
 /// The longest that a peer may leave what we write unread.
-const WRITE_PATIENCE: Duration = Duration::from_secs(30);
+pub(super) const WRITE_PATIENCE: Duration = Duration::from_secs(30);
 /// How long an HTTP/2 connection may rest, and how long an answer may stand still.
 const REST_PATIENCE: Duration = Duration::from_secs(90);
 /// The longest life of a connection that has no answer on its way.
@@ -59,6 +61,8 @@ pub struct Connections {
     pub bounds: Bounds,
     /// Whether this worker is late.
     pub overload: Arc<Overload>,
+    /// Where else we answer (RFC 7838).
+    elsewhere: Option<HeaderValue>,
     tls: TlsAcceptor,
     http: Arc<auto::Builder<TokioExecutor>>,
     farewell: Farewell,
@@ -70,7 +74,10 @@ impl Connections {
         let settings = &service.app.settings;
         let bounds = Bounds::new(settings.gateway.connections, settings.limits_factor);
         let (overload, farewell) = (Arc::default(), Farewell::default());
-        Self { service, bounds, overload, tls, http: Arc::new(http_builder()), farewell }
+        let http3 = settings.gateway.http3;
+        let elsewhere =
+            http3.and_then(|address| format!("h3=\":{}\"; ma=86400", address.port()).parse().ok());
+        Self { service, bounds, overload, elsewhere, tls, http: Arc::new(http_builder()), farewell }
     }
 
     /// The same for one more worker: its delay and its connections are its own.
@@ -136,6 +143,7 @@ impl Connections {
         mut guest: Guest,
     ) {
         let (tls, http, service) = (self.tls.clone(), Arc::clone(&self.http), self.service.clone());
+        let elsewhere = self.elsewhere.clone();
         let open = self.service.app.connections.clone();
         let challenges = self.service.app.acme.as_ref().map(|acme| &acme.challenges);
         let challenges = challenges.filter(|challenges| challenges.expects_handshakes()).cloned();
@@ -171,7 +179,14 @@ impl Connections {
             let answering = Arc::clone(&doing);
             let answer = service_fn(move |request: http::Request<Incoming>| {
                 let (service, answering) = (service.clone(), answering.answering());
-                async move { Ok::<_, Infallible>(service.answer(client, answering, request).await) }
+                let elsewhere = elsewhere.clone();
+                async move {
+                    let mut answer = service.answer(client, answering, request).await;
+                    if let Some(elsewhere) = elsewhere {
+                        answer.headers_mut().insert(ALT_SVC, elsewhere);
+                    }
+                    Ok::<_, Infallible>(answer)
+                }
             });
             let connection = pin!(builder.serve_connection(stream, answer));
             let mut connection = Gathering::new(connection, outgoing);
@@ -195,7 +210,7 @@ impl Connections {
 }
 
 /// Ends when a connection has rested or stood still for too long.
-async fn outstayed(activity: &Activity) {
+pub(super) async fn outstayed(activity: &Activity) {
     loop {
         tokio::time::sleep(LOOK).await;
         if activity.age() > LONGEST {

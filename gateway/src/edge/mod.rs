@@ -4,7 +4,7 @@
 //! ([`address_filter`]) → TLS ([`tls`]) → protocol ([`protocol`]) → authority ([`authority`]) → route class
 //! ([`route_class`]) → limits ([`limits`]) → headers ([`request_headers`]) → handler ([`crate::web::router`]) →
 //! response headers ([`response_headers`]) → log ([`access_log`]). [`connection`] calls those of a connection,
-//! [`request`] those of a request.
+//! [`request`] those of a request. `http3` does the same over QUIC, where it is built in.
 
 pub mod accept;
 pub mod access_log;
@@ -18,6 +18,8 @@ pub mod farewell;
 pub mod feeds;
 pub mod forwarded;
 pub mod gathered;
+#[cfg(feature = "http3")]
+pub mod http3;
 pub mod jails;
 pub mod limits;
 pub mod open_connections;

@@ -6,12 +6,14 @@ use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use axum::BoxError;
 use axum::body::Body;
 use axum::response::{IntoResponse, Response};
+use bytes::Bytes;
 use futures::FutureExt;
 use http::header::AUTHORIZATION;
 use http::{Request, StatusCode};
-use hyper::body::Incoming;
+use http_body::Body as HttpBody;
 
 use crate::app::SharedApp;
 use crate::edge::access_log::{self, Line};
@@ -46,6 +48,11 @@ pub struct Service {
     pub overload: Option<Arc<Overload>>,
 }
 
+/// A request's body, whichever protocol brings it.
+pub trait Sent: HttpBody<Data = Bytes, Error: Into<BoxError>> + Send + Unpin + 'static {}
+
+impl<B: HttpBody<Data = Bytes, Error: Into<BoxError>> + Send + Unpin + 'static> Sent for B {}
+
 /// Who is at the other end of a connection.
 #[derive(Debug, Clone, Copy)]
 pub struct Client {
@@ -73,11 +80,11 @@ impl Service {
     }
 
     /// Answers one request; whatever happens, there is an answer and a line in the log.
-    pub async fn answer(
+    pub async fn answer<B: Sent>(
         &self,
         client: Client,
         answering: Answering,
-        request: Request<Incoming>,
+        request: Request<B>,
     ) -> http::Response<AnswerBody> {
         let started = Instant::now();
         let peer = forwarded::client(client.address, request.headers(), &self.app.live.load().proxies);
@@ -129,10 +136,10 @@ impl Service {
     }
 
     /// The phases before the handler; each refuses by itself.
-    fn phases(
+    fn phases<B: Sent>(
         &self,
         client: Client,
-        request: &Request<Incoming>,
+        request: &Request<B>,
         class: &mut RouteClass,
     ) -> Result<Passed, Refusal> {
         let path = protocol::check(request, client.version)?;
@@ -177,12 +184,12 @@ impl Service {
         Ok(())
     }
 
-    async fn handled(
+    async fn handled<B: Sent>(
         &self,
         peer: IpAddr,
         id: &str,
         passed: Result<Passed, Refusal>,
-        mut request: Request<Incoming>,
+        mut request: Request<B>,
     ) -> (Option<Allowance>, Response) {
         request.extensions_mut().insert(RequestId(id.to_owned()));
         request.extensions_mut().insert(Peer(peer));
@@ -206,7 +213,7 @@ impl Service {
     }
 
     /// A name of our own, but for the trace that a listed proxy began.
-    fn id(&self, client: Client, request: &Request<Incoming>) -> String {
+    fn id<B>(&self, client: Client, request: &Request<B>) -> String {
         let believed = self.app.live.load().proxies.hold(client.address);
         let trace = believed.then(|| request_id::of_trace(request.headers())).flatten();
         trace.unwrap_or_else(request_id::draw)

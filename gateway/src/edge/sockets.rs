@@ -64,6 +64,14 @@ pub struct BindError {
     source: io::Error,
 }
 
+impl BindError {
+    /// What the system says of an address that bears this name in the configuration.
+    #[cfg(feature = "http3")]
+    pub(super) fn new(name: &'static str, address: SocketAddr, source: io::Error) -> Self {
+        Self { name, address, source }
+    }
+}
+
 impl Sockets {
     /// Those that systemd holds for us, and the others bound as configured.
     ///

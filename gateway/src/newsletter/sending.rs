@@ -330,7 +330,10 @@ async fn wanted(
     segment: &Segment,
     id: &str,
 ) -> Result<Option<(String, Language)>, RecordError> {
-    let (Some(Subscriber { email, language, state: State::Confirmed, .. }), _) = read(app, id).await? else {
+    let Some((reader, _)) = records::sound(read(app, id).await)? else {
+        return Ok(None);
+    };
+    let Some(Subscriber { email, language, state: State::Confirmed, .. }) = reader else {
         return Ok(None);
     };
     if segment.language.is_some_and(|wanted| wanted != language) {

@@ -318,10 +318,8 @@ pub async fn list(app: &App) -> Result<Vec<Line>, RecordError> {
             Scan { collection: SUBSCRIBERS, partition: None, prefix: String::new(), after, limit: PAGE };
         let page = app.store.scan(scan).await?;
         for (address, _) in page.documents {
-            let Some((found, _)) = records::read_sealed::<Subscriber>(app, &address, &address.key).await?
-            else {
-                continue;
-            };
+            let found = records::read_sealed::<Subscriber>(app, &address, &address.key).await;
+            let Some((found, _)) = records::sound(found)?.flatten() else { continue };
             let until = ends(&app.settings.retention, &found);
             if until <= now {
                 continue;

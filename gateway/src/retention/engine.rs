@@ -178,13 +178,16 @@ async fn walk(
         for (address, stored) in &page.documents {
             let Some(end) = stored.expires.map(end_of) else { continue };
             if end <= now {
-                if let Some(Ended { by, batch }) = kept.end(app, address, stored, now).await?
+                let ended = records::sound(kept.end(app, address, stored, now).await)?.flatten();
+                if let Some(Ended { by, batch }) = ended
                     && committed(app, batch).await?
                 {
                     let then = if by.then == Then::Archive { "archive" } else { "delete" };
                     *counts.entry((by.name(), then)).or_default() += 1;
                 }
-            } else if end.duration_since(now) <= WARNING && kept.warn(app, address, stored, now).await? {
+            } else if end.duration_since(now) <= WARNING
+                && records::sound(kept.warn(app, address, stored, now).await)?.unwrap_or_default()
+            {
                 *counts.entry(("warned".into(), "warn")).or_default() += 1;
             }
         }

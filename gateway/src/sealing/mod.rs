@@ -25,7 +25,7 @@ use crate::files::write_private;
 use crate::store::{Address, StoreError};
 
 /// The version of the sealed form: its first byte.
-const FORMAT: u8 = 1;
+pub(crate) const FORMAT: u8 = 1;
 pub(crate) const KEY_BYTES: usize = 32;
 const NONCE_BYTES: usize = 24;
 const ID_BYTES: usize = 4;
@@ -217,10 +217,14 @@ impl SubjectKey {
     /// # Errors
     /// [`SealError::Unreadable`].
     pub fn open(&self, at: &Address, sealed: &[u8]) -> Result<Zeroizing<Vec<u8>>, SealError> {
-        let opened = sealed
-            .strip_prefix(&[FORMAT])
-            .and_then(|rest| decrypt(&self.cipher, at.to_string().as_bytes(), rest));
-        opened.ok_or_else(|| SealError::Unreadable(at.to_string()))
+        self.open_at(&at.to_string(), sealed)
+    }
+
+    /// As [`SubjectKey::open`], of a place by its name.
+    pub(crate) fn open_at(&self, place: &str, sealed: &[u8]) -> Result<Zeroizing<Vec<u8>>, SealError> {
+        let rest = sealed.strip_prefix(&[FORMAT]);
+        let opened = rest.and_then(|rest| decrypt(&self.cipher, place.as_bytes(), rest));
+        opened.ok_or_else(|| SealError::Unreadable(place.to_owned()))
     }
 }
 

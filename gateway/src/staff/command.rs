@@ -155,6 +155,8 @@ pub enum Command {
     Backup,
     /// `erased list`: keyed hashes.
     ErasedList,
+    /// `store verify`: every document, read through.
+    StoreVerify,
     /// `keys roll`: answers how many keys were wrapped anew.
     KeysRoll,
     /// `ban add`.
@@ -388,6 +390,7 @@ pub async fn execute(app: &App, command: Command) -> Result<Value, StaffError> {
             told["path"] = json!(path);
             Ok(told)
         }
+        Command::StoreVerify => Ok(serde_json::to_value(records::verify(app).await?)?),
         Command::ErasedList => {
             let stone = |name| json!({ "erased": name });
             Ok(records::erased(app).await?.into_iter().map(stone).collect())

@@ -168,9 +168,10 @@ pub async fn list(app: &App) -> Result<Vec<Line>, RecordError> {
             Scan { collection: SUPPRESSIONS, partition: None, prefix: String::new(), after, limit: PAGE };
         let page = app.store.scan(scan).await?;
         for (address, stored) in page.documents {
-            let found = records::decode::<Suppressed>(&address, &stored.body)?;
+            let found = records::sound(records::decode::<Suppressed>(&address, &stored.body))?;
+            let Some(found) = found else { continue };
             let Some(since) = found.reasons.values().min().copied() else { continue };
-            let email = opened(app, &address, &found).await?;
+            let Some(email) = records::sound(opened(app, &address, &found).await)? else { continue };
             lines.push(Line { email, id: address.key, reasons: found.reasons.into_keys().collect(), since });
         }
         after = page.next;

@@ -54,7 +54,7 @@ impl Running {
             .env("AOPS_HTTPS", "127.0.0.1:18443")
             .env("AOPS_HTTP", "127.0.0.1:18080")
             .env("AOPS_OPERATIONS", "127.0.0.1:19090")
-            .env("RUST_LOG", "warn")
+            .env("RUST_LOG", "warn,access=info")
             .stdout(Stdio::null());
         Self::start(&mut serve)
     }

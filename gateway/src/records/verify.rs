@@ -1,0 +1,196 @@
+//! Every document of the store, read through: what does not open or parse is told by its place, and by nothing of
+//! what stands in it.
+
+use serde::Serialize;
+use serde::de::IgnoredAny;
+use tokio::sync::mpsc;
+
+use super::{KEYS, RecordError};
+use crate::app::App;
+use crate::sealing::FORMAT;
+use crate::store::{Address, Copied, Scan};
+
+/// Documents that wait to be looked at.
+const WAITING: usize = 256;
+const PAGE: usize = 500;
+
+/// What was found.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct Verified {
+    /// Documents that were looked at.
+    pub documents: u64,
+    /// Wrapped keys among them.
+    pub keys: u64,
+    /// Sealed ones among them that open.
+    pub sealed: u64,
+    /// Sealed ones whose subject was erased: nobody opens them any more.
+    pub erased: u64,
+    /// What is damaged.
+    pub damaged: Vec<Damage>,
+}
+
+/// A damaged document.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Damage {
+    /// Where it stands: collection, partition and key.
+    pub at: String,
+    /// What is wrong with it.
+    pub why: &'static str,
+}
+
+enum Found {
+    Key,
+    Sealed,
+    Erased,
+    Plain,
+    Damaged(&'static str),
+}
+
+/// Reads every document through, beside whatever else is done with the store.
+///
+/// # Errors
+/// [`RecordError`], of the store as a whole.
+pub async fn verify(app: &App) -> Result<Verified, RecordError> {
+    let (to, mut from) = mpsc::channel(WAITING);
+    let looking = async move {
+        let mut verified = Verified::default();
+        while let Some(copied) = from.recv().await {
+            look(app, &copied, &mut verified).await?;
+        }
+        // The channel goes with this block, so that a look that fails ends the copy too.
+        Ok::<_, RecordError>(verified)
+    };
+    let (copied, verified) = tokio::join!(app.store.copy(to), looking);
+    let verified = verified?;
+    copied?;
+    Ok(verified)
+}
+
+async fn look(app: &App, copied: &Copied, verified: &mut Verified) -> Result<(), RecordError> {
+    let Some(stored) = &copied.stored else { return Ok(()) };
+    if stored.expires.is_some_and(|expires| expires <= app.clock.now()) {
+        return Ok(());
+    }
+    verified.documents += 1;
+    match found(app, copied, &stored.body).await? {
+        Found::Key => verified.keys += 1,
+        Found::Sealed => verified.sealed += 1,
+        Found::Erased => verified.erased += 1,
+        Found::Plain => {}
+        Found::Damaged(why) => {
+            let at = format!("{}/{}/{}", copied.collection, copied.partition, copied.key);
+            verified.damaged.push(Damage { at, why });
+        }
+    }
+    Ok(())
+}
+
+async fn found(app: &App, copied: &Copied, body: &[u8]) -> Result<Found, RecordError> {
+    if copied.collection == KEYS {
+        let whole = app.sealer.unwrap(&copied.key, body).is_ok();
+        return Ok(if whole { Found::Key } else { Found::Damaged("no given master key opens this key") });
+    }
+    if serde_json::from_slice::<IgnoredAny>(body).is_ok() {
+        return Ok(Found::Plain);
+    }
+    if body.first() != Some(&FORMAT) {
+        return Ok(Found::Damaged("neither JSON nor sealed"));
+    }
+    // A record is most often sealed under the key of its own name, or of its partition's.
+    for subject in [&copied.key, &copied.partition] {
+        let at = Address::new(KEYS, copied.partition.clone(), subject.clone());
+        let wrapped = app.store.read(&at).await?;
+        if wrapped.is_some_and(|wrapped| opens(app, subject, &wrapped.body, copied, body)) {
+            return Ok(Found::Sealed);
+        }
+    }
+    let (mut any, mut after) = (false, None);
+    loop {
+        let partition = Some(copied.partition.clone());
+        let scan = Scan { collection: KEYS, partition, prefix: String::new(), after, limit: PAGE };
+        let page = app.store.scan(scan).await?;
+        for (address, wrapped) in page.documents {
+            any |= address.key == copied.key || address.key == copied.partition;
+            if opens(app, &address.key, &wrapped.body, copied, body) {
+                return Ok(Found::Sealed);
+            }
+        }
+        after = page.next;
+        if after.is_none() {
+            break;
+        }
+    }
+    Ok(if any { Found::Damaged("it was altered or moved: its key does not open it") } else { Found::Erased })
+}
+
+fn opens(app: &App, subject: &str, wrapped: &[u8], copied: &Copied, body: &[u8]) -> bool {
+    let place = format!("{}/{}/{}", copied.collection, copied.partition, copied.key);
+    app.sealer.unwrap(subject, wrapped).is_ok_and(|key| key.open_at(&place, body).is_ok())
+}
+
+#[cfg(test)]
+mod tests {
+    use http::HeaderMap;
+
+    use super::*;
+    use crate::store::{Batch, Expect};
+    use crate::{accounts, newsletter, testing};
+
+    #[tokio::test]
+    async fn a_bit_flip_is_told_by_its_place_and_the_rest_is_served() {
+        let folder = tempfile::tempdir().unwrap();
+        let app = testing::shared(folder.path()).await;
+        let (one, other) =
+            (testing::account(&app, "a@example.com").await, testing::account(&app, "b@example.com").await);
+        for email in ["c%40example.com", "d%40example.com"] {
+            testing::post(&app, "/newsletter", &HeaderMap::new(), &format!("email={email}")).await;
+        }
+        let before = verify(&app).await.unwrap();
+        assert_eq!(before.damaged, []);
+        assert!(before.keys >= 4 && before.sealed >= 4, "{before:?}");
+        let mut flipped = Vec::new();
+        for collection in ["accounts", "subscribers"] {
+            let scan = Scan { collection, partition: None, prefix: String::new(), after: None, limit: 1 };
+            let (address, stored) = app.store.scan(scan).await.unwrap().documents.remove(0);
+            let mut body = stored.body;
+            let last = body.len() - 1;
+            body[last] ^= 1;
+            let batch = Batch::new(&address.partition);
+            let batch =
+                batch.put(collection, &address.key, Expect::Version(stored.version), body, stored.expires);
+            app.store.commit(batch).await.unwrap();
+            flipped.push(address.to_string());
+        }
+        let after = verify(&app).await.unwrap();
+        let told: Vec<_> = after.damaged.iter().map(|damage| damage.at.clone()).collect();
+        assert_eq!(told.len(), 2);
+        assert!(flipped.iter().all(|at| told.contains(at)), "{told:?}");
+        assert!(!serde_json::to_string(&after).unwrap().contains("example.com"));
+        assert_eq!(accounts::list(&app).await.unwrap().len(), 1, "the other is there");
+        assert_eq!(newsletter::list(&app).await.unwrap().len(), 1);
+        let whole = [one, other].into_iter().filter(|account| !flipped[0].ends_with(&account.id));
+        for account in whole {
+            let form = format!("email={}&mot_de_passe=Vr7!kd0%23QzpL", account.email.replace('@', "%40"));
+            let answer = testing::post(&app, "/compte/connexion", &HeaderMap::new(), &form).await;
+            assert_eq!(answer.status(), 303);
+        }
+    }
+
+    #[tokio::test]
+    async fn a_lost_key_and_rubbish_are_told_and_the_erased_are_no_fault() {
+        let folder = tempfile::tempdir().unwrap();
+        let app = testing::shared(folder.path()).await;
+        let account = testing::account(&app, "a@example.com").await;
+        let batch = Batch::new("p").put("things", "rubbish", Expect::Absent, b"{\"cut".to_vec(), None);
+        app.store.commit(batch).await.unwrap();
+        let batch = Batch::new("p").put(KEYS, "lost", Expect::Absent, vec![FORMAT; 80], None);
+        app.store.commit(batch).await.unwrap();
+        let gone = Batch::new(&account.organisation).delete(KEYS, &account.id, Expect::Anything);
+        app.store.commit(gone).await.unwrap();
+        let verified = verify(&app).await.unwrap();
+        let told: Vec<_> = verified.damaged.iter().map(|damage| damage.at.as_str()).collect();
+        assert_eq!(told.len(), 2, "{told:?}");
+        assert!(told.contains(&"things/p/rubbish") && told.contains(&"keys/p/lost"), "{told:?}");
+        assert_eq!(verified.erased, 1);
+    }
+}
