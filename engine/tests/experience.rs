@@ -346,3 +346,32 @@ fn wrong_counts_are_told() {
     let still = json!({ "first_age": 60, "first_year": 2000, "deaths": vec![vec![5; 6]; 3], "exposures": vec![vec![100; 6]; 3] });
     told(json!({ "work": "lee_carter", "surface": still }), "/surface", "undetermined");
 }
+
+#[test]
+fn lee_carter_and_cbd_are_what_other_programs_fit() {
+    // The Poisson fit by numpy, Fisher's scoring on all ninety parameters at once, where ours takes ages and years in turn;
+    // each year's binomial fit of Cairns, Blake and Dowd by statsmodels 0.15.0. No table printed in a publication together
+    // with its data was at hand.
+    let ask_for = |work: &str| {
+        let projection = json!({ "paths": 100, "horizon": 1 });
+        ask(&json!({ "work": work, "surface": surface(), "projection": projection }))
+    };
+    let found = ask_for("lee_carter");
+    near(number(&found["deviance"]), 0.07506024528564059, 1e-8);
+    for (at, kappa) in [15.501247865967782, 13.001282684520701, 12.000712927566523].iter().enumerate() {
+        near(number(&found["kappa"][at]), *kappa, 1e-5);
+    }
+    for (at, beta) in [0.033329349466316625, 0.03334770653560992, 0.03334071275480599].iter().enumerate() {
+        near(number(&found["beta"][at]), *beta, 1e-5);
+    }
+    for (at, alpha) in [-4.983600332405621, -4.883562915456646, -4.783594598796911].iter().enumerate() {
+        near(number(&found["alpha"][at]), *alpha, 1e-6);
+    }
+    let found = ask_for("cbd");
+    for (at, level, slope) in
+        [(0, -2.9844641933993157, 0.10415314604583095), (29, -4.021877404930364, 0.10145935908586676)]
+    {
+        near(number(&found["kappa_1"][at]), level, 1e-10);
+        near(number(&found["kappa_2"][at]), slope, 1e-9);
+    }
+}

@@ -334,3 +334,119 @@ fn an_open_year_is_completed_by_months() {
     near(number(&answer["open_year"]["completed"]), 1200.0, 1e-12, "completed");
     near(number(&answer["open_year"]["known"]), 1150.0, 1e-12, "known");
 }
+
+/// Car insurance claims of Baxter, Coutts and Ross (1980), the data frame `Insurance` of R's MASS: by district, group of the
+/// car and age of the driver, in that order, holders and claims.
+const INSURANCE: [(u32, u32); 64] = [
+    (197, 38),
+    (264, 35),
+    (246, 20),
+    (1680, 156),
+    (284, 63),
+    (536, 84),
+    (696, 89),
+    (3582, 400),
+    (133, 19),
+    (286, 52),
+    (355, 74),
+    (1640, 233),
+    (24, 4),
+    (71, 18),
+    (99, 19),
+    (452, 77),
+    (85, 22),
+    (139, 19),
+    (151, 22),
+    (931, 87),
+    (149, 25),
+    (313, 51),
+    (419, 49),
+    (2443, 290),
+    (66, 14),
+    (175, 46),
+    (221, 39),
+    (1110, 143),
+    (9, 4),
+    (48, 15),
+    (72, 12),
+    (322, 53),
+    (35, 5),
+    (73, 11),
+    (89, 10),
+    (648, 67),
+    (53, 10),
+    (155, 24),
+    (240, 37),
+    (1635, 187),
+    (24, 8),
+    (78, 19),
+    (121, 24),
+    (692, 101),
+    (7, 3),
+    (29, 2),
+    (43, 8),
+    (245, 37),
+    (20, 2),
+    (33, 5),
+    (40, 4),
+    (316, 36),
+    (31, 7),
+    (81, 10),
+    (122, 22),
+    (724, 102),
+    (18, 5),
+    (39, 7),
+    (68, 16),
+    (344, 63),
+    (3, 0),
+    (16, 6),
+    (25, 8),
+    (114, 33),
+];
+
+#[test]
+fn car_insurance_claims_are_as_r_prints_them() {
+    // `glm(Claims ~ District + Group + Age + offset(log(Holders)), family = poisson)`, printed in the help page of MASS:
+    // null deviance 236.3 on 63 degrees, residual 51.42003 on 54, Pearson 48.62933 (by `loglm`), AIC 388.7; intercept and
+    // districts. Group and Age are ordered there: their contrasts are not ours, but the model is the same.
+    let groups = ["<1l", "1-1.5l", "1.5-2l", ">2l"];
+    let ages = ["<25", "25-29", "30-35", ">35"];
+    let data = json!({
+        "district": (0..64).map(|line| (line / 16 + 1).to_string()).collect::<Vec<_>>(),
+        "group": (0..64).map(|line| groups[line / 4 % 4]).collect::<Vec<_>>(),
+        "age": (0..64).map(|line| ages[line % 4]).collect::<Vec<_>>(),
+        "holders": INSURANCE.map(|(holders, _)| holders).to_vec(), "claims": INSURANCE.map(|(_, claims)| claims).to_vec(),
+    });
+    let model = json!({
+        "response": "claims", "family": "poisson", "exposure": "holders", "terms": ["district", "group", "age"]
+    });
+    let answer = ask(&json!({ "data": data, "model": model }));
+    let near_printed = |name: &str, printed: f64, unit: f64| {
+        assert!((number(&answer[name]) - printed).abs() <= 0.51 * unit, "{name}: {}", answer[name]);
+    };
+    near_printed("null_deviance", 236.3, 0.1);
+    near_printed("deviance", 51.42003, 1e-5);
+    // `loglm` fits by proportions, and stops before the last of these digits.
+    near_printed("pearson", 48.62933, 1e-4);
+    near_printed("aic", 388.7, 0.1);
+    assert_eq!([number(&answer["null_degrees"]), number(&answer["residual_degrees"])], [63.0, 54.0]);
+    let lines = answer["coefficients"].as_array().unwrap();
+    let estimate =
+        |name: &str| lines.iter().find(|line| line["name"] == name).map(|line| number(&line["estimate"]));
+    for (name, printed) in [("district2", 0.025868), ("district3", 0.038524), ("district4", 0.234205)] {
+        assert!((estimate(name).unwrap() - printed).abs() <= 0.51e-6, "{name}: {:?}", estimate(name));
+    }
+}
+
+#[test]
+fn akaikes_criterion_of_a_tweedie_law_is_that_of_its_density() {
+    // The density of statsmodels 0.15.0 (`Tweedie(eql=False)`) at its own fit, with the dispersion and the degrees of R's
+    // `AICtweedie`: the deviance over the weights, and one more than the coefficients.
+    let reference: Value = serde_json::from_str(STATSMODELS).unwrap();
+    let expected = [("Tweedie 1.5", 242.8768516418549), ("Tweedie 1.2 with weights", 702.7801544418536)];
+    for (name, aic) in expected {
+        let case = reference["cases"].as_array().unwrap().iter().find(|case| case["name"] == name).unwrap();
+        let answer = ask(&json!({ "data": reference["data"], "model": case["model"] }));
+        near(number(&answer["aic"]), aic, 1e-9, name);
+    }
+}

@@ -254,7 +254,7 @@ impl Model<'_> {
         predictor.iter().map(|value| self.link.inverse(*value).0).collect()
     }
 
-    /// Akaike's criterion as R gives it; `None` for Tweedie, whose density has no closed form.
+    /// Akaike's criterion as R gives it (for Tweedie, its package tweedie); `None` where the dispersion is zero.
     pub(super) fn aic(&self, fit: &Fit) -> Option<f64> {
         let weight = |row: usize| self.weights.get(row).copied().unwrap_or(1.0);
         let counted = (0..self.response.len()).filter(|row| weight(*row) > 0.0);
@@ -267,13 +267,14 @@ impl Model<'_> {
         let means = self.means(&fit.coefficients);
         for row in counted {
             let (y, mean) = (self.response[row], means[row]);
-            total.add(self.family.minus_twice_log_density(y, mean, weight(row), dispersion)?);
+            total.add(self.family.minus_twice_log_density(y, mean, weight(row), dispersion));
         }
         let nuisance = match self.family {
-            Family::Gaussian | Family::Gamma => 2.0,
+            Family::Gaussian | Family::Gamma | Family::Tweedie(_) => 2.0,
             _ => 0.0,
         };
-        Some(total.value() + nuisance + 2.0 * fit.rank() as f64)
+        let aic = total.value() + nuisance + 2.0 * fit.rank() as f64;
+        aic.is_finite().then_some(aic)
     }
 }
 
