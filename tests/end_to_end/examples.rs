@@ -29,7 +29,7 @@ fn made_again(module: &str, name: &str) -> Vec<u8> {
     fs::read(folder.path().join(name)).unwrap()
 }
 
-/// Every sheet of a workbook: its name, then its cells row by row, numbers to twelve digits.
+/// Every sheet of a workbook: its name, then its cells row by row, numbers to ten digits.
 fn sheets(workbook: Vec<u8>) -> Vec<(String, Vec<Vec<String>>)> {
     let mut workbook: Xlsx<_> = Xlsx::new(Cursor::new(workbook)).unwrap();
     let read = workbook.worksheets().into_iter();
@@ -41,7 +41,7 @@ fn sheets(workbook: Vec<u8>) -> Vec<(String, Vec<Vec<String>>)> {
 }
 
 fn shown(cell: &Data) -> String {
-    cell.get_float().map_or_else(|| cell.to_string(), |number| format!("{number:.11e}"))
+    cell.get_float().map_or_else(|| cell.to_string(), |number| format!("{number:.9e}"))
 }
 
 #[test]
