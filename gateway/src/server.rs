@@ -371,7 +371,7 @@ fn valkey(settings: &Settings) -> Result<Option<Valkey>, StartError> {
 /// What names clients to limits: the same on every gateway with the same master key.
 fn limits_secret(sealer: &Sealer) -> [u8; 16] {
     let mut secret = [0; 16];
-    secret.copy_from_slice(&sealer.derive("limits")[..16]);
+    secret.copy_from_slice(&sealer.derive_shared("limits")[..16]);
     secret
 }
 

@@ -196,12 +196,22 @@ impl Sealer {
 
     /// A key of its own for a purpose.
     pub fn derive(&self, purpose: &str) -> Zeroizing<[u8; KEY_BYTES]> {
-        let mut key = Zeroizing::new([0; KEY_BYTES]);
-        let hkdf = Hkdf::<Sha256>::new(Some(b"aops"), self.root.as_slice());
-        // 32 bytes are far below what HKDF can give.
-        let _ = hkdf.expand(purpose.as_bytes(), key.as_mut_slice());
-        key
+        expanded(&self.root, purpose)
     }
+
+    /// As [`Sealer::derive`], the same for every gateway that has the current master key, whatever its store; it
+    /// changes with that key.
+    pub fn derive_shared(&self, purpose: &str) -> Zeroizing<[u8; KEY_BYTES]> {
+        self.masters.first().map_or_else(Zeroizing::default, |master| expanded(&master.bytes, purpose))
+    }
+}
+
+fn expanded(secret: &[u8; KEY_BYTES], purpose: &str) -> Zeroizing<[u8; KEY_BYTES]> {
+    let mut key = Zeroizing::new([0; KEY_BYTES]);
+    let hkdf = Hkdf::<Sha256>::new(Some(b"aops"), secret.as_slice());
+    // 32 bytes are far below what HKDF can give.
+    let _ = hkdf.expand(purpose.as_bytes(), key.as_mut_slice());
+    key
 }
 
 impl SubjectKey {
