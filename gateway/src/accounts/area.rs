@@ -10,7 +10,7 @@ use serde_json::json;
 use crate::accounts::{self, SignInNeeded};
 use crate::app::SharedApp;
 use crate::checkout;
-use crate::web::{WebError, negotiation, render};
+use crate::web::{negotiation, render};
 
 /// The routes of this file.
 pub(super) fn routes() -> Router<SharedApp> {
@@ -22,20 +22,13 @@ pub(super) fn routes() -> Router<SharedApp> {
 /// `GET /espace-client/`: plans and orders of the organisation.
 async fn area(State(app): State<SharedApp>, uri: Uri, headers: HeaderMap) -> Result<Response, SignInNeeded> {
     let wanted = uri.path_and_query().map_or("/espace-client/", |path| path.as_str());
-    let session = accounts::require(&app, &headers, wanted).await?;
-    let failed = |error: WebError| SignInNeeded::Failed(error);
-    let account = accounts::read(&app, &session.organisation, &session.account).await;
-    let Some(account) = account.map_err(|error| failed(error.into()))? else {
-        return Err(SignInNeeded::To(None));
-    };
-    let plans = checkout::plans(&app, &session.organisation).await.map_err(|error| failed(error.into()))?;
-    let orders =
-        checkout::orders_of(&app, &session.organisation).await.map_err(|error| failed(error.into()))?;
-    let organisation = accounts::organisation(&app, &account.organisation).await;
-    let organisation = organisation.map_err(|error| failed(error.into()))?;
-    let name = organisation.map_or(account.organisation.clone(), |organisation| organisation.raison_sociale);
+    let (account, _) = accounts::require_account(&app, &headers, wanted).await?;
+    let plans = checkout::plans(&app, &account.organisation).await?;
+    let orders = checkout::orders_of(&app, &account.organisation).await?;
+    let organisation = accounts::organisation(&app, &account.organisation).await?;
+    let name = organisation.map_or(account.organisation, |organisation| organisation.raison_sociale);
     let holder = account.holder.as_ref().map(|holder| format!("{} {}", holder.prenom, holder.nom));
-    let query = negotiation::query(&uri).map_err(failed)?;
+    let query = negotiation::query(&uri)?;
     let context = json!({
         "account": { "email": account.email, "organisation": name, "holder": holder },
         "done": query.get("fait"),

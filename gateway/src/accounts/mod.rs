@@ -125,13 +125,21 @@ impl Role {
 /// # Errors
 /// [`SignInNeeded`]: signing in first, or not found.
 pub async fn require_staff(app: &App, headers: &http::HeaderMap, wanted: &str) -> Result<(), SignInNeeded> {
+    let (account, _) = require_account(app, headers, wanted).await?;
+    if account.role.is_staff() { Ok(()) } else { Err(WebError::NotFound.into()) }
+}
+
+/// The account of whoever is signed in, and the version of its document; otherwise as [`require`].
+///
+/// # Errors
+/// [`SignInNeeded`], an answer by itself.
+async fn require_account(
+    app: &App,
+    headers: &http::HeaderMap,
+    wanted: &str,
+) -> Result<(Account, u64), SignInNeeded> {
     let session = require(app, headers, wanted).await?;
-    let account = read(app, &session.organisation, &session.account).await;
-    match account.map_err(|error| SignInNeeded::Failed(error.into()))? {
-        Some(account) if account.role.is_staff() => Ok(()),
-        Some(_) => Err(SignInNeeded::Failed(WebError::NotFound)),
-        None => Err(SignInNeeded::To(None)),
-    }
+    versioned(app, &session.organisation, &session.account).await?.ok_or(SignInNeeded::To(None))
 }
 
 /// What a new account is made of.

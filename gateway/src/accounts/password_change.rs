@@ -7,15 +7,14 @@ use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use axum::{Extension, Router};
-use http::{HeaderMap, StatusCode, Uri, header};
-use serde_json::json;
+use http::{HeaderMap, Uri, header};
 
 use crate::accounts::{self, SignInNeeded, password_policy, password_reset, sessions};
 use crate::app::SharedApp;
 use crate::edge::jails::Offence;
 use crate::edge::prefix::ClientPrefix;
-use crate::web::posted::Posted;
-use crate::web::{Peer, WebError, negotiation, render};
+use crate::web::posted::{self, Posted};
+use crate::web::{Peer, WebError, negotiation};
 
 pub(super) const PAGE: &str = "/espace-client/mot-de-passe";
 const FORM: &str = "mot_de_passe";
@@ -32,8 +31,7 @@ pub(super) fn routes() -> Router<SharedApp> {
 async fn page(State(app): State<SharedApp>, uri: Uri, headers: HeaderMap) -> Result<Response, SignInNeeded> {
     accounts::require(&app, &headers, PAGE).await?;
     let language = negotiation::language(&uri, &headers);
-    let context = json!({ "form_name": FORM, "form": { "values": {}, "errors": {}, "action": PAGE } });
-    Ok(render(&app, StatusCode::OK, language, "form.mot_de_passe.title", "gateway/form.html", context))
+    Ok(posted::blank(&app, language, FORM, PAGE, &BTreeMap::new()))
 }
 
 /// `POST /espace-client/mot-de-passe`: 303 with a session of its own.
@@ -43,21 +41,16 @@ async fn change(
     headers: HeaderMap,
     posted: Posted,
 ) -> Result<Response, SignInNeeded> {
-    let session = accounts::require(&app, &headers, PAGE).await?;
-    let failed = |error: WebError| SignInNeeded::Failed(error);
-    let found = accounts::versioned(&app, &session.organisation, &session.account).await;
-    let Some((account, version)) = found.map_err(|error| failed(error.into()))? else {
-        return Err(SignInNeeded::To(None));
-    };
+    let (account, version) = accounts::require_account(&app, &headers, PAGE).await?;
     let mut checker = posted.check(&["mot_de_passe_actuel", "mot_de_passe"]);
     let typed = |name: &str| posted.fields.get(name).map_or("", String::as_str);
     let (present, wanted) = (typed("mot_de_passe_actuel"), typed("mot_de_passe"));
     let client = ClientPrefix::of(peer);
     if let Some(wait) = app.throttle.wait(&account.id, client, Instant::now()) {
-        return Err(failed(WebError::TooMany(wait)));
+        return Err(WebError::TooMany(wait).into());
     }
     let verified = app.passwords.verify(super::sign_in::bounded(present), Some(&account.password)).await;
-    if !verified.map_err(|error| failed(error.into()))? {
+    if !verified.map_err(WebError::from)? {
         app.throttle.failed(&account.id, client, Instant::now());
         app.jails.saw(Offence::FailedSignIn, peer);
         checker.fault("mot_de_passe_actuel", "password_wrong");
@@ -68,14 +61,14 @@ async fn change(
     if let Err(errors) = checker.finish() {
         return Ok(posted.refused(&app, FORM, PAGE, &errors));
     }
-    let changed = password_reset::change(&app, account, version, wanted, posted.language).await;
+    let changed = password_reset::change(&app, account, version, wanted, posted.language).await?;
     // It changed a moment ago, and the present password is another now.
-    let Some(account) = changed.map_err(failed)? else {
+    let Some(account) = changed else {
         let errors = BTreeMap::from([("mot_de_passe_actuel".to_owned(), "password_wrong".to_owned())]);
         return Ok(posted.refused(&app, FORM, PAGE, &errors));
     };
     app.throttle.succeeded(&account.id, client);
-    let cookie = sessions::begin(&app, &headers, &account).await.map_err(failed)?;
+    let cookie = sessions::begin(&app, &headers, &account).await?;
     let mut response = posted.accepted(DONE).into_response();
     response.headers_mut().insert(header::SET_COOKIE, cookie);
     Ok(response)
@@ -83,6 +76,8 @@ async fn change(
 
 #[cfg(test)]
 mod tests {
+    use http::StatusCode;
+
     use super::*;
     use crate::testing;
 

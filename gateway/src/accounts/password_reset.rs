@@ -20,7 +20,7 @@ use crate::app::{App, SharedApp};
 use crate::outbox;
 use crate::sealing;
 use crate::store::{Batch, StoreError};
-use crate::web::posted::Posted;
+use crate::web::posted::{self, Posted};
 use crate::web::{WebError, negotiation, render};
 
 const ASK: &str = "/compte/mot-de-passe-oublie";
@@ -44,7 +44,7 @@ pub(super) fn routes() -> Router<SharedApp> {
 /// `GET /compte/mot-de-passe-oublie`.
 async fn ask_page(State(app): State<SharedApp>, uri: Uri, headers: HeaderMap) -> Response {
     let language = negotiation::language(&uri, &headers);
-    form(&app, StatusCode::OK, language, "mot_de_passe_oublie", ASK, None)
+    posted::blank(&app, language, "mot_de_passe_oublie", ASK, &BTreeMap::new())
 }
 
 /// `POST /compte/mot-de-passe-oublie`: 303, whoever has the address.
@@ -73,7 +73,7 @@ async fn ask(State(app): State<SharedApp>, posted: Posted) -> Result<Response, W
 
 /// `GET /compte/mot-de-passe-oublie/envoye`.
 async fn asked(State(app): State<SharedApp>, uri: Uri, headers: HeaderMap) -> Response {
-    thanks(&app, "mot_de_passe_oublie", &uri, &headers)
+    posted::thanks(&app, "mot_de_passe_oublie", &uri, &headers)
 }
 
 /// The query of a link in a letter.
@@ -92,7 +92,10 @@ async fn choose_page(
     let token = Query::<Link>::try_from_uri(&uri).map(|link| link.0.jeton).unwrap_or_default();
     let language = negotiation::language(&uri, &headers);
     match meant(&app, &token).await? {
-        Some(_) => Ok(form(&app, StatusCode::OK, language, "reinitialisation", CHOOSE, Some(&token))),
+        Some(_) => {
+            let values = BTreeMap::from([("jeton", token.as_str())]);
+            Ok(posted::blank(&app, language, "reinitialisation", CHOOSE, &values))
+        }
         None => Ok(over(&app, language)),
     }
 }
@@ -127,7 +130,7 @@ async fn choose(State(app): State<SharedApp>, uri: Uri, posted: Posted) -> Resul
 
 /// `GET /compte/reinitialisation/faite`.
 async fn chosen(State(app): State<SharedApp>, uri: Uri, headers: HeaderMap) -> Response {
-    thanks(&app, "reinitialisation", &uri, &headers)
+    posted::thanks(&app, "reinitialisation", &uri, &headers)
 }
 
 /// Puts a new password in force, ends every session, and tells the holder by letter; none when the account changed
@@ -183,27 +186,6 @@ fn subject(account: &Account) -> String {
     let digest = Sha256::digest(account.password.as_bytes());
     let stamp = sealing::hex(digest.first_chunk::<16>().unwrap_or(&[0; 16]));
     format!("{}/{}/{stamp}", account.organisation, account.id)
-}
-
-fn form(
-    app: &App,
-    status: StatusCode,
-    language: Language,
-    name: &str,
-    action: &str,
-    token: Option<&str>,
-) -> Response {
-    let values = BTreeMap::from_iter(token.map(|token| ("jeton", token)));
-    let context = json!({
-        "form_name": name, "form": { "values": values, "errors": {}, "action": action },
-    });
-    render(app, status, language, &format!("form.{name}.title"), "gateway/form.html", context)
-}
-
-fn thanks(app: &App, kind: &str, uri: &Uri, headers: &HeaderMap) -> Response {
-    let language = negotiation::language(uri, headers);
-    let title = format!("merci.{kind}.title");
-    render(app, StatusCode::OK, language, &title, "gateway/merci.html", json!({ "kind": kind }))
 }
 
 /// The link has served, or is too old, or was never ours: one page for all.

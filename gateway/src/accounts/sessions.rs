@@ -55,6 +55,18 @@ pub enum SignInNeeded {
     Failed(WebError),
 }
 
+impl From<WebError> for SignInNeeded {
+    fn from(error: WebError) -> Self {
+        Self::Failed(error)
+    }
+}
+
+impl From<RecordError> for SignInNeeded {
+    fn from(error: RecordError) -> Self {
+        Self::Failed(error.into())
+    }
+}
+
 impl IntoResponse for SignInNeeded {
     fn into_response(self) -> Response {
         match self {

@@ -4,13 +4,14 @@
 //! Several who sign up with one address do not touch each other's: each link opens what was typed with it, so
 //! that nobody can prepare an account for somebody else's address and wait.
 
+use std::collections::BTreeMap;
+
 use aops_manifest::Language;
 use axum::extract::State;
 use axum::response::Response;
 use axum::routing::get;
 use axum::{Extension, Router};
 use http::{HeaderMap, StatusCode, Uri};
-use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
@@ -22,9 +23,10 @@ use crate::email::Email;
 use crate::outbox::{self, Mail, Purpose};
 use crate::records::{self, KEYS, RecordError};
 use crate::retention::{Ground, Retention, Term, Then};
+use crate::sealing;
 use crate::store::{Address, Batch, Expect, StoreError};
 use crate::tokens::TokenError;
-use crate::web::posted::Posted;
+use crate::web::posted::{self, Posted};
 use crate::web::{Peer, WebError, negotiation, render};
 
 const PAGE: &str = "/compte/inscription";
@@ -35,8 +37,6 @@ const FORM: &str = "inscription";
 const VERIFY: &str = "account verification";
 /// What waits for its holder.
 const SIGN_UPS: &str = "sign_ups";
-/// How long a verification link is good.
-const PATIENCE: SignedDuration = SignedDuration::from_hours(72);
 
 /// An account that was asked for and never confirmed.
 pub const UNCONFIRMED: Retention = Retention {
@@ -74,8 +74,7 @@ pub(super) fn routes() -> Router<SharedApp> {
 /// `GET /compte/inscription`.
 async fn page(State(app): State<SharedApp>, uri: Uri, headers: HeaderMap) -> Response {
     let language = negotiation::language(&uri, &headers);
-    let context = json!({ "form_name": FORM, "form": { "values": {}, "errors": {}, "action": PAGE } });
-    render(&app, StatusCode::OK, language, "form.inscription.title", "gateway/form.html", context)
+    posted::blank(&app, language, FORM, PAGE, &BTreeMap::new())
 }
 
 /// `POST /compte/inscription`: 303, whoever has the address.
@@ -124,9 +123,7 @@ async fn sign_up(
 
 /// `GET /compte/inscription/merci`.
 async fn thanks(State(app): State<SharedApp>, uri: Uri, headers: HeaderMap) -> Response {
-    let language = negotiation::language(&uri, &headers);
-    let context = json!({ "kind": "inscription" });
-    render(&app, StatusCode::OK, language, "merci.inscription.title", "gateway/merci.html", context)
+    posted::thanks(&app, "inscription", &uri, &headers)
 }
 
 /// The query of a link in a letter.
@@ -182,8 +179,9 @@ async fn wait(
     profile: Profile,
     language: Language,
 ) -> Result<(), WebError> {
-    let id = format!("sup_{}", random::base62(20)?);
-    let end = app.clock.now().saturating_add(PATIENCE).unwrap_or(Timestamp::MAX);
+    let fault = |error: sealing::SealError| WebError::from(RecordError::from(error));
+    let id = sealing::hex(&sealing::random::<16>().map_err(fault)?);
+    let end = app.settings.retention.end(&UNCONFIRMED, app.clock.now());
     let token = app.tokens.sign(VERIFY, &id, end);
     let mail = Mail {
         to: email.as_str().to_owned(),
@@ -204,7 +202,6 @@ async fn wait(
         language,
     };
     let mut batch = Batch::new(partition(&id));
-    let fault = |error: crate::sealing::SealError| WebError::from(RecordError::from(error));
     let (key, wrapped) = app.sealer.new_subject_key(&id).map_err(fault)?;
     batch = batch.put(KEYS, &id, Expect::Absent, wrapped, Some(end));
     records::put_sealed(&mut batch, &key, SIGN_UPS, &id, Expect::Absent, &sign_up, Some(end))?;
@@ -223,7 +220,7 @@ pub(super) async fn ask_again(
     if !notified::may_write(app, email).await? {
         return Ok(());
     }
-    let end = app.clock.now().saturating_add(PATIENCE).unwrap_or(Timestamp::MAX);
+    let end = app.settings.retention.end(&UNCONFIRMED, app.clock.now());
     let token = app.tokens.sign(VERIFY, &format!("{}/{}", account.organisation, account.id), end);
     let context = json!({ "link": link(app, &format!("{VERIFICATION}?jeton={token}"), language) });
     accounts::write_to(app, account, "compte_verification", language, context).await?;
@@ -270,7 +267,7 @@ async fn confirm(app: &App, id: &str) -> Result<Confirmed, AccountError> {
     };
     let welcome = Some(sign_up.language);
     accounts::establish(app, &account, Some(&sign_up.profile.organisation), welcome).await?;
-    let end = app.clock.now().saturating_add(PATIENCE).unwrap_or(Timestamp::MAX);
+    let end = app.settings.retention.end(&UNCONFIRMED, app.clock.now());
     let mut batch = Batch::new(&address.partition).delete(KEYS, id, Expect::Anything);
     records::put_plain(&mut batch, SIGN_UPS, id, Expect::Version(version), &Done, Some(end))?;
     match app.store.commit(batch).await {
@@ -282,8 +279,7 @@ async fn confirm(app: &App, id: &str) -> Result<Confirmed, AccountError> {
 
 /// Spread over 256 partitions, so that no single one holds every sign-up.
 fn partition(id: &str) -> String {
-    let spread = id.bytes().fold(0u8, |sum, byte| sum.wrapping_mul(31).wrapping_add(byte));
-    format!("sign-ups-{spread:02x}")
+    format!("sign-ups-{}", id.get(..2).unwrap_or_default())
 }
 
 /// A path of ours as letters tell it.
@@ -299,6 +295,7 @@ pub(super) fn link(app: &App, path: &str, language: Language) -> String {
 #[cfg(test)]
 mod tests {
     use http::Method;
+    use jiff::SignedDuration;
     use serde_json::Value;
 
     use super::*;
@@ -441,7 +438,29 @@ mod tests {
             follow(&testing::shared(folder.path()).await, "/compte/verification?jeton=abc").await,
             StatusCode::BAD_REQUEST
         );
-        let late = testing::app(folder.path(), PATIENCE + SignedDuration::from_secs(1)).await;
+        let late = SignedDuration::from_hours(72) + SignedDuration::from_secs(1);
+        let late = testing::app(folder.path(), late).await;
+        assert_eq!(follow(&std::sync::Arc::new(late), &link).await, StatusCode::GONE);
+    }
+
+    #[tokio::test]
+    async fn p_retention_a_shorter_term_ends_the_link_and_what_was_typed() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut app = testing::app(folder.path(), SignedDuration::ZERO).await;
+        app.settings.retention = serde_json::from_value(json!({ "unconfirmed_account": "1 days" })).unwrap();
+        let app = std::sync::Arc::new(app);
+        sign_up(&app, FORM_POSTED).await;
+        let link = letters(&app).await[0].1.clone();
+        drop(app);
+        let late = testing::app(folder.path(), SignedDuration::from_hours(25)).await;
+        let scan = crate::store::Scan {
+            collection: SIGN_UPS,
+            partition: None,
+            prefix: String::new(),
+            after: None,
+            limit: 9,
+        };
+        assert_eq!(late.store.scan(scan).await.unwrap().documents, []);
         assert_eq!(follow(&std::sync::Arc::new(late), &link).await, StatusCode::GONE);
     }
 }

@@ -6,7 +6,7 @@ use axum::Router;
 use axum::extract::State;
 use axum::response::Response;
 use axum::routing::{get, post};
-use http::{HeaderMap, StatusCode, Uri};
+use http::{HeaderMap, Uri};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::json;
 
@@ -18,8 +18,8 @@ use crate::outbox::{self, Mail, Purpose};
 use crate::records::{self, RecordError};
 use crate::store::{Address, Batch, Expect, StoreError};
 use crate::typed::in_order;
-use crate::web::posted::Posted;
-use crate::web::{WebError, negotiation, render};
+use crate::web::WebError;
+use crate::web::posted::{self, Posted};
 
 const FIELDS: [&str; 7] = ["nom", "prenom", "email", "telephone", "raison_sociale", "adresse", "message"];
 const THANKS: &str = "/contact/merci";
@@ -99,9 +99,7 @@ async fn receive(
 
 /// `GET /contact/merci`.
 async fn thanks(State(app): State<SharedApp>, uri: Uri, headers: HeaderMap) -> Response {
-    let language = negotiation::language(&uri, &headers);
-    let context = json!({ "kind": "contact" });
-    render(&app, StatusCode::OK, language, "merci.contact.title", "gateway/merci.html", context)
+    posted::thanks(&app, "contact", &uri, &headers)
 }
 
 /// The name of a message now, and the one that it would have got a moment before: the same words of the same
@@ -219,6 +217,8 @@ fn letters(app: &App, id: &str, message: &Message, subject: &str, answer_by: Opt
 
 #[cfg(test)]
 mod tests {
+    use http::StatusCode;
+
     use super::super::list;
     use super::*;
     use crate::testing;

@@ -17,7 +17,7 @@ use crate::antispam::{self, Verdict};
 use crate::app::{App, SharedApp};
 use crate::email::Email;
 use crate::tokens::TokenError;
-use crate::web::posted::Posted;
+use crate::web::posted::{self, Posted};
 use crate::web::{WebError, negotiation, render};
 
 const THANKS: &str = "/newsletter/merci";
@@ -85,9 +85,7 @@ fn meant(posted: &Posted, email: Email) -> Result<Email, (&'static str, BTreeMap
 
 /// `GET /newsletter/merci`.
 async fn thanks(app: State<SharedApp>, uri: Uri, headers: HeaderMap) -> Response {
-    let language = negotiation::language(&uri, &headers);
-    let context = json!({ "kind": "newsletter" });
-    render(&app, StatusCode::OK, language, "merci.newsletter.title", "gateway/merci.html", context)
+    posted::thanks(&app, "newsletter", &uri, &headers)
 }
 
 /// `GET /newsletter/confirmation`: following the link twice does no harm.

@@ -237,4 +237,27 @@ mod tests {
         let done = run(&later, &kept, later.clock.now()).await.unwrap();
         assert_eq!(told(&done), [("subscriber_prospect".into(), 1)]);
     }
+
+    #[tokio::test]
+    async fn a_record_that_cannot_be_read_does_not_keep_the_others() {
+        let folder = tempfile::tempdir().unwrap();
+        let app = testing::app(folder.path(), SignedDuration::ZERO).await;
+        let mut ids = Vec::new();
+        for address in ["a@example.org", "b@example.org", "c@example.org"] {
+            ids.push(confirmed(&app, address).await);
+        }
+        ids.sort();
+        // The first that the engine comes to.
+        let place = Address::new(SUBSCRIBERS, partition(&ids[0]), &ids[0]);
+        let mut stored = app.store.read(&place).await.unwrap().unwrap();
+        let middle = stored.body.len() / 2;
+        stored.body[middle] ^= 1;
+        let flip = Batch::new(&place.partition);
+        let flip = flip.put(SUBSCRIBERS, &place.key, Expect::Anything, stored.body, stored.expires);
+        app.store.commit(flip).await.unwrap();
+        assert_eq!(list(&app).await.unwrap().len(), 2);
+        let done = run(&app, &[&Subscribers], after(&app, 3, 1)).await.unwrap();
+        assert_eq!(told(&done), [("subscriber_prospect".into(), 2)]);
+        assert!(app.store.read(&place).await.unwrap().is_some(), "it was not taken for erased");
+    }
 }

@@ -15,7 +15,7 @@ use crate::app::{App, SharedApp};
 use crate::edge::timed::BodyTooSlow;
 use crate::email::Email;
 use crate::web::error::WebError;
-use crate::web::{Peer, negotiation, render_titled};
+use crate::web::{Peer, negotiation, render, render_titled};
 
 /// The most a form may weigh, in bytes.
 pub const FORM_LIMIT: usize = 64 * 1024;
@@ -232,6 +232,25 @@ impl Checker<'_> {
         }
         value
     }
+}
+
+/// `GET` of a form that a page of its own shows, with what is known beforehand.
+pub fn blank(
+    app: &App,
+    language: Language,
+    form: &str,
+    action: &str,
+    values: &BTreeMap<&str, &str>,
+) -> Response {
+    let context = json!({ "form_name": form, "form": { "values": values, "errors": {}, "action": action } });
+    render(app, StatusCode::OK, language, &format!("form.{form}.title"), "gateway/form.html", context)
+}
+
+/// `GET` of the page to which [`Posted::accepted`] leads.
+pub fn thanks(app: &App, kind: &str, uri: &Uri, headers: &HeaderMap) -> Response {
+    let language = negotiation::language(uri, headers);
+    let (title, context) = (format!("merci.{kind}.title"), json!({ "kind": kind }));
+    render(app, StatusCode::OK, language, &title, "gateway/merci.html", context)
 }
 
 /// The title of a page that shows a form again because something is wrong: it begins by saying so (WCAG G199).
