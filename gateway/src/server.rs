@@ -86,7 +86,8 @@ impl Server {
         }
         let mut settings = configured.clone();
         sockets.rule(&mut settings.gateway);
-        let accepting = sockets.again()?;
+        #[cfg_attr(not(feature = "http3"), expect(unused_mut, reason = "taken from for HTTP/3 alone"))]
+        let mut accepting = sockets.again()?;
         // Before anything is counted.
         let metrics = recorder();
         let certificates = Arc::new(tls::certificates(&settings)?);
@@ -104,7 +105,10 @@ impl Server {
         }
         #[cfg(feature = "http3")]
         let http3 = match app.settings.gateway.http3 {
-            Some(address) => Some(http3::listen(address, &tls, http3::ResetKey::new(&app.sealer))?),
+            Some(address) => {
+                let key = http3::ResetKey::new(&app.sealer);
+                Some(http3::listen(accepting.http3.take(), address, &tls, key)?)
+            }
             None => None,
         };
         Ok(Self {

@@ -53,6 +53,7 @@ async fn every_answer_bears_the_security_fields_and_a_request_id() {
         assert!(policy.contains("default-src 'none'") && !policy.contains("unsafe"), "{path}: {policy}");
         assert_eq!(headers["x-request-id"].to_str().unwrap().len(), 32, "{path}");
         assert!(!headers.contains_key("server"), "{path}");
+        assert!(!headers.contains_key("alt-svc"), "{path}: nothing listens elsewhere");
     }
 }
 

@@ -1,5 +1,5 @@
 //! HTTP/3, in a binary that has it: the pages, refusals and ends of the TLS listener, and what only QUIC lets a peer
-//! try. The cases follow RFC 9114 as h3spec lists them.
+//! try (`http3_cases`).
 
 use std::fs;
 use std::future::poll_fn;
@@ -14,14 +14,8 @@ use quinn::{ConnectionError, Endpoint, ReadError, ReadToEndError};
 use rustls_pki_types::CertificateDer;
 use rustls_pki_types::pem::PemObject;
 
+use crate::http3_cases::{self, EXCESSIVE_LOAD, Outcome, frame};
 use crate::support::{Gateway, eventually};
-
-const FRAME_UNEXPECTED: u64 = 0x105;
-const FRAME_ERROR: u64 = 0x106;
-const MESSAGE_ERROR: u64 = 0x10e;
-
-/// `:method GET`, `:scheme https`, `:path /favicon.svg`, all by the static table; an authority follows.
-const GET: &[u8] = b"\xd1\xd7\x51\x0c/favicon.svg";
 
 async fn gateway(limits_factor: &str) -> (Gateway, SocketAddr) {
     let address = UdpSocket::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
@@ -29,16 +23,22 @@ async fn gateway(limits_factor: &str) -> (Gateway, SocketAddr) {
     (Gateway::start_with(&environment).await, address)
 }
 
-async fn connect(gateway: &Gateway, to: SocketAddr) -> Result<quinn::Connection, ConnectionError> {
+/// A client's side that trusts the local authority.
+fn endpoint(gateway: &Gateway) -> Endpoint {
     let mut roots = rustls::RootCertStore::empty();
     let authority = fs::read(gateway.data().join("tls/ca.pem")).unwrap();
     roots.add(CertificateDer::from_pem_slice(&authority).unwrap()).unwrap();
     let mut tls = rustls::ClientConfig::builder().with_root_certificates(roots).with_no_client_auth();
     tls.alpn_protocols = vec![b"h3".to_vec()];
+    tls.enable_early_data = true;
     let crypto = QuicClientConfig::try_from(tls).unwrap();
     let mut endpoint = Endpoint::client("127.0.0.1:0".parse().unwrap()).unwrap();
     endpoint.set_default_client_config(quinn::ClientConfig::new(Arc::new(crypto)));
-    endpoint.connect(to, "localhost").unwrap().await
+    endpoint
+}
+
+async fn connect(gateway: &Gateway, to: SocketAddr) -> Result<quinn::Connection, ConnectionError> {
+    endpoint(gateway).connect(to, "localhost").unwrap().await
 }
 
 type Sender = h3::client::SendRequest<h3_quinn::OpenStreams, Bytes>;
@@ -52,10 +52,10 @@ async fn client(quic: quinn::Connection) -> Sender {
 
 async fn ask(sender: &mut Sender, request: Request<()>, body: &str) -> (StatusCode, HeaderMap, Vec<u8>) {
     let mut stream = sender.send_request(request).await.unwrap();
-    if !body.is_empty() {
-        stream.send_data(Bytes::from(body.to_owned())).await.unwrap();
+    // An answer may come before the whole body is wanted.
+    if body.is_empty() || stream.send_data(Bytes::from(body.to_owned())).await.is_ok() {
+        let _ = stream.finish().await;
     }
-    stream.finish().await.unwrap();
     let (head, ()) = stream.recv_response().await.unwrap().into_parts();
     let mut answer = Vec::new();
     while let Some(mut data) = stream.recv_data().await.unwrap() {
@@ -97,6 +97,17 @@ async fn pages_forms_and_refusals_are_those_of_the_tls_listener() {
     ] {
         let refused = request(method, &url).body(()).unwrap();
         assert_eq!(ask(&mut sender, refused, "").await.0, expected, "{url}");
+    }
+    let long = request(Method::POST, &gateway.url("/newsletter"))
+        .header("origin", gateway.url(""))
+        .header("content-type", "application/x-www-form-urlencoded");
+    let (status, ..) = ask(&mut sender, long.body(()).unwrap(), &"a".repeat(1 << 20)).await;
+    assert_eq!(status, 413, "a body past its route's bound");
+    for (path, expected) in [("/", 200), ("/nulle-part/", 404), ("/api/v1/account", 401), ("/%00", 400)] {
+        let asked = request(Method::HEAD, &gateway.url(path)).body(()).unwrap();
+        let (status, headers, body) = ask(&mut sender, asked, "").await;
+        assert_eq!(status, expected, "{path}");
+        assert!(body.is_empty() && headers.contains_key("content-length"), "{path}: {headers:?}");
     }
 }
 
@@ -145,14 +156,6 @@ async fn at_the_end_open_requests_are_answered_and_new_connections_refused() {
     assert!(gateway.ended().success());
 }
 
-/// What becomes of a stream, or of the connection with it.
-#[derive(Debug, PartialEq, Eq)]
-enum Outcome {
-    Answered,
-    Reset(u64),
-    Closed(u64),
-}
-
 /// Sends streams of one direction, then a request, as they are.
 async fn outcome(gateway: &Gateway, to: SocketAddr, aside: &[&[u8]], bytes: &[u8]) -> Outcome {
     let quic = connect(gateway, to).await.unwrap();
@@ -187,110 +190,95 @@ async fn outcome(gateway: &Gateway, to: SocketAddr, aside: &[&[u8]], bytes: &[u8
     }
 }
 
-fn frame(kind: u8, payload: &[u8]) -> Vec<u8> {
-    let length = u16::try_from(payload.len()).unwrap() | 0x4000;
-    [&[kind][..], &length.to_be_bytes(), payload].concat()
-}
-
-/// A section of fields: what stands by the static table, then literal names.
-fn section(by_table: &[u8], port: u16, literal: &[(&str, &str)]) -> Vec<u8> {
-    let authority = format!("localhost:{port}");
-    let mut section =
-        [b"\x00\x00", by_table, b"\x50", &[authority.len() as u8], authority.as_bytes()].concat();
-    for (name, value) in literal {
-        match name.len() {
-            short @ ..7 => section.push(0x20 | short as u8),
-            long => section.extend([0x27, (long - 7) as u8]),
-        }
-        section.extend(name.bytes());
-        section.push(value.len() as u8);
-        section.extend(value.bytes());
-    }
-    section
-}
-
 #[tokio::test]
-async fn malformed_requests_end_their_stream_and_forbidden_frames_the_connection() {
+async fn what_no_honest_client_sends_ends_its_stream_or_its_connection_and_nothing_else() {
     let (gateway, address) = gateway("1000").await;
-    let port = gateway.https().port();
-    let control: &[u8] = b"\x00\x04\x00";
-    let headers = |by_table: &[u8], literal: &[(&str, &str)]| frame(1, &section(by_table, port, literal));
-    let good = headers(GET, &[]);
-    let post = b"\xd4\xd7\x51\x0b/newsletter";
-    let cases: Vec<(&str, Vec<u8>, Outcome)> = vec![
-        ("a request", good.clone(), Outcome::Answered),
-        ("a reserved frame before it", [frame(0x21, b"any"), good.clone()].concat(), Outcome::Answered),
-        ("DATA first", frame(0, b"a"), Outcome::Closed(FRAME_UNEXPECTED)),
-        ("SETTINGS", frame(4, b""), Outcome::Closed(FRAME_UNEXPECTED)),
-        ("GOAWAY", frame(7, b"\x00"), Outcome::Closed(FRAME_UNEXPECTED)),
-        ("PRIORITY of HTTP/2", frame(2, b"\x00"), Outcome::Closed(FRAME_UNEXPECTED)),
-        ("PING of HTTP/2", frame(6, b"\x00"), Outcome::Closed(FRAME_UNEXPECTED)),
-        ("WINDOW_UPDATE of HTTP/2", frame(8, b"\x00"), Outcome::Closed(FRAME_UNEXPECTED)),
-        ("CONTINUATION of HTTP/2", frame(9, b"\x00"), Outcome::Closed(FRAME_UNEXPECTED)),
-        ("a frame cut by the end", good[..good.len() - 4].to_vec(), Outcome::Closed(FRAME_ERROR)),
-        ("two paths", headers(&[GET, b"\xc1"].concat(), &[]), Outcome::Reset(MESSAGE_ERROR)),
-        ("no method", headers(b"\xd7\xc1", &[]), Outcome::Reset(MESSAGE_ERROR)),
-        ("a status", headers(&[GET, b"\xd9"].concat(), &[]), Outcome::Reset(MESSAGE_ERROR)),
-        ("an unknown pseudo-field", headers(GET, &[(":x", "1")]), Outcome::Reset(MESSAGE_ERROR)),
-        ("a capital letter", headers(GET, &[("Abc", "1")]), Outcome::Reset(MESSAGE_ERROR)),
-        ("connection", headers(GET, &[("connection", "close")]), Outcome::Reset(MESSAGE_ERROR)),
-        (
-            "transfer-encoding",
-            headers(post, &[("transfer-encoding", "chunked")]),
-            Outcome::Reset(MESSAGE_ERROR),
-        ),
-        ("te", headers(GET, &[("te", "gzip")]), Outcome::Reset(MESSAGE_ERROR)),
-        (
-            "two lengths",
-            headers(post, &[("content-length", "1"), ("content-length", "1")]),
-            Outcome::Reset(MESSAGE_ERROR),
-        ),
-        ("a length that is none", headers(post, &[("content-length", "+1")]), Outcome::Reset(MESSAGE_ERROR)),
-    ];
-    for (name, bytes, expected) in cases {
-        assert_eq!(outcome(&gateway, address, &[control], &bytes).await, expected, "{name}");
+    for case in http3_cases::cases(gateway.https().port()) {
+        let got = outcome(&gateway, address, &case.aside, &case.bytes).await;
+        assert_eq!(got, case.right, "{}", case.what);
     }
+    let quic = connect(&gateway, address).await.unwrap();
+    let mut control = quic.open_uni().await.unwrap();
+    control.write_all(b"\x00\x04\x00").await.unwrap();
+    tokio::time::sleep(Duration::from_millis(200)).await;
+    control.finish().unwrap();
+    assert_eq!(closed(&quic).await, 0x104, "the control stream must not end");
     let mut sender = client(connect(&gateway, address).await.unwrap()).await;
     let page = request(Method::GET, &gateway.url("/")).body(()).unwrap();
     assert_eq!(ask(&mut sender, page, "").await.0, 200, "the others are served");
 }
 
-#[tokio::test]
-async fn streams_beside_the_requests_keep_the_rules_of_the_protocol() {
-    let (gateway, address) = gateway("1000").await;
-    let good = frame(1, &section(GET, gateway.https().port(), &[]));
-    const STREAM_CREATION: u64 = 0x103;
-    const CLOSED_CRITICAL: u64 = 0x104;
-    const REQUEST_INCOMPLETE: u64 = 0x10d;
-    const SETTINGS: u64 = 0x109;
-    const MISSING_SETTINGS: u64 = 0x10a;
-    let settings: &[u8] = b"\x00\x04\x00";
-    let cases: Vec<(&str, Vec<&[u8]>, Outcome)> = vec![
-        ("reserved stream", vec![settings, b"\x21any"], Outcome::Answered),
-        ("reserved setting", vec![b"\x00\x04\x02\x21\x01"], Outcome::Answered),
-        ("two control streams", vec![settings, settings], Outcome::Closed(STREAM_CREATION)),
-        // Not the connection error of RFC 9114 § 6.2.2: h3 drops the stream, and the empty request ends by itself.
-        ("push stream", vec![settings, b"\x01\x00"], Outcome::Reset(REQUEST_INCOMPLETE)),
-        ("no SETTINGS", vec![b"\x00\x07\x01\x00"], Outcome::Closed(MISSING_SETTINGS)),
-        ("two SETTINGS", vec![b"\x00\x04\x00\x04\x00"], Outcome::Closed(FRAME_UNEXPECTED)),
-        ("a setting of HTTP/2", vec![b"\x00\x04\x02\x02\x01"], Outcome::Closed(SETTINGS)),
-        ("DATA on the control stream", vec![b"\x00\x04\x00\x00\x01a"], Outcome::Closed(FRAME_UNEXPECTED)),
-        ("HEADERS on the control stream", vec![b"\x00\x04\x00\x01\x01a"], Outcome::Closed(FRAME_UNEXPECTED)),
-    ];
-    for (name, aside, expected) in cases {
-        // The request waits: what is wrong beside it comes first.
-        let got =
-            outcome(&gateway, address, &aside, if expected == Outcome::Answered { &good } else { b"" }).await;
-        assert_eq!(got, expected, "{name}");
+/// The code with which we are left.
+async fn closed(quic: &quinn::Connection) -> u64 {
+    match tokio::time::timeout(Duration::from_secs(10), quic.closed()).await.unwrap() {
+        ConnectionError::ApplicationClosed(close) => close.error_code.into(),
+        other => panic!("{other}"),
     }
+}
+
+#[tokio::test]
+async fn requests_that_are_taken_back_without_end_cost_the_connection() {
+    let (gateway, address) = gateway("1000").await;
     let quic = connect(&gateway, address).await.unwrap();
     let mut control = quic.open_uni().await.unwrap();
-    control.write_all(settings).await.unwrap();
-    tokio::time::sleep(Duration::from_millis(200)).await;
-    control.finish().unwrap();
-    let closed = tokio::time::timeout(Duration::from_secs(5), quic.closed()).await.unwrap();
-    assert!(
-        matches!(&closed, ConnectionError::ApplicationClosed(close) if u64::from(close.error_code) == CLOSED_CRITICAL),
-        "{closed}"
-    );
+    control.write_all(b"\x00\x04\x00").await.unwrap();
+    let begun = frame(1, b"\x00\x00\xd1\xd7\xc1");
+    for _ in 0..1_000 {
+        let Ok((mut sending, mut receiving)) = quic.open_bi().await else { break };
+        let _ = sending.write_all(&begun[..begun.len() - 1]).await;
+        let _ = sending.reset(0x10c_u32.into());
+        let _ = receiving.stop(0x10c_u32.into());
+    }
+    assert_eq!(closed(&quic).await, EXCESSIVE_LOAD);
+    assert_eq!(gateway.get("/").await.status(), 200, "the others are served");
+}
+
+#[tokio::test]
+async fn malformed_requests_lead_to_jail_as_over_tcp() {
+    let mut gateway = Gateway::prepare(&[]);
+    let address = UdpSocket::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    gateway.set("AOPS_HTTP3", &address.to_string());
+    let config = gateway.root().join("site.toml");
+    let text = fs::read_to_string(&config).unwrap();
+    let rule = "[gateway.jails]\nloopback = true\n[gateway.jails.rules]\n\
+                malformed = { count = 3, within = \"1m\", term = \"10m\" }\n";
+    fs::write(&config, format!("{text}\n{rule}")).unwrap();
+    gateway.launch().await;
+    let quic = connect(&gateway, address).await.unwrap();
+    let mut control = quic.open_uni().await.unwrap();
+    control.write_all(b"\x00\x04\x00").await.unwrap();
+    let malformed = http3_cases::request(b"\xd1\xd7\xc1", gateway.https().port(), &[("te", "gzip")]);
+    for _ in 0..3 {
+        let (mut sending, mut receiving) = quic.open_bi().await.unwrap();
+        sending.write_all(&malformed).await.unwrap();
+        sending.finish().unwrap();
+        // The last may be cut by the ban already.
+        let _ = receiving.read_to_end(1 << 10).await;
+    }
+    let closed = tokio::time::timeout(Duration::from_secs(10), quic.closed()).await;
+    assert!(closed.is_ok(), "the ban ends what stands");
+    let bans = gateway.admin(&["ban", "list"]);
+    assert_eq!(bans[0]["jail"], "malformed", "{bans}");
+    assert!(connect(&gateway, address).await.is_err(), "and no other comes");
+}
+
+#[tokio::test]
+async fn an_address_must_show_that_it_is_its_own_once_many_shake_hands_and_nothing_is_taken_early() {
+    let mut gateway = Gateway::prepare(&[]);
+    let address = UdpSocket::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    gateway.set("AOPS_HTTP3", &address.to_string());
+    let config = gateway.root().join("site.toml");
+    let text = fs::read_to_string(&config).unwrap();
+    // An eighth of it is none: every handshake is one too many.
+    fs::write(&config, format!("{text}\n[gateway.connections]\nhandshakes = 7\n")).unwrap();
+    gateway.launch().await;
+    let endpoint = endpoint(&gateway);
+    let to = |endpoint: &Endpoint| endpoint.connect(address, "localhost").unwrap();
+    let mut sender = client(to(&endpoint).await.unwrap()).await;
+    let page = request(Method::GET, &gateway.url("/")).body(()).unwrap();
+    assert_eq!(ask(&mut sender, page, "").await.0, 200);
+    let metrics = reqwest::get(format!("http://{}/metrics", gateway.operations())).await.unwrap();
+    assert!(metrics.text().await.unwrap().contains("http3_retries_total 1"));
+    // A second handshake resumes the first one's session, and may still send nothing before it is done.
+    assert!(to(&endpoint).into_0rtt().is_err());
 }

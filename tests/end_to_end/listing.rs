@@ -6,7 +6,7 @@ use std::path::Path;
 
 use crate::conformance::{self, Right};
 use crate::support::REPOSITORY;
-use crate::{abuse, floods, shapes};
+use crate::{abuse, floods, http3_cases, shapes};
 
 /// What no table holds: the test sends it by hand. The case, what we do, the source.
 const CONNECTIONS: [(&str, &str, &str); 22] = [
@@ -60,6 +60,23 @@ const CONNECTIONS: [(&str, &str, &str); 22] = [
     ),
     ("a certificate replaced by rubbish under load", "the one before stays", ""),
     ("a clock that is set back", "service goes on", ""),
+];
+
+/// The same of HTTP/3.
+const HTTP3: [(&str, &str, &str); 5] = [
+    ("a control stream that ends", "connection error `H3_CLOSED_CRITICAL_STREAM`", "6.2.1"),
+    (
+        "requests that are begun and taken back, without end",
+        "connection error `H3_EXCESSIVE_LOAD`, others served",
+        "10.5",
+    ),
+    ("malformed requests, again and again", "jailed as over TCP, open connections ended", "10.5"),
+    (
+        "first packets from addresses that may be forged",
+        "past an eighth of the handshakes that may be under way, each must come back with a token (Retry)",
+        "RFC 9000 § 8.1.2",
+    ),
+    ("a request before the handshake is done", "no early data are taken", "RFC 8470 § 3"),
 ];
 
 #[test]
@@ -120,6 +137,15 @@ fn listing() -> String {
         [case.what.to_owned(), right, case.section.to_owned()]
     });
     table("HTTP/2 by h2spec's list", ["case", "what we do", "h2spec's section"], rows.collect());
+    let rows = http3_cases::cases(443)
+        .into_iter()
+        .map(|case| [case.what.to_owned(), case.right.told(), case.source.to_owned()]);
+    let more = HTTP3.map(|(what, done, source)| [what, done, source].map(str::to_owned));
+    table(
+        "HTTP/3, where it is built in",
+        ["case", "what we do", "section of RFC 9114"],
+        rows.chain(more).collect(),
+    );
     text
 }
 

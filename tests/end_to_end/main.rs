@@ -35,6 +35,7 @@ mod floods;
 mod house;
 #[cfg(feature = "http3")]
 mod http3;
+mod http3_cases;
 mod incidents;
 mod jails;
 mod limits;

@@ -2,7 +2,7 @@
 
 use std::env;
 use std::io;
-use std::net::{SocketAddr, TcpListener};
+use std::net::{SocketAddr, TcpListener, UdpSocket};
 
 use listenfd::ListenFd;
 use rustix::net::sockopt::socket_acceptconn;
@@ -23,6 +23,8 @@ pub struct Sockets {
     pub http: Vec<TcpListener>,
     /// Health and metrics.
     pub operations: Vec<TcpListener>,
+    /// HTTP/3, where systemd holds it: elsewhere it is bound once the gateway starts, and not handed over.
+    pub http3: Option<UdpSocket>,
 }
 
 /// Why there is nothing to listen on.
@@ -33,13 +35,14 @@ pub enum SocketsError {
     Bind(#[from] BindError),
     /// A socket of a name that nothing here listens for.
     #[error(
-        "a socket named `{0}` was given; ours are `https`, `http` and `operations` \
+        "a socket named `{0}` was given; ours are `https`, `http`, `operations` and `http3` \
          (FileDescriptorName= in the socket unit)"
     )]
     Name(String),
-    /// Something else than a TCP socket that listens.
+    /// Something else than a TCP socket that listens, or a UDP socket for HTTP/3.
     #[error(
-        "the socket given as `{name}` cannot be accepted from: {why}; ListenStream= with a port is wanted"
+        "the socket given as `{name}` cannot be accepted from: {why}; ListenStream= with a port is wanted, \
+         ListenDatagram= for `http3`"
     )]
     Kind {
         /// As whom it was given.
@@ -78,7 +81,8 @@ impl Sockets {
     /// # Errors
     /// [`SocketsError`], with what to change.
     pub fn open(gateway: &GatewayConfig) -> Result<Self, SocketsError> {
-        Self::complete(activated()?, gateway)
+        let (given, http3) = activated()?;
+        Ok(Self { http3, ..Self::complete(given, gateway)? })
     }
 
     /// Given sockets by name, and the others bound as configured.
@@ -89,7 +93,7 @@ impl Sockets {
         given: Vec<(String, TcpListener)>,
         gateway: &GatewayConfig,
     ) -> Result<Self, SocketsError> {
-        let mut sockets = Self { https: Vec::new(), http: Vec::new(), operations: Vec::new() };
+        let mut sockets = Self { https: Vec::new(), http: Vec::new(), operations: Vec::new(), http3: None };
         for (name, socket) in given {
             let kind = |why: String| SocketsError::Kind { name: name.clone(), why };
             match socket_acceptconn(&socket) {
@@ -135,6 +139,7 @@ impl Sockets {
             https: again(&self.https)?,
             http: again(&self.http)?,
             operations: again(&self.operations)?,
+            http3: self.http3.as_ref().map(UdpSocket::try_clone).transpose().map_err(SocketsError::Share)?,
         })
     }
 
@@ -158,25 +163,42 @@ impl Sockets {
             }
             *configured = address;
         }
+        let given = self.http3.as_ref().and_then(|socket| socket.local_addr().ok());
+        match (given, &mut gateway.http3) {
+            (Some(given), Some(configured)) => *configured = given,
+            (Some(given), None) => {
+                tracing::warn!(address = %given, "a socket was given as `http3`, and [gateway] http3 names none");
+            }
+            (None, _) => {}
+        }
     }
 }
 
+/// What systemd gives by name, and for HTTP/3.
+type Activated = (Vec<(String, TcpListener)>, Option<UdpSocket>);
+
 /// What systemd holds for this process (sd_listen_fds(3)).
-fn activated() -> Result<Vec<(String, TcpListener)>, SocketsError> {
+fn activated() -> Result<Activated, SocketsError> {
     // Read first: listenfd takes the variables away.
     let names = env::var("LISTEN_FDNAMES").unwrap_or_default();
     let mut names = names.split(':').map(str::to_owned);
     let mut given = ListenFd::from_env();
-    (0..given.len())
-        .map(|index| {
-            let name = names.next().unwrap_or_default();
-            match given.take_tcp_listener(index) {
-                Ok(Some(socket)) => Ok((name, socket)),
-                Ok(None) => Err(SocketsError::Kind { name, why: "it is not there".into() }),
-                Err(error) => Err(SocketsError::Kind { name, why: error.to_string() }),
-            }
-        })
-        .collect()
+    let (mut listeners, mut http3) = (Vec::new(), None);
+    for index in 0..given.len() {
+        let name = names.next().unwrap_or_default();
+        let taken = match name.as_str() {
+            "http3" => given.take_udp_socket(index).map(|socket| socket.map(|socket| http3 = Some(socket))),
+            _ => given
+                .take_tcp_listener(index)
+                .map(|socket| socket.map(|socket| listeners.push((name.clone(), socket)))),
+        };
+        match taken {
+            Ok(Some(())) => {}
+            Ok(None) => return Err(SocketsError::Kind { name, why: "it is not there".into() }),
+            Err(error) => return Err(SocketsError::Kind { name, why: error.to_string() }),
+        }
+    }
+    Ok((listeners, http3))
 }
 
 /// Whether an address could be listened on now.

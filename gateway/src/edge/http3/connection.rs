@@ -7,10 +7,10 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use futures::future::poll_fn;
-use h3::error::Code;
+use h3::error::{Code, ConnectionError, LocalError, StreamError};
 use h3::server::{RequestResolver, RequestStream};
 use h3_quinn::{BidiStream, SendStream};
-use http::{Request, Response, StatusCode, header};
+use http::{Method, Request, Response, StatusCode, header};
 use http_body::Body;
 use http_body_util::BodyExt;
 use metrics::counter;
@@ -23,6 +23,7 @@ use super::fields;
 use crate::edge::accept::told_to_stop;
 use crate::edge::answer_body::AnswerBody;
 use crate::edge::connection::{HEADER_PATIENCE, WRITE_PATIENCE, outstayed};
+use crate::edge::jails::Offence;
 use crate::edge::open_connections::{Activity, Answering};
 use crate::edge::protocol::Version;
 use crate::edge::request::{Client, Service};
@@ -70,6 +71,10 @@ pub(super) async fn run(
                     if !error.is_h3_no_error() {
                         counter!("connections_broken_total").increment(1);
                     }
+                    // What we end a connection for is against the protocol.
+                    if let ConnectionError::Local { error: LocalError::Application { .. } } = error {
+                        service.app.jails.saw(Offence::Malformed, client.address);
+                    }
                     return;
                 }
             },
@@ -80,6 +85,7 @@ pub(super) async fn run(
                 };
                 if futile > FUTILE_LIMIT {
                     counter!("http3_futile_total").increment(1);
+                    service.app.jails.saw(Offence::Malformed, client.address);
                     return quic.close(code(Code::H3_EXCESSIVE_LOAD), b"");
                 }
             }
@@ -139,20 +145,33 @@ pub(super) async fn drained(endpoint: &Endpoint, patience: Duration) {
 
 /// Answers one request; whether it came to an answer that the peer took.
 async fn answer(service: Service, client: Client, answering: Answering, resolver: Resolver) -> bool {
-    let Ok(Some((request, stream))) = tokio::time::timeout(HEADER_PATIENCE, head(resolver)).await else {
-        return false;
+    let malformed = |why| {
+        counter!("requests_refused_total", "phase" => "protocol", "why" => why).increment(1);
+        service.app.jails.saw(Offence::Malformed, client.address);
     };
-    let (mut sending, receiving) = stream.split();
-    let declared = match fields::check(&request) {
+    let (request, mut stream, section) = match tokio::time::timeout(HEADER_PATIENCE, head(resolver)).await {
+        Ok(Ok(head)) => head,
+        Ok(Err(StreamError::StreamError { code: Code::H3_MESSAGE_ERROR, .. })) => {
+            malformed("message");
+            return false;
+        }
+        Ok(Err(_)) | Err(_) => return false,
+    };
+    let declared = match section.and_then(|()| fields::check(&request)) {
         Ok(declared) => declared,
         Err(why) => {
-            counter!("requests_refused_total", "phase" => "protocol", "why" => why).increment(1);
-            return malformed(sending, receiving);
+            malformed(why);
+            // An error of its stream (RFC 9114 § 4.1.2).
+            stream.stop_stream(Code::H3_MESSAGE_ERROR);
+            stream.stop_sending(Code::H3_MESSAGE_ERROR);
+            return false;
         }
     };
+    let (mut sending, receiving) = stream.split();
+    let method = request.method().clone();
     let request = request.map(|()| RequestBody::new(receiving, declared));
     let response = service.answer(client, answering, request).await;
-    match send(&mut sending, response).await {
+    match send(&mut sending, &method, response).await {
         Some(()) => true,
         None => {
             sending.stop_stream(Code::H3_REQUEST_CANCELLED);
@@ -161,38 +180,25 @@ async fn answer(service: Service, client: Client, answering: Answering, resolver
     }
 }
 
-/// The head of a request; none when it is no request, which the stream or the connection is told.
-async fn head(mut resolver: Resolver) -> Option<(Request<()>, Stream)> {
+/// A request's head, its stream, and whether its fields are well formed.
+type Head = (Request<()>, Stream, Result<(), &'static str>);
+
+/// Reads a head; the peer of what is none is told by h3.
+async fn head(mut resolver: Resolver) -> Result<Head, StreamError> {
     let frame = poll_fn(|cx| resolver.frame_stream.poll_next(cx)).await;
     let section = match &frame {
         Ok(Some(h3::proto::frame::Frame::Headers(section))) => fields::section(section),
         // h3 says what is wrong.
         _ => Ok(()),
     };
-    let resolved = resolver.accept_with_frame(frame).ok()?.resolve().await;
-    let (request, mut stream) = resolved.ok()?;
-    if let Err(why) = section {
-        counter!("requests_refused_total", "phase" => "protocol", "why" => why).increment(1);
-        stream.stop_stream(Code::H3_MESSAGE_ERROR);
-        stream.stop_sending(Code::H3_MESSAGE_ERROR);
-        return None;
-    }
-    Some((request, stream))
-}
-
-/// A malformed request is an error of its stream (RFC 9114 § 4.1.2).
-fn malformed(
-    mut sending: RequestStream<SendStream<Bytes>, Bytes>,
-    mut receiving: RequestStream<h3_quinn::RecvStream, Bytes>,
-) -> bool {
-    sending.stop_stream(Code::H3_MESSAGE_ERROR);
-    receiving.stop_sending(Code::H3_MESSAGE_ERROR);
-    false
+    let (request, stream) = resolver.accept_with_frame(frame)?.resolve().await?;
+    Ok((request, stream, section))
 }
 
 /// Sends an answer piece by piece; none when the peer went or stopped reading.
 async fn send(
     stream: &mut RequestStream<SendStream<Bytes>, Bytes>,
+    method: &Method,
     response: Response<AnswerBody>,
 ) -> Option<()> {
     let (mut parts, mut body) = response.into_parts();
@@ -204,6 +210,10 @@ async fn send(
         parts.headers.entry(header::CONTENT_LENGTH).or_insert(length.into());
     }
     timed(stream.send_response(Response::from_parts(parts, ()))).await?;
+    // HEAD is answered by the head alone (RFC 9110 § 9.3.2): what handlers and refusals write ends here.
+    if bodiless || *method == Method::HEAD {
+        return timed(stream.finish()).await;
+    }
     while let Some(frame) = body.frame().await {
         let Ok(mut data) = frame.ok()?.into_data() else { continue };
         while !data.is_empty() {

@@ -7,7 +7,7 @@ mod body;
 mod connection;
 mod fields;
 
-use std::net::SocketAddr;
+use std::net::{SocketAddr, UdpSocket};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
@@ -23,9 +23,11 @@ use crate::config::Refusal;
 use crate::edge::accept::{place, told_to_stop};
 use crate::edge::bounds::Place;
 use crate::edge::connection::Connections;
+use crate::edge::jails::Offence;
 use crate::edge::open_connections::Activity;
 use crate::edge::sockets::BindError;
 use crate::edge::tls::TlsError;
+use crate::edge::tls::acme::Acme;
 use crate::sealing::{Sealer, authenticated};
 
 /// The longest that a handshake may take.
@@ -37,11 +39,12 @@ const FAREWELL: Duration = Duration::from_secs(2);
 /// From this part of the bound on handshakes on, an address must show that it is its own (RFC 9000 § 8.1.2).
 const RETRY_PART: usize = 8;
 
-/// Binds the address for QUIC, with the certificates of the TLS listener.
+/// Listens for QUIC with the certificates of the TLS listener, on a socket that systemd holds or on the address.
 ///
 /// # Errors
 /// The address is taken, or TLS cannot be offered.
 pub fn listen(
+    given: Option<UdpSocket>,
     address: SocketAddr,
     tls: &rustls::ServerConfig,
     key: ResetKey,
@@ -60,7 +63,7 @@ pub fn listen(
         .incoming_buffer_size(16 * 1024)
         .incoming_buffer_size_total(4 * 1024 * 1024);
     let failed = |source| BindError::new("http3", address, source);
-    let socket = std::net::UdpSocket::bind(address).map_err(failed)?;
+    let socket = given.map_or_else(|| UdpSocket::bind(address), Ok).map_err(failed)?;
     let config = EndpointConfig::new(Arc::new(key));
     Ok(Endpoint::new(config, Some(server), socket, Arc::new(TokioRuntime)).map_err(failed)?)
 }
@@ -155,13 +158,21 @@ fn enter(
     stop: watch::Receiver<bool>,
 ) {
     let client = incoming.remote_address().ip().to_canonical();
+    // Only after a Retry is it known, while we shake hands, who it is that fails.
+    let shown = incoming.remote_address_validated();
     let (open, activity) = (connections.service.app.connections.clone(), Activity::new());
     let doing = Arc::clone(&activity);
     // The task waits until it is entered: a ban finds every connection.
     let (entered, admitted) = tokio::sync::oneshot::channel();
     let task = tokio::spawn(async move {
         let Ok(_entered) = admitted.await else { return };
-        let Some(quic) = handshake(incoming).await else { return };
+        let app = &connections.service.app;
+        let Some(quic) = handshake(incoming).await else {
+            if shown && app.acme.as_ref().and_then(Acme::unready).is_none() {
+                app.jails.saw(Offence::FailedHandshake, client);
+            }
+            return;
+        };
         drop(shaking);
         place.shaken();
         connection::run(connections.service, quic, client, doing, stop).await;
