@@ -3,7 +3,8 @@
 
 use std::fs;
 use std::future::poll_fn;
-use std::net::{SocketAddr, UdpSocket};
+use std::net::{SocketAddr, TcpListener, UdpSocket};
+use std::os::fd::OwnedFd;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -15,6 +16,7 @@ use rustls_pki_types::CertificateDer;
 use rustls_pki_types::pem::PemObject;
 
 use crate::http3_cases::{self, EXCESSIVE_LOAD, Outcome, frame};
+use crate::process::activated;
 use crate::support::{Gateway, eventually};
 
 async fn gateway(limits_factor: &str) -> (Gateway, SocketAddr) {
@@ -281,4 +283,19 @@ async fn an_address_must_show_that_it_is_its_own_once_many_shake_hands_and_nothi
     assert!(metrics.text().await.unwrap().contains("http3_retries_total 1"));
     // A second handshake resumes the first one's session, and may still send nothing before it is done.
     assert!(to(&endpoint).into_0rtt().is_err());
+}
+
+#[tokio::test]
+async fn a_socket_that_systemd_holds_is_listened_on_and_told_of() {
+    let mut gateway = Gateway::prepare(&[("AOPS_LIMITS_FACTOR", "1000"), ("AOPS_HTTP3", "127.0.0.1:0")]);
+    let held = UdpSocket::bind("127.0.0.1:0").unwrap();
+    let address = held.local_addr().unwrap();
+    let [https, http] = [gateway.https(), gateway.http()].map(|address| TcpListener::bind(address).unwrap());
+    let given = [OwnedFd::from(https), http.into(), held.into()];
+    gateway.launch_by(activated(&gateway, "https:http:http3", given)).await;
+    let told = gateway.get("/").await.headers()["alt-svc"].to_str().unwrap().to_owned();
+    assert!(told.starts_with(&format!("h3=\":{}\"", address.port())), "{told}");
+    let mut sender = client(connect(&gateway, address).await.unwrap()).await;
+    let page = request(Method::GET, &gateway.url("/")).body(()).unwrap();
+    assert_eq!(ask(&mut sender, page, "").await.0, 200);
 }

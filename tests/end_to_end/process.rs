@@ -81,7 +81,7 @@ impl Load {
 }
 
 /// `aops serve` with descriptors 3, 4 and 5 as systemd would give them.
-fn activated(gateway: &Gateway, names: &str, sockets: [OwnedFd; 3]) -> Command {
+pub(crate) fn activated(gateway: &Gateway, names: &str, sockets: [OwnedFd; 3]) -> Command {
     let serve = gateway.command(&["serve"]);
     let given =
         "exec 3<&0 4<&1 5<&2 </dev/null >>\"$0\" 2>&1; export LISTEN_PID=$$ LISTEN_FDS=3; exec \"$@\"";
