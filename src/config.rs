@@ -11,14 +11,20 @@ use std::str::FromStr;
 use anyhow::{Context, Result, bail};
 use aops_gateway::audience::AudienceConfig;
 use aops_gateway::clock::Clock;
-use aops_gateway::config::{Environment, GatewayConfig, MailConfig, Offer, Secrets, Settings, ValkeyConfig};
+use aops_gateway::config::{
+    Environment, GatewayConfig, MailConfig, Offer, Secrets, Settings, TlsFiles, TracesConfig, ValkeyConfig,
+    check_offers,
+};
 use aops_gateway::consent::{ConsentConfig, Registry, Services};
 use aops_gateway::inventory;
 use aops_gateway::retention::Terms;
+use aops_gateway::tax::TaxConfig;
+use aops_gateway::valkey::StoreConfig;
 use aops_generator::{Diagnostics, SiteConfig};
 use jiff::SignedDuration;
 use serde::Deserialize;
 use serde_json::{Map, Value};
+use url::Url;
 
 /// The file's name in the root folder.
 pub(crate) const FILE_NAME: &str = "site.toml";
@@ -39,10 +45,13 @@ pub(crate) struct Configuration {
     /// As the gateway's.
     mail: Option<MailConfig>,
     valkey: Option<ValkeyConfig>,
+    store: Option<StoreConfig>,
+    traces: Option<TracesConfig>,
     #[serde(default)]
     retention: Terms,
     #[serde(default)]
     offers: Vec<Offer>,
+    tax: Option<TaxConfig>,
     #[serde(default)]
     audience: AudienceConfig,
     /// A site without it has no services but its own.
@@ -83,6 +92,7 @@ impl Configuration {
         let mut data = Map::new();
         data.insert("company".into(), serde_json::to_value(&self.company)?);
         data.insert("offers".into(), serde_json::to_value(&self.offers)?);
+        data.insert("taxed".into(), self.tax.is_some().into());
         data.insert("retention".into(), serde_json::to_value(inventory::declared(&self.retention)?)?);
         data.insert("consent".into(), serde_json::to_value(self.registry(root)?)?);
         Ok(data)
@@ -148,16 +158,21 @@ impl Configuration {
         Ok(Settings {
             environment: self.environment,
             base_url: self.base_url(gateway.https),
+            platform_url: self.platform_url(&gateway)?,
             data: variable("AOPS_DATA")?.map_or_else(|| root.join("data"), PathBuf::from),
             public: public(root)?,
             gateway,
             valkey: self.valkey.clone().map(|mut valkey| {
-                let pair =
-                    valkey.certificate.iter_mut().flat_map(|files| [&mut files.certificate, &mut files.key]);
-                for path in pair.chain(&mut valkey.authority) {
-                    *path = root.join(&path);
-                }
+                below(root, &mut valkey.certificate, &mut valkey.authority);
                 valkey
+            }),
+            store: self.store.clone().map(|mut store| {
+                below(root, &mut store.certificate, &mut store.authority);
+                store
+            }),
+            traces: self.traces.clone().map(|mut traces| {
+                traces.authority = traces.authority.map(|path| root.join(path));
+                traces
             }),
             mail: {
                 if let Some(authority) = mail.smtp.as_mut().and_then(|smtp| smtp.authority.as_mut()) {
@@ -167,7 +182,11 @@ impl Configuration {
             },
             company: self.company.clone(),
             retention: self.retention.clone(),
-            offers: self.offers.clone(),
+            offers: {
+                check_offers(&self.offers)?;
+                self.offers.clone()
+            },
+            tax: self.tax.clone(),
             consent: self.registry(root)?,
             audience: AudienceConfig {
                 country_table: self.audience.country_table.as_ref().map(|path| root.join(path)),
@@ -185,6 +204,43 @@ impl Configuration {
             return format!("https://localhost:{}", https.port());
         }
         configured.to_owned()
+    }
+
+    /// The platform's address: as configured; else at the platform's name, where that is served, as the site is at its
+    /// own; else the site's.
+    ///
+    /// # Errors
+    /// When what is configured is no https address of a name served.
+    fn platform_url(&self, gateway: &GatewayConfig) -> Result<String> {
+        let site = self.base_url(gateway.https);
+        let served = |name: &str| gateway.hosts.iter().any(|host| host.eq_ignore_ascii_case(name));
+        if let Some(configured) = &gateway.platform_url {
+            let url = Url::parse(configured).ok().filter(|url| {
+                url.scheme() == "https" && url.path() == "/" && url.host_str().is_some_and(served)
+            });
+            if url.is_none() {
+                bail!(
+                    "{FILE_NAME}: [gateway] platform_url = \"{configured}\" is no address of one of `hosts`; \
+                     write https://name"
+                );
+            }
+            return Ok(configured.trim_end_matches('/').to_owned());
+        }
+        let (Some(platform), Ok(mut url)) = (self.company.get("platform"), Url::parse(&site)) else {
+            return Ok(site);
+        };
+        if !served(platform) || url.set_host(Some(platform)).is_err() {
+            return Ok(site);
+        }
+        Ok(url.as_str().trim_end_matches('/').to_owned())
+    }
+}
+
+/// Files of a server's TLS are named from the root folder.
+fn below(root: &Path, certificate: &mut Option<TlsFiles>, authority: &mut Option<PathBuf>) {
+    let pair = certificate.iter_mut().flat_map(|files| [&mut files.certificate, &mut files.key]);
+    for path in pair.chain(authority) {
+        *path = root.join(&path);
     }
 }
 
@@ -207,6 +263,8 @@ fn secrets() -> Result<Secrets> {
         sendgrid_webhook_keys: several(secret("SENDGRID_WEBHOOK_KEY")?),
         smtp_password: secret("AOPS_SMTP_PASSWORD")?,
         valkey_password: secret("AOPS_VALKEY_PASSWORD")?,
+        store_password: secret("AOPS_STORE_PASSWORD")?,
+        otlp_authorization: secret("AOPS_OTLP_AUTHORIZATION")?,
     })
 }
 
@@ -218,6 +276,8 @@ pub(crate) fn secret_files() -> Result<Vec<PathBuf>> {
         "STRIPE_WEBHOOK_SECRET",
         "SENDGRID_API_KEY",
         "AOPS_VALKEY_PASSWORD",
+        "AOPS_STORE_PASSWORD",
+        "AOPS_OTLP_AUTHORIZATION",
     ];
     let files = names.iter().map(|name| variable(&format!("{name}_FILE")));
     Ok(files.collect::<Result<Vec<_>>>()?.into_iter().flatten().map(PathBuf::from).collect())

@@ -12,6 +12,7 @@ mod firewall;
 mod follow;
 mod import;
 mod list;
+mod log;
 mod new;
 mod serve;
 

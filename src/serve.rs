@@ -17,10 +17,9 @@ use aops_generator::{Session, Watcher};
 use clap::Args;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
-use tracing_subscriber::EnvFilter;
 
 use crate::config::{self, Configuration};
-use crate::follow;
+use crate::{follow, log};
 
 /// Arguments of `aops serve`.
 #[derive(Debug, Args)]
@@ -51,7 +50,7 @@ type Watched = (Watcher, Session);
 /// # Errors
 /// What keeps the site from being built or the gateway from starting.
 pub(crate) fn run(root: &Path, args: &ServeArgs) -> Result<ExitCode> {
-    log_to_stderr();
+    log::to_stderr();
     let configuration = Configuration::read(root)?;
     let settings = configuration.settings(root)?;
     let Some(session) = build(root, args)? else {
@@ -186,17 +185,4 @@ async fn stopped() {
         _ = terminate.recv() => {}
         _ = interrupt.recv() => {}
     }
-}
-
-/// JSON lines on standard error; `RUST_LOG` chooses what is told.
-fn log_to_stderr() {
-    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
-    tracing_subscriber::fmt()
-        .json()
-        .flatten_event(true)
-        // It would be told on standard error, which is what cannot be written.
-        .log_internal_errors(false)
-        .with_env_filter(filter)
-        .with_writer(std::io::stderr)
-        .init();
 }

@@ -7,13 +7,13 @@ use aops_engine::Watch;
 use aops_engine::experience::{Criterion, Estimation, Grid, Surface, Target, choose, lee_carter};
 use aops_engine::health::{Family, Link, Model, fit};
 use aops_engine::reserving::{Selection, Triangle, bootstrap, mack};
-use measure::report;
+use measure::{report, section};
 
 fn main() {
     println!("{} threads", rayon::current_num_threads());
-    reserving();
-    models();
-    mortality();
+    section("reserving", reserving);
+    section("models", models);
+    section("mortality", mortality);
 }
 
 /// The triangle of Taylor and Ashe, as the reference has it.
@@ -38,9 +38,12 @@ fn reserving() {
             })
             .sum()
     });
-    report("bootstrap of GenIns, 10,000 simulations", 0.04, "55 draws and 45 gamma amounts each", || {
-        bootstrap(&triangle, 10_000, 1, &Watch::default()).map_or(0.0, |found| found.mean[10])
-    });
+    report(
+        "bootstrap of GenIns, 10,000 simulations",
+        0.04,
+        "55 draws and 45 gamma amounts each, then eleven sorts",
+        || bootstrap(&triangle, 10_000, 1, &Watch::default()).map_or(0.0, |found| found.mean[10]),
+    );
 }
 
 fn models() {
@@ -108,6 +111,28 @@ fn surface() -> Surface {
     }
 }
 
+/// A smooth surface with deaths drawn around it as a Poisson law would, by its normal limit.
+fn drawn(like: &Surface) -> Surface {
+    let mut state = 1_u64;
+    let mut uniform = || {
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        ((state >> 11) as f64 + 0.5) / (1_u64 << 53) as f64
+    };
+    let mut deaths = Vec::new();
+    for age in 0..like.ages {
+        for year in 0..like.years {
+            let (age, year) = (age as f64, year as f64);
+            let force = (-8.0 + 0.075 * age + 0.6 * (-(age - 20.0).powi(2) / 50.0).exp()
+                - (0.02 - 0.00018 * age) * year
+                + 0.1 * (year / 9.0).sin())
+            .exp();
+            let normal = (-2.0 * uniform().ln()).sqrt() * (std::f64::consts::TAU * uniform()).cos();
+            deaths.push((1e5 * force + (1e5 * force).sqrt() * normal).round().max(0.0));
+        }
+    }
+    Surface { deaths, ..like.clone() }
+}
+
 fn mortality() {
     let surface = surface();
     report("Lee-Carter, 100 ages × 60 years", 0.05, "three exponentials a cell a round", || {
@@ -126,6 +151,27 @@ fn mortality() {
     report("the same by penalised likelihood, λ given", 0.0, "a system a step", || {
         grid.smooth(hazard, [100.0, 100.0], None).map_or(0.0, |found| found.deviance)
     });
+    let drawn = drawn(&surface);
+    let searched = |name: &str, of: &Surface, by: Criterion| {
+        let target = Target::Hazard { deaths: &of.deaths, exposures: &of.exposures };
+        report(
+            &format!("Whittaker in two dimensions by penalised likelihood, λ searched, {name}"),
+            0.1,
+            "some forty criteria on few eigenvectors of one direction, then the whole band and its inverse",
+            || {
+                let grid = Grid::new(100, 60, [2, 2]);
+                let found = choose(&grid, target, by, &|| true);
+                found.map_or(0.0, |(lambda, smoothed)| lambda[0] + grid.uncertainty(&smoothed).1)
+            },
+        );
+    };
+    searched("REML, deaths of a Poisson law", &drawn, Criterion::Reml);
+    let mut few = drawn.clone();
+    few.deaths.iter_mut().for_each(|deaths| *deaths = (*deaths / 300.0).round());
+    few.exposures.iter_mut().for_each(|exposure| *exposure /= 300.0);
+    searched("REML, a small portfolio", &few, Criterion::Reml);
+    searched("GCV, deaths of a Poisson law", &drawn, Criterion::Gcv);
+    searched("REML, deaths far rougher than a Poisson law", &surface, Criterion::Reml);
     let ages = Grid::new(100, 1, [2, 0]);
     let of_age = |list: &[f64]| -> Vec<f64> { list.chunks(60).map(|row| row.iter().sum()).collect() };
     let (deaths, exposures) = (of_age(&surface.deaths), of_age(&surface.exposures));

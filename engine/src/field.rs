@@ -1,5 +1,7 @@
 //! The fields of requests, each declared once: reading checks them and the JSON Schema is made from them. Not reading.
 
+use crate::quantity::{AnnualRate, Probability};
+
 /// One member of an object of a request.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Field {
@@ -64,6 +66,16 @@ impl Field {
 
     pub(crate) const fn number(name: &'static str, minimum: f64, maximum: f64) -> Self {
         Self::new(name, Kind::Number { minimum, maximum })
+    }
+
+    /// A probability or a part of a whole.
+    pub(crate) const fn probability(name: &'static str) -> Self {
+        Self::number(name, Probability::MINIMUM, Probability::MAXIMUM)
+    }
+
+    /// An annual effective rate.
+    pub(crate) const fn rate(name: &'static str) -> Self {
+        Self::number(name, AnnualRate::MINIMUM, AnnualRate::MAXIMUM).unit("per_year")
     }
 
     pub(crate) const fn integer(name: &'static str, minimum: i64, maximum: i64) -> Self {

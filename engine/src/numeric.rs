@@ -63,6 +63,25 @@ pub(crate) fn in_chunks<T: Send>(
         .collect()
 }
 
+/// Fills `values` in place by chunks of `size` on all threads: `of` gets the index of a chunk's first value. `None` when a
+/// stop was asked for.
+pub(crate) fn fill<T: Send>(
+    values: &mut [T],
+    size: usize,
+    watch: &Watch,
+    of: impl Fn(usize, &mut [T]) + Sync,
+) -> Option<()> {
+    let (size, length) = (size.max(1), values.len());
+    let done = AtomicUsize::new(0);
+    values.par_chunks_mut(size).enumerate().try_for_each(|(chunk, part)| {
+        if watch.is_stopped() {
+            return None;
+        }
+        of(chunk * size, part);
+        watch.at(done.fetch_add(part.len(), Ordering::Relaxed) + part.len(), length)
+    })
+}
+
 /// Solves a square system by elimination with partial pivoting and one step of refinement; `None` when singular.
 pub(crate) fn solve(matrix: Vec<Vec<f64>>, right: Vec<f64>) -> Option<Vec<f64>> {
     let n = right.len();

@@ -2,13 +2,14 @@
 //! Not the making of a curve.
 
 use crate::field::{Field, Kind};
+use crate::quantity::AnnualRate;
 use crate::reader::Reader;
 
 /// What a euro at a later time is worth now.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Discount {
     /// One annual effective rate.
-    Flat(f64),
+    Flat(AnnualRate),
     /// Maturities in years, increasing, with annual effective zero-coupon rates; linear between, flat beyond.
     Curve(Vec<(f64, f64)>),
 }
@@ -17,7 +18,7 @@ impl Discount {
     /// Annual effective rate for a maturity in years.
     pub fn rate(&self, maturity: f64) -> f64 {
         let points = match self {
-            Self::Flat(rate) => return *rate,
+            Self::Flat(rate) => return rate.value(),
             Self::Curve(points) => points,
         };
         let after = points.partition_point(|(known, _)| *known <= maturity);
@@ -34,7 +35,7 @@ impl Discount {
     pub fn factor(&self, time: f64) -> f64 {
         match self {
             // `ln_1p` keeps the digits that `1 + rate` loses.
-            Self::Flat(rate) => (-time * rate.ln_1p()).exp(),
+            Self::Flat(rate) => (-time * rate.value().ln_1p()).exp(),
             Self::Curve(_) => (-time * self.rate(time).ln_1p()).exp(),
         }
     }
@@ -49,9 +50,9 @@ impl Discount {
     }
 }
 
-/// A rate a year: above −100 %, so that discounting has a meaning.
+/// A rate a year.
 pub(crate) const fn rate(name: &'static str) -> Field {
-    Field::number(name, -0.99, 10.0).unit("per_year")
+    Field::rate(name)
 }
 
 /// `curve: [{maturity, rate}]`.
@@ -67,7 +68,7 @@ pub(crate) fn read(reader: &Reader<'_>, rate_name: &str) -> Option<Discount> {
         return read_curve(reader);
     }
     reader.required(rate_name);
-    reader.number(rate_name).map(Discount::Flat)
+    reader.quantity(rate_name).map(Discount::Flat)
 }
 
 /// Reads `curve` where it is given.

@@ -8,6 +8,7 @@ use serde_json::{Map, Value};
 
 use crate::call::Call;
 use crate::field::{Default, Field, Kind};
+use crate::quantity::OutOfRange;
 
 /// One object of a request, with its place and the call all faults go to.
 #[derive(Clone)]
@@ -123,6 +124,17 @@ impl<'a> Reader<'a> {
             _ => None,
         })?;
         number(value, &self.place(name), minimum, maximum, self.call)
+    }
+
+    /// A number as the quantity that it is, or the field's default; its bounds are those of the field or wider.
+    pub(crate) fn quantity<Q: TryFrom<f64, Error = OutOfRange>>(&self, name: &str) -> Option<Q> {
+        let found = Q::try_from(self.number(name)?);
+        let told = |OutOfRange { found, minimum, maximum }| {
+            let [found, minimum, maximum] = [found, minimum, maximum].map(|number| number.to_string());
+            let parameters = [("found", found), ("minimum", minimum), ("maximum", maximum)];
+            self.fault(name, "out_of_range", &parameters);
+        };
+        found.map_err(told).ok()
     }
 
     /// A whole number, or the field's default.

@@ -142,6 +142,46 @@ fn dobsons_counts_are_as_r_prints_them() {
 }
 
 #[test]
+fn profile_intervals_are_those_of_r_and_of_refits() {
+    // `confint(glm.D93)` as the manual of R's package profileCI prints it: R interpolates the profile, within 2e-5 of it.
+    // The bounds to ten digits are roots (scipy 1.17, `brentq`) of the deviance of refits by statsmodels 0.15.
+    let mut counts = aops_engine::example("sante").unwrap();
+    counts["model"]["intervals"] = json!("profile");
+    let r = [
+        (2.6958215, 3.36655581),
+        (-0.8577018, -0.0625584),
+        (-0.6753696, 0.08244089),
+        (-0.3932548, 0.39325483),
+        (-0.3932548, 0.39325483),
+    ];
+    let refits = [
+        (2.695828361031, 3.366563512841),
+        (-0.857687940579, -0.062555115049),
+        (-0.675359148331, 0.082441103871),
+        (-0.393248847239, 0.393248847239),
+        (-0.393248847239, 0.393248847239),
+    ];
+    let bounds = |request: &Value| -> Vec<(f64, f64)> {
+        let answer = ask(request);
+        let lines = answer["coefficients"].as_array().unwrap().clone();
+        lines.iter().map(|line| (number(&line["lower"]), number(&line["upper"]))).collect()
+    };
+    let apart = |found: &[(f64, f64)], expected: &[(f64, f64)]| {
+        assert_eq!(found.len(), expected.len());
+        let pairs = found.iter().zip(expected);
+        pairs.map(|(a, b)| (a.0 - b.0).abs().max((a.1 - b.1).abs())).fold(0.0, f64::max)
+    };
+    assert!(apart(&bounds(&counts), &r) < 2e-5);
+    assert!(apart(&bounds(&counts), &refits) < 2e-9);
+    // Clotting times of the first lot, by the logarithm, at 90 %.
+    let logs: Vec<f64> = [5.0, 10.0, 15.0, 20.0, 30.0, 40.0, 60.0, 80.0, 100.0_f64].map(f64::ln).into();
+    let clotting = json!({ "data": { "time": [118, 58, 42, 35, 27, 25, 21, 19, 18], "log_u": logs }, "model": {
+        "response": "time", "family": "gamma", "terms": ["log_u"], "confidence": 0.9, "intervals": "profile" } });
+    let refits = [(5.211877806539, 5.803956748042), (-0.687951665833, -0.516694734855)];
+    assert!(apart(&bounds(&clotting), &refits) < 2e-9);
+}
+
+#[test]
 fn clotting_times_are_as_r_prints_them() {
     // McCullagh and Nelder (1989), pages 300-302, in the help page of R's `glm` (family = Gamma): dispersion 0.002446059,
     // deviances 3.51283 on 8 and 0.01673 on 7, AIC 37.99. Julia's GLM.jl tests the same figures (test/runtests.jl, `gm8`).

@@ -205,3 +205,59 @@ fn each_bad_request_is_told_with_its_place() {
         assert_eq!(refused("retraite", &request), expected);
     }
 }
+
+/// Savings with an annuity on TGF05 at 62 and a half, in a Vasicek market.
+fn converted(conversion: Value) -> Value {
+    json!({ "age": 50, "retirement_age": 62.5, "birth_year": 1975, "initial": 1000, "conversion": conversion,
+        "salary": 40_000, "simulation": { "scenarios": 4_000, "seed": 3, "equity_share": 0.4,
+        "short_rate": models()[0] } })
+}
+
+#[test]
+fn each_scenario_prices_its_annuity_at_its_own_rates() {
+    let conversion = json!({ "table": "TGF05", "rate": 0.02, "fee": 0.03, "guarantee": 5, "growth": 0.01 });
+    for antithetic in [false, true] {
+        let mut request = converted(conversion.clone());
+        request["simulation"]["antithetic"] = json!(antithetic);
+        let found = answer("retraite", &request);
+        // Discounted to today the price of the annuity has the closed form's mean.
+        let check = &found["simulation"]["checks"]["annuity"];
+        let [mean, error, closed] =
+            ["mean", "standard_error", "closed_form"].map(|name| check[name].as_f64().unwrap());
+        assert!((mean - closed).abs() < 3.0 * error && error < 0.02 * closed, "{check}");
+        // That form written out: the payments of module `rente`, at no rate, on Vasicek's bonds.
+        let mut expected = 0.0;
+        let life = json!([{ "table": "TGF05", "age": 62.5, "birth_year": 1975 }]);
+        let alive = answer(
+            "rente",
+            &json!({ "lives": life, "benefit": "annuity", "rate": 0, "frequency": 12, "guarantee": 5, "growth": 0.01,
+                "explain": true }),
+        );
+        for row in alive["explanation"][0]["rows"].as_array().unwrap() {
+            let [time, probability, amount] = [0, 1, 2].map(|column| row[column].as_f64().unwrap());
+            expected += 1.03 * probability * amount * vasicek(12.5 + time);
+        }
+        near(closed, expected, 1e-12);
+    }
+}
+
+#[test]
+fn one_price_for_all_scenarios_is_kept_where_it_is_asked_for() {
+    let request = converted(json!({ "table": "TGF05", "rate": 0.02, "factor": "single" }));
+    let found = answer("retraite", &request);
+    let of = |name: &str| number(&found, &format!("/simulation/{name}/quantiles/3/value"));
+    near(of("annuity"), of("net_fund") / number(&found, "/annuity_factor"), 1e-12);
+    assert!(found["simulation"].get("annuity_factor").is_none());
+    // Without any noise both are the same once the rate is that of the market.
+    let mut certain = request;
+    certain["simulation"]["short_rate"] =
+        json!({ "speed": 0.2, "volatility": 0, "initial": 0.03, "mean": 0.03 });
+    certain["conversion"]["rate"] = json!(0.03_f64.exp_m1());
+    let single = answer("retraite", &certain);
+    certain["conversion"]["factor"] = json!("scenario");
+    let each = answer("retraite", &certain);
+    for name in ["mean", "quantiles/0/value", "quantiles/6/value"] {
+        let place = format!("/simulation/annuity/{name}");
+        near(number(&each, &place), number(&single, &place), 1e-12);
+    }
+}

@@ -10,6 +10,7 @@ use crate::accounts::{PasswordError, Passwords, Throttle};
 use crate::antispam::Antispam;
 use crate::audience::{Audience, AudienceError};
 use crate::calculations::Calculations;
+use crate::checkout::Dues;
 use crate::clock::Clock;
 use crate::config::Settings;
 use crate::edge::address_filter::{AddressFilter, BlocklistError};
@@ -56,6 +57,8 @@ pub struct App {
     pub site: ArcSwap<Site>,
     /// Letters on their way.
     pub outbox: Outbox,
+    /// Clients whose payments are to be fetched anew.
+    pub dues: Dues,
     /// What wakes the sending of issues.
     pub newsletter: Newsletter,
     /// Who may tell us what became of them.
@@ -126,8 +129,14 @@ pub enum StartError {
     #[error(transparent)]
     WebhookKey(#[from] NotAKey),
     /// The server that gateways share cannot be reached as it is told.
-    #[error(transparent)]
+    #[error("[valkey] {0}")]
     Valkey(#[from] ValkeyError),
+    /// The server that holds the documents cannot be reached as it is told.
+    #[error("[store] {0}")]
+    StoreServer(ValkeyError),
+    /// Documents stand where the configuration does not look for them.
+    #[error("{0}")]
+    Elsewhere(&'static str),
     /// Payments cannot be set up.
     #[error(transparent)]
     Payments(#[from] PaymentsError),
@@ -153,6 +162,15 @@ pub enum StartError {
     #[cfg(feature = "http3")]
     #[error(transparent)]
     Http3(#[from] crate::edge::http3::ListenError),
+    /// A collector is named to a binary that tells none.
+    #[error(
+        "[traces]: this binary is built without OTLP; build it with `--features otlp`, or take the table out of site.toml"
+    )]
+    Untraced,
+    /// The collector of traces cannot be reached as it is told.
+    #[cfg(feature = "otlp")]
+    #[error(transparent)]
+    Traces(#[from] crate::trace::otlp::CollectorError),
     /// There is nothing to listen on.
     #[error(transparent)]
     Sockets(#[from] crate::edge::sockets::SocketsError),

@@ -1,10 +1,13 @@
 //! What the gateway is told: the typed parts of `site.toml` that concern it, and secrets from the environment.
 
+mod offers;
+
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use serde::Deserialize;
+use url::Url;
 
 use crate::audience::AudienceConfig;
 use crate::clock::Clock;
@@ -15,14 +18,20 @@ use crate::edge::jails::JailsConfig;
 use crate::edge::tls::acme::AcmeConfig;
 use crate::mail::SmtpConfig;
 use crate::retention::Terms;
+use crate::tax::TaxConfig;
+use crate::valkey::StoreConfig;
+
+pub use self::offers::{Metered, Offer, OfferFault, Period, Seats, check as check_offers};
 
 /// Everything the gateway needs to start; the binary puts it together from `site.toml` and the environment.
 #[derive(Debug, Clone)]
 pub struct Settings {
     /// Whether real visitors come.
     pub environment: Environment,
-    /// Where links in mails and redirects to payment lead, without a slash at the end.
+    /// The site's address, where links in letters of the site lead, without a slash at the end.
     pub base_url: String,
+    /// The platform's address: accounts, the client area, orders and the API; the site's own where one name serves all.
+    pub platform_url: String,
     /// The folder of everything that lives: store, keys, certificates, mail.
     pub data: PathBuf,
     /// The folder of the built site.
@@ -31,6 +40,10 @@ pub struct Settings {
     pub gateway: GatewayConfig,
     /// The `[valkey]` table.
     pub valkey: Option<ValkeyConfig>,
+    /// The `[store]` table; without it documents are in a file of the data folder.
+    pub store: Option<StoreConfig>,
+    /// The `[traces]` table.
+    pub traces: Option<TracesConfig>,
     /// The `[mail]` table.
     pub mail: MailConfig,
     /// The `[retention]` table.
@@ -39,6 +52,8 @@ pub struct Settings {
     pub company: BTreeMap<String, String>,
     /// The `[[offers]]`.
     pub offers: Vec<Offer>,
+    /// The `[tax]` table; without it prices are charged as they stand.
+    pub tax: Option<TaxConfig>,
     /// The services that the theme may call and what may be kept in a browser.
     pub consent: Registry,
     /// The `[audience]` table.
@@ -80,6 +95,10 @@ pub struct GatewayConfig {
     pub operations: SocketAddr,
     /// The names served; any other is refused with 421.
     pub hosts: Vec<String>,
+    /// The platform's address, where it has a name of its own; without it, that of `[company] platform` when `hosts`
+    /// lists it, and else the site's.
+    #[serde(default)]
+    pub platform_url: Option<String>,
     /// CIDR blocks to refuse before the handshake, one a line; read again when it changes.
     #[serde(default)]
     pub blocklist: Option<PathBuf>,
@@ -325,6 +344,48 @@ pub struct ValkeyConfig {
     pub certificate: Option<TlsFiles>,
 }
 
+/// The `[traces]` table of `site.toml`: the collector that is told of requests; it needs a binary built with the
+/// feature `otlp`.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TracesConfig {
+    /// Where it takes traces by OTLP over HTTP, the whole address: `https://collector.example:4318/v1/traces`; without
+    /// TLS on this machine alone. What it asks of `Authorization` is `AOPS_OTLP_AUTHORIZATION`.
+    #[serde(deserialize_with = "url")]
+    pub otlp: Url,
+    /// The part of the traces that begin here which it is told, from 0 to 1. One that a listed proxy began follows that
+    /// proxy's choice.
+    #[serde(default = "TracesConfig::all", deserialize_with = "ratio")]
+    pub ratio: f64,
+    /// The authority of its certificate, in PEM, instead of those that the system trusts.
+    #[serde(default)]
+    pub authority: Option<PathBuf>,
+}
+
+impl TracesConfig {
+    fn all() -> f64 {
+        1.0
+    }
+}
+
+fn url<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Url, D::Error> {
+    let text = String::deserialize(deserializer)?;
+    match Url::parse(&text) {
+        Ok(url) if url.has_host() && matches!(url.scheme(), "https" | "http") => Ok(url),
+        _ => Err(serde::de::Error::custom(format_args!(
+            "`{text}` is no address; write https://host/v1/traces"
+        ))),
+    }
+}
+
+fn ratio<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<f64, D::Error> {
+    let ratio = f64::deserialize(deserializer)?;
+    if (0.0..=1.0).contains(&ratio) {
+        return Ok(ratio);
+    }
+    Err(serde::de::Error::custom(format_args!("{ratio} is no part of the whole; from 0 to 1 is")))
+}
+
 /// A steady rate and how far a client may run ahead of it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -359,39 +420,6 @@ impl MailConfig {
     }
 }
 
-/// One of the `[[offers]]` of `site.toml`.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize, serde::Serialize)]
-#[serde(deny_unknown_fields)]
-pub struct Offer {
-    /// The name in forms and orders.
-    pub id: String,
-    /// The engine's module to which it gives access.
-    pub module: String,
-    /// The price, all taxes left aside, in hundredths of the currency.
-    pub price_cents: u32,
-    /// ISO 4217.
-    pub currency: String,
-    /// How long access lasts.
-    pub period: Period,
-    /// Whether the price is only an example.
-    #[serde(default)]
-    pub example: bool,
-    /// By language.
-    pub name: BTreeMap<String, String>,
-    /// By language.
-    pub summary: BTreeMap<String, String>,
-}
-
-/// How long an offer gives access.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, serde::Serialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Period {
-    /// For good.
-    Once,
-    /// For a year from payment.
-    Year,
-}
-
 /// Secrets and addresses of processors, from the environment (`NAME`, or the file that `NAME_FILE` names).
 #[derive(Clone, PartialEq, Eq, Default)]
 pub struct Secrets {
@@ -413,6 +441,10 @@ pub struct Secrets {
     pub smtp_password: Option<String>,
     /// `AOPS_VALKEY_PASSWORD`.
     pub valkey_password: Option<String>,
+    /// `AOPS_STORE_PASSWORD`.
+    pub store_password: Option<String>,
+    /// `AOPS_OTLP_AUTHORIZATION`.
+    pub otlp_authorization: Option<String>,
 }
 
 impl std::fmt::Debug for Secrets {

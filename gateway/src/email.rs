@@ -4,11 +4,14 @@ use std::fmt;
 use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
+use unicode_normalization::UnicodeNormalization;
 
 /// An address of the form `local@domain`; the domain in lower case, the rest as typed.
 ///
 /// The shape is that of RFC 5321 § 4.1.2 without quoted local parts and address literals, which no form of
-/// ours needs. Whether it exists, only a mail can tell.
+/// ours needs. Letters past ASCII are composed (NFC, RFC 6532 § 3.1), and none may be invisible: the same address is
+/// then the same text. Letters that merely look alike are other addresses, and stay so. Whether one exists, only a mail
+/// can tell.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct Email(String);
@@ -18,6 +21,9 @@ pub struct Email(String);
 #[error("not an e-mail address")]
 pub struct NotAnEmail;
 
+/// The longest address, in bytes (RFC 5321 § 4.5.3.1.3, less its brackets).
+const LONGEST: usize = 254;
+
 impl Email {
     /// Reads an address.
     ///
@@ -25,8 +31,12 @@ impl Email {
     /// [`NotAnEmail`] for anything longer than 254 bytes, without exactly one `@`, with spaces, control
     /// characters or marks that have a meaning in mail headers.
     pub fn parse(text: &str) -> Result<Self, NotAnEmail> {
+        // What is far too long costs nothing more.
+        let composed: String = text.nfc().take(LONGEST + 1).collect();
+        let text = composed.as_str();
         let (local, domain) = text.split_once('@').ok_or(NotAnEmail)?;
-        let forbidden = |c: char| c.is_control() || c.is_whitespace() || "@<>()[]\\,;:\"".contains(c);
+        let forbidden =
+            |c: char| c.is_control() || c.is_whitespace() || is_invisible(c) || "@<>()[]\\,;:\"".contains(c);
         let dotted = |part: &str| part.split('.').all(|label| !label.is_empty());
         let label = |label: &str| {
             label.len() <= 63
@@ -34,7 +44,7 @@ impl Email {
                 && !label.ends_with('-')
                 && label.chars().all(|c| c == '-' || c.is_alphanumeric())
         };
-        let good = text.len() <= 254
+        let good = text.len() <= LONGEST
             && local.len() <= 64
             && !text.replacen('@', "", 1).contains(forbidden)
             && dotted(local)
@@ -53,6 +63,12 @@ impl Email {
     pub fn folded(&self) -> String {
         ascii_domain(&self.0).to_lowercase()
     }
+}
+
+/// Whether a character shows nothing, or turns what stands around it (the format characters that text holds).
+fn is_invisible(c: char) -> bool {
+    matches!(c, '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}'
+        | '\u{2060}'..='\u{206f}' | '\u{fe00}'..='\u{fe0f}' | '\u{feff}' | '\u{e0000}'..='\u{e0fff}')
 }
 
 /// An address whose domain is written in ASCII (RFC 5891), as mail servers find it.
@@ -109,6 +125,35 @@ mod tests {
             ("élise@société.example", "élise@société.example"),
         ] {
             assert_eq!(Email::parse(typed).unwrap().as_str(), kept);
+        }
+    }
+
+    #[test]
+    fn one_address_is_one_text_however_it_is_composed_and_look_alikes_are_others() {
+        let folded = |text: &str| Email::parse(text).unwrap().folded();
+        for (one, other) in [
+            ("\u{e9}lise@example.org", "e\u{301}lise@example.org"),
+            ("mi\u{212a}e@example.org", "mike@example.org"),
+            ("Claire@EXAMPLE.org", "claire@example.org"),
+            ("a@soci\u{e9}t\u{e9}.example", "a@xn--socit-esab.example"),
+            ("a@\u{ff45}xample.org", "a@example.org"),
+        ] {
+            assert_eq!(folded(one), folded(other), "{one}");
+        }
+        for (one, other) in [
+            ("p\u{430}ul@example.org", "paul@example.org"),
+            ("m\u{131}ke@example.org", "mike@example.org"),
+            ("\u{130}nci@example.org", "inci@example.org"),
+            ("a@ex\u{430}mple.org", "a@example.org"),
+            ("a+b@example.org", "a@example.org"),
+            ("a.b@example.org", "ab@example.org"),
+        ] {
+            assert_ne!(folded(one), folded(other), "{one}");
+        }
+        for hidden in
+            ["a\u{200b}@example.org", "\u{202e}a@example.org", "a\u{fe0f}@example.org", "a\u{ad}b@c.fr"]
+        {
+            assert!(Email::parse(hidden).is_err(), "{hidden:?}");
         }
     }
 

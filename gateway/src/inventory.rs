@@ -1,20 +1,49 @@
 //! Everything personal that is kept, feature by feature: what the retention engine carries out, and what the
 //! privacy page tells. Like the router, it knows the features, and nothing else of them.
 
+use serde_json::{Value, json};
+
+use crate::accounts::{Account, Role};
+use crate::app::App;
+use crate::email::Email;
+use crate::records::{self, Open, Place, RecordError, Shape};
 use crate::retention::{self, Kept, Retention, TermError, Terms, Told};
-use crate::{accounts, checkout, consent, contact, newsletter, outbox, suppression};
+use crate::{accounts, audience, audit, checkout, consent, contact, newsletter, outbox, suppression};
 
 /// What the engine carries out.
-pub static KEPT: [&'static dyn Kept; 5] =
-    [&newsletter::Subscribers, &contact::Threads, &accounts::Accounts, &checkout::Orders, &checkout::Archive];
+pub static KEPT: [&'static dyn Kept; 7] = [
+    &newsletter::Subscribers,
+    &contact::Threads,
+    &accounts::Accounts,
+    &checkout::Orders,
+    &checkout::Archive,
+    &checkout::Invoices,
+    &audit::Entries,
+];
+
+/// How what is kept is read, by collection.
+pub static SHAPES: [&[Shape]; 10] = [
+    accounts::SHAPES,
+    audience::SHAPES,
+    audit::SHAPES,
+    checkout::SHAPES,
+    consent::SHAPES,
+    contact::SHAPES,
+    newsletter::SHAPES,
+    outbox::SHAPES,
+    retention::SHAPES,
+    suppression::SHAPES,
+];
 
 /// Every declaration, in the order of the privacy page.
-const DECLARED: [&Retention; 16] = [
+const DECLARED: [&Retention; 19] = [
     &accounts::LAPSED,
     &accounts::UNCONFIRMED,
+    &accounts::KNOWN,
     &checkout::ORDER,
     &checkout::UNPAID,
     &checkout::ARCHIVED,
+    &checkout::FILED,
     &newsletter::CLIENT,
     &newsletter::PROSPECT,
     &newsletter::PENDING,
@@ -25,6 +54,7 @@ const DECLARED: [&Retention; 16] = [
     &outbox::UNDELIVERED,
     &consent::KEPT,
     &newsletter::LETTER,
+    &audit::KEPT,
     &retention::PROOF,
 ];
 
@@ -35,6 +65,40 @@ const DECLARED: [&Retention; 16] = [
 pub fn declared(terms: &Terms) -> Result<Vec<Told>, TermError> {
     terms.check(&DECLARED)?;
     Ok(DECLARED.iter().map(|retention| retention.told(terms)).collect())
+}
+
+/// Everything that is kept about an account's holder, with the terms in force: what the organisation ordered and may use,
+/// what they wrote to us, what they are sent.
+///
+/// # Errors
+/// [`RecordError`].
+pub async fn about(app: &App, account: &Account) -> Result<Value, RecordError> {
+    // What is the organisation's is told to whoever answers for it.
+    let open = match account.role {
+        Role::Owner => Open::All,
+        _ => Open::Naming(account.id.clone()),
+    };
+    let subjects = match account.role {
+        Role::Owner => vec![account.id.clone(), account.organisation.clone()],
+        _ => vec![account.id.clone()],
+    };
+    let mut places = vec![Place { partition: account.organisation.clone(), subjects, open }];
+    if let Ok(email) = Email::parse(&account.email) {
+        places.extend([
+            newsletter::place(app, &email),
+            contact::place(app, &email),
+            suppression::place(app, &email),
+        ]);
+    }
+    let records = records::told(app, &SHAPES, &places).await?;
+    let terms = DECLARED.iter().map(|retention| retention.told(&app.settings.retention));
+    Ok(json!({
+        "account": account.id,
+        "address": account.email,
+        "made": app.clock.now(),
+        "records": records,
+        "terms": terms.collect::<Vec<_>>(),
+    }))
 }
 
 #[cfg(test)]

@@ -1,17 +1,20 @@
 //! Typed documents on top of the store and the sealing: JSON inside, personal data sealed.
 
+mod document;
+mod told;
 mod verify;
 
 use jiff::Timestamp;
-use serde::Serialize;
-use serde::de::DeserializeOwned;
 
+use crate::accounts::random::NoRandomness;
 use crate::app::App;
 use crate::sealing::{SealError, SubjectKey};
 use crate::store::{Address, Batch, Change, Expect, Scan, StoreError, Write};
 use crate::web::WebError;
 
-pub use self::verify::{Damage, Verified, verify};
+pub use self::document::{Document, Older, Shape};
+pub use self::told::{Open, Place, told};
+pub use self::verify::{Damage, Newer, Verified, verify};
 
 /// The collection of wrapped keys; destroying one erases its subject.
 pub const KEYS: &str = "keys";
@@ -28,6 +31,9 @@ pub enum RecordError {
     /// The sealing.
     #[error(transparent)]
     Seal(#[from] SealError),
+    /// No name can be drawn.
+    #[error(transparent)]
+    Random(#[from] NoRandomness),
     /// The bytes are not what this version writes.
     #[error("the record {at} cannot be read: {why}")]
     Shape {
@@ -35,6 +41,18 @@ pub enum RecordError {
         at: String,
         /// What the parser says.
         why: String,
+    },
+    /// A later program wrote it.
+    #[error(
+        "the record {at} was written by a later program (version {schema} of its shape, this one knows {known}); it is left as it is"
+    )]
+    Newer {
+        /// Where it stands.
+        at: String,
+        /// The version of its shape.
+        schema: u16,
+        /// The last one that is known here.
+        known: u16,
     },
 }
 
@@ -44,6 +62,7 @@ impl RecordError {
         matches!(
             self,
             Self::Shape { .. }
+                | Self::Newer { .. }
                 | Self::Seal(SealError::Unreadable(_))
                 | Self::Store(StoreError::Damaged { .. })
         )
@@ -59,7 +78,7 @@ pub fn sound<T>(read: Result<T, RecordError>) -> Result<Option<T>, RecordError> 
         Ok(record) => Ok(Some(record)),
         Err(error) if error.is_damage() => {
             metrics::counter!("records_damaged_total").increment(1);
-            tracing::error!(%error, "a record is damaged and left out; `aops admin store verify` tells of all");
+            tracing::error!(%error, "a record cannot be read and is left out; `aops admin store verify` tells of all");
             Ok(None)
         }
         Err(error) => Err(error),
@@ -133,7 +152,7 @@ pub async fn erased(app: &App) -> Result<Vec<String>, RecordError> {
 ///
 /// # Errors
 /// [`RecordError`].
-pub fn put_sealed<T: Serialize>(
+pub fn put_sealed<T: Document>(
     batch: &mut Batch,
     key: &SubjectKey,
     collection: &'static str,
@@ -152,7 +171,7 @@ pub fn put_sealed<T: Serialize>(
 ///
 /// # Errors
 /// [`RecordError`].
-pub async fn read_sealed<T: DeserializeOwned>(
+pub async fn read_sealed<T: Document>(
     app: &App,
     address: &Address,
     subject: &str,
@@ -171,7 +190,7 @@ pub async fn read_sealed<T: DeserializeOwned>(
 ///
 /// # Errors
 /// [`RecordError::Shape`].
-pub fn put_plain<T: Serialize>(
+pub fn put_plain<T: Document>(
     batch: &mut Batch,
     collection: &'static str,
     name: &str,
@@ -188,30 +207,27 @@ pub fn put_plain<T: Serialize>(
 ///
 /// # Errors
 /// [`RecordError`].
-pub async fn read_plain<T: DeserializeOwned>(
-    app: &App,
-    address: &Address,
-) -> Result<Option<(T, u64)>, RecordError> {
+pub async fn read_plain<T: Document>(app: &App, address: &Address) -> Result<Option<(T, u64)>, RecordError> {
     match app.store.read(address).await? {
         Some(stored) => Ok(Some((decode(address, &stored.body)?, stored.version))),
         None => Ok(None),
     }
 }
 
-/// A record from its bytes.
+/// A record from its bytes, upgraded where it is of an earlier version.
+///
+/// # Errors
+/// [`RecordError::Shape`], [`RecordError::Newer`].
+pub fn decode<T: Document>(address: &Address, bytes: &[u8]) -> Result<T, RecordError> {
+    document::decode(&address.to_string(), bytes)
+}
+
+/// A record as bytes.
 ///
 /// # Errors
 /// [`RecordError::Shape`].
-pub fn decode<T: DeserializeOwned>(address: &Address, bytes: &[u8]) -> Result<T, RecordError> {
-    serde_json::from_slice(bytes).map_err(|error| shape(address, &error))
-}
-
-fn encode<T: Serialize>(address: &Address, value: &T) -> Result<Vec<u8>, RecordError> {
-    serde_json::to_vec(value).map_err(|error| shape(address, &error))
-}
-
-fn shape(address: &Address, error: &serde_json::Error) -> RecordError {
-    RecordError::Shape { at: address.to_string(), why: error.to_string() }
+pub fn encode<T: Document>(address: &Address, value: &T) -> Result<Vec<u8>, RecordError> {
+    document::encode(&address.to_string(), value)
 }
 
 fn put(

@@ -15,6 +15,7 @@ use crate::antispam::Antispam;
 use crate::app::{App, SharedApp, StartError};
 use crate::audience::{self, Audience};
 use crate::calculations::Calculations;
+use crate::checkout::Dues;
 use crate::config::Settings;
 use crate::edge::address_filter::{self, AddressFilter};
 use crate::edge::connection::Connections;
@@ -34,14 +35,16 @@ use crate::newsletter::Newsletter;
 use crate::outbox::Outbox;
 use crate::reload::{Reload, Reread};
 use crate::sealing::{MasterKey, Sealer};
-use crate::store::RedbStore;
+use crate::store::{RedbStore, Store, ValkeyStore};
 use crate::suppression::WebhookKeys;
 use crate::tokens::Tokens;
+#[cfg(feature = "otlp")]
+use crate::trace::otlp;
 use crate::valkey::Valkey;
 use crate::web::hosts::Hosts;
 use crate::web::live_reload::LiveReload;
 use crate::web::site::Site;
-use crate::{inventory, mail, newsletter, outbox, payments, retention, staff, supervisor};
+use crate::{audit, checkout, inventory, mail, newsletter, outbox, payments, retention, staff, supervisor};
 
 /// How a gateway's run ended.
 #[derive(Debug)]
@@ -66,6 +69,8 @@ pub struct Server {
     tls: TlsAcceptor,
     #[cfg(feature = "http3")]
     http3: Option<quinn::Endpoint>,
+    #[cfg(feature = "otlp")]
+    collector: Option<otlp::Collector>,
     certificates: Arc<Certificates>,
     metrics: Option<PrometheusHandle>,
 }
@@ -84,6 +89,12 @@ impl Server {
         if let Some(address) = configured.gateway.http3 {
             return Err(StartError::Without(address));
         }
+        #[cfg(not(feature = "otlp"))]
+        if configured.traces.is_some() {
+            return Err(StartError::Untraced);
+        }
+        #[cfg(feature = "otlp")]
+        let collector = otlp::Collector::of(&configured)?;
         let mut settings = configured.clone();
         sockets.rule(&mut settings.gateway);
         #[cfg_attr(not(feature = "http3"), expect(unused_mut, reason = "taken from for HTTP/3 alone"))]
@@ -119,6 +130,8 @@ impl Server {
             tls: TlsAcceptor::from(Arc::new(tls)),
             #[cfg(feature = "http3")]
             http3,
+            #[cfg(feature = "otlp")]
+            collector,
             certificates,
             metrics,
         })
@@ -148,6 +161,8 @@ impl Server {
         let mut beside = vec![
             tokio::spawn(outbox::run(Arc::clone(&app), stopped.clone())),
             tokio::spawn(newsletter::run(Arc::clone(&app), stopped.clone())),
+            tokio::spawn(checkout::follow(Arc::clone(&app))),
+            tokio::spawn(audit::follow(Arc::clone(&app))),
             tokio::spawn(retention::follow(Arc::clone(&app), &inventory::KEPT)),
             tokio::spawn(staff::serve(Arc::clone(&app), socket, offer, stopped.clone())),
             tokio::spawn(tidy(Arc::clone(&app), upkeep)),
@@ -166,6 +181,8 @@ impl Server {
             beside.push(tokio::spawn(operations::serve(socket, app, metrics, stopped.clone())));
         }
         let (counted, counting) = watch::channel(false);
+        #[cfg(feature = "otlp")]
+        let telling = self.collector.map(|collector| tokio::spawn(otlp::follow(collector, counting.clone())));
         let counting = tokio::spawn(audience::run(Arc::clone(&app), counting));
         #[cfg(feature = "http3")]
         let quic = self
@@ -197,6 +214,10 @@ impl Server {
         // What the last requests counted is stored as well.
         let _ = counted.send(true);
         let _ = counting.await;
+        #[cfg(feature = "otlp")]
+        if let Some(telling) = telling {
+            let _ = telling.await;
+        }
         drop(log);
         Ok(ending)
     }
@@ -226,6 +247,9 @@ pub fn check(settings: &Settings) -> Result<(), StartError> {
     AddressFilter::new(address_filter::Files::of(&settings.gateway), Vec::new())?;
     Feeds::new(settings)?;
     valkey(settings)?;
+    Valkey::of_store(settings).map_err(StartError::StoreServer)?;
+    #[cfg(feature = "otlp")]
+    otlp::Collector::of(settings)?;
     Ok(())
 }
 
@@ -243,12 +267,13 @@ pub async fn open(settings: Settings, live_reload: Option<LiveReload>) -> Result
     assemble(settings, site, payments, live_reload).await
 }
 
-/// What the admin commands use when no gateway runs: no built site and no payment key is needed.
+/// What the admin commands use when no gateway runs: no built site is needed, and a payment key by those that ask the
+/// processor alone.
 ///
 /// # Errors
 /// [`StartError`]; in particular when another process holds the store.
 pub async fn offline(settings: Settings) -> Result<App, StartError> {
-    let payments = payments::none(&settings);
+    let payments = payments::offline(&settings)?;
     assemble(settings, Site::empty()?, payments, None).await
 }
 
@@ -259,8 +284,7 @@ async fn assemble(
     live_reload: Option<LiveReload>,
 ) -> Result<App, StartError> {
     private_folder(&settings)?;
-    let store: Arc<dyn crate::store::Store> =
-        Arc::new(RedbStore::open(&settings.data.join("aops.redb"), settings.clock)?);
+    let store = store(&settings).await?;
     let sealer = Sealer::open(MasterKey::load(&settings)?, store.as_ref()).await?;
     let tokens = Tokens::new(&sealer);
     let bans = staff::bans::remembered(store.as_ref()).await?;
@@ -272,12 +296,13 @@ async fn assemble(
     blocklist.feed(feeds.blocks());
     Ok(App {
         live: ArcSwap::from_pointee(Live::new(&settings.gateway)),
-        hosts: Hosts::new(&settings.gateway.hosts, &[settings.gateway.https.port()]),
+        hosts: Hosts::of(&settings),
         clock: settings.clock,
         mailer: mail::mailer(&settings)?,
         payments,
         site: ArcSwap::from_pointee(site),
         outbox: Outbox::default(),
+        dues: Dues::default(),
         newsletter: Newsletter::default(),
         webhook_keys: WebhookKeys::new(&settings.secrets.sendgrid_webhook_keys)?,
         blocklist,
@@ -288,7 +313,7 @@ async fn assemble(
         limits: Limits::new(&settings.gateway.limits, settings.limits_factor, limits_secret(&sealer)),
         valkey: valkey(&settings)?,
         antispam: Antispam::new(&sealer, settings.limits_factor),
-        passwords: Passwords::new()?,
+        passwords: Passwords::new(sealer.derive("password pepper"))?,
         throttle: Throttle::new(settings.limits_factor),
         calculations: Calculations::new(),
         audience: Audience::new(&settings.audience)?,
@@ -364,6 +389,28 @@ async fn share_limits(app: SharedApp) {
         }
         None => {}
     }
+}
+
+/// The side of the store that is configured. Documents that stand on the other side are not passed over in silence.
+async fn store(settings: &Settings) -> Result<Arc<dyn Store>, StartError> {
+    let file = settings.data.join("aops.redb");
+    let Some(server) = Valkey::of_store(settings).map_err(StartError::StoreServer)? else {
+        if ValkeyStore::is_known(&settings.data) && !file.exists() {
+            return Err(StartError::Elsewhere(
+                "the documents of this data folder are on a server and site.toml has no [store]: put it back, or take \
+                 data/store.identity away to begin anew",
+            ));
+        }
+        return Ok(Arc::new(RedbStore::open(&file, settings.clock)?));
+    };
+    if file.exists() && !ValkeyStore::is_known(&settings.data) {
+        return Err(StartError::Elsewhere(
+            "data/aops.redb holds documents that the server of [store] does not: `aops admin backup` without [store], \
+             then `aops admin restore` with it, or move the file away",
+        ));
+    }
+    let replicas = settings.store.as_ref().map_or(0, |store| store.replicas);
+    Ok(Arc::new(ValkeyStore::open(&server, replicas, &settings.data, settings.clock).await?))
 }
 
 /// The server that gateways share, as configured.

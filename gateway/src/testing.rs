@@ -29,10 +29,13 @@ pub(crate) fn settings(folder: &Path, ahead: SignedDuration) -> Settings {
     Settings {
         environment: Environment::Development,
         base_url: "https://localhost:8443".into(),
+        platform_url: "https://localhost:8443".into(),
         data: folder.join("data"),
         public: folder.join("public"),
         gateway: serde_json::from_value(gateway).unwrap(),
         valkey: None,
+        store: None,
+        traces: None,
         mail: MailConfig {
             from: "a@example.com".into(),
             from_name: "A".into(),
@@ -45,6 +48,7 @@ pub(crate) fn settings(folder: &Path, ahead: SignedDuration) -> Settings {
         consent: consent(),
         audience: AudienceConfig::default(),
         offers: vec![offer("rente", 49_000), offer("ifc", 129_000)],
+        tax: None,
         secrets: Secrets { stripe_webhook_secrets: vec!["whsec_test".into()], ..Secrets::default() },
         clock: Clock::shifted(ahead),
         limits_factor: 1,
@@ -83,11 +87,12 @@ pub(crate) async fn account(app: &App, email: &str) -> Account {
 /// A password that the policy takes.
 pub(crate) const PASSWORD: &str = "Vr7!kd0#QzpL";
 
+/// Where it asks from.
+pub(crate) const PEER: std::net::IpAddr = std::net::IpAddr::V4(std::net::Ipv4Addr::new(192, 0, 2, 1));
+
 /// What a browser sends once signed in.
 pub(crate) async fn signed_in(app: &App, account: &Account) -> HeaderMap {
-    let cookie = sessions::begin(app, &HeaderMap::new(), account).await.unwrap();
-    let pair = cookie.to_str().unwrap().split(';').next().unwrap().to_owned();
-    HeaderMap::from_iter([(header::COOKIE, HeaderValue::from_str(&pair).unwrap())])
+    sessions::begin(app, &HeaderMap::new(), account).await.unwrap().sent_back()
 }
 
 /// The router's answer to a posted form.
@@ -108,9 +113,16 @@ pub(crate) async fn ask(
 ) -> Response {
     let mut request = Request::builder().method(method).uri(path).body(body).unwrap();
     request.headers_mut().extend(headers.clone());
-    request.extensions_mut().insert(Peer("192.0.2.1".parse().unwrap()));
+    request.extensions_mut().insert(Peer(PEER));
     let decoded = path.split('?').next().unwrap();
     router::answer(app, &Routes::new(app), decoded, request).await
+}
+
+/// What a browser that got an answer's cookies sends back.
+pub(crate) fn sent_back(response: &Response) -> HeaderMap {
+    let set = response.headers().get_all(header::SET_COOKIE).iter().map(|value| value.to_str().unwrap());
+    let pairs: Vec<&str> = set.map(|cookie| cookie.split(';').next().unwrap()).collect();
+    HeaderMap::from_iter([(header::COOKIE, pairs.join("; ").parse().unwrap())])
 }
 
 /// The letters that wait, the oldest first.
@@ -133,6 +145,12 @@ pub(crate) async fn shared(folder: &Path) -> SharedApp {
     Arc::new(app(folder, SignedDuration::ZERO).await)
 }
 
+/// What this process holds in memory, in MB.
+pub(crate) fn resident() -> u64 {
+    let pages = std::fs::read_to_string("/proc/self/statm").unwrap();
+    pages.split(' ').nth(1).unwrap().parse::<u64>().unwrap() * 4096 / 1_000_000
+}
+
 /// The theme's own services, all of them on.
 fn consent() -> Registry {
     let theme = concat!(env!("CARGO_MANIFEST_DIR"), "/../themes/aops/services.toml");
@@ -153,6 +171,8 @@ fn offer(id: &str, price_cents: u32) -> Offer {
         price_cents,
         currency: "EUR".into(),
         period: Period::Year,
+        seats: None,
+        metered: None,
         example: true,
         name: BTreeMap::from([("fr".into(), id.to_uppercase())]),
         summary: BTreeMap::new(),
@@ -169,17 +189,45 @@ fn manifest() -> Manifest {
         )
     };
     let plain = |name: &str| (format!("gateway/{name}.html"), name.to_owned());
-    let templates = [page("connexion"), page("form")].into_iter().chain(
+    let passkey = "{% if passkey %}\ntoken={{ passkey.token }}\noptions={{ passkey.options | safe }}\n{% endif %}{% for one in passkeys or [] %}key={{ one.id }} {{ one.name }}\n{% endfor %}";
+    let (name, text) = page("connexion");
+    let templates = [(name, format!("{text}\n{passkey}")), page("form")].into_iter().chain(
         [
             "merci",
             "compte_verification",
             "commande_annulee",
             "paiement_test",
             "espace_client",
+            "resiliation",
+            "paiement_test_client",
             "rente",
             "error",
         ]
         .map(plain),
+    );
+    let journal =
+        "{% for one in events %}{{ one.action }} {{ one.who }} {{ one.object }} {{ one.from }}\n{% endfor %}";
+    let factor = "{% if state == \"off\" %}\nsecret={{ secret }}\ntoken={{ token }}\n{% endif %}{% if state == \"codes\" %}\n{% for code in codes %}{{ code }}\n{% endfor %}{% endif %}";
+    let devices = "{% for one in sessions %}\n{{ one.id }} {{ one.agent.browser }} {{ one.agent.system }} {{ one.own }}{% endfor %}";
+    let templates = templates.chain(
+        [
+            ("gateway/journal.html", journal),
+            ("gateway/double_authentification.html", factor),
+            ("gateway/abonnements.html", "{% for one in subscriptions %}{{ one.id }} {% endfor %}"),
+            ("gateway/factures.html", "{% for one in invoices %}{{ one.number }} {% endfor %}"),
+            (
+                "gateway/changement.html",
+                "{% if preview %}{{ preview.total_cents }} {{ preview.at }}{% endif %}",
+            ),
+            ("gateway/seconde_etape.html", passkey),
+            ("gateway/confirmation.html", passkey),
+            ("gateway/cles_acces.html", passkey),
+            ("gateway/appareils.html", devices),
+            ("gateway/adresse.html", "{{ email }} {{ moving }}"),
+            ("gateway/adresse_lien.html", "{{ state }} {{ token }}"),
+            ("gateway/fermeture.html", "{{ alone }} {{ bought }}"),
+        ]
+        .map(|(name, text)| (name.to_owned(), text.to_owned())),
     );
     let mails = [
         ("a.md", "Subject: A\nPreheader: A\nReason: A\n\nA"),

@@ -45,6 +45,11 @@ impl Texts {
         text(&self.strings, language, key, arguments)
     }
 
+    /// A long date.
+    pub fn day(&self, language: Language, day: Date) -> String {
+        date(&self.strings, day, language)
+    }
+
     /// A template with its context; values are escaped as the template's kind wants it (`.html`, `.md`).
     ///
     /// # Errors
@@ -133,7 +138,8 @@ fn number(value: f64, decimals: usize, language: Language) -> String {
     text
 }
 
-fn money(cents: i64, language: Language) -> String {
+/// An amount in euros, from its cents.
+pub fn money(cents: i64, language: Language) -> String {
     let amount = number(cents as f64 / 100.0, 2, language);
     match language {
         Language::Fr => format!("{amount}\u{a0}€"),

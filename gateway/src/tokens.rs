@@ -9,7 +9,7 @@ use zeroize::Zeroizing;
 use crate::sealing::{Sealer, authenticated};
 
 /// The longest token that is looked at, in bytes.
-const LENGTH_LIMIT: usize = 512;
+const LENGTH_LIMIT: usize = 2048;
 const MAC_BYTES: usize = 32;
 
 /// Signs and verifies tokens.

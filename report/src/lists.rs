@@ -55,7 +55,7 @@ fn member<'a>(
 fn plain(path: &str, members: &Map<String, Value>, words: &Words) -> Option<Table> {
     let told = members.iter().filter(|(_, value)| value.is_number() || value.is_string());
     let rows: Vec<Vec<Cell>> =
-        told.map(|(name, value)| vec![text(words.of("field", name)), cell(name, value)]).collect();
+        told.map(|(name, value)| vec![text(words.of("field", name)), cell(name, value, words)]).collect();
     let headers = ["item", "value"].map(|name| words.of("note", name).to_owned()).to_vec();
     (!rows.is_empty()).then(|| Table { title: words.of("sheet", path).to_owned(), headers, rows })
 }
@@ -81,7 +81,10 @@ pub(crate) fn list(lines: &Value, title: &str, words: &Words) -> Option<Table> {
     let rows = lines
         .iter()
         .map(|line| {
-            names.iter().map(|name| line.get(name).map_or(Cell::Empty, |value| cell(name, value))).collect()
+            names
+                .iter()
+                .map(|name| line.get(name).map_or(Cell::Empty, |value| cell(name, value, words)))
+                .collect()
         })
         .collect();
     Some(Table { title: title.to_owned(), headers, rows })
@@ -129,7 +132,8 @@ fn side_by_side(series: &[(String, &Vec<Value>)], words: &Words) -> Option<Table
         let mut row = vec![Cell::Number((line + 1) as f64, Kind::Plain)];
         let figures = series.iter();
         row.extend(
-            figures.map(|(name, values)| values.get(line).map_or(Cell::Empty, |value| cell(name, value))),
+            figures
+                .map(|(name, values)| values.get(line).map_or(Cell::Empty, |value| cell(name, value, words))),
         );
         row
     };
@@ -158,7 +162,7 @@ pub(crate) fn workings(outcome: &Value, words: &Words) -> Vec<Table> {
         let mut rows = vec![vec![said("formula")]];
         let figures = working["rows"].as_array().into_iter().flatten();
         rows.extend(figures.map(|row| {
-            row.as_array().into_iter().flatten().map(|figure| cell("", figure)).collect::<Vec<Cell>>()
+            row.as_array().into_iter().flatten().map(|figure| cell("", figure, words)).collect::<Vec<Cell>>()
         }));
         Table { title: format!("{} {}", words.of("sheet", "explanation"), index + 1), headers, rows }
     };

@@ -2,6 +2,7 @@
 
 use serde_json::{Map, Value};
 
+use crate::labels::Place;
 use crate::lists::{list, others, warnings, within, workings};
 use crate::table::{Cell, Kind, Table};
 use crate::words::Words;
@@ -39,7 +40,7 @@ pub fn tables(module: &str, request: &Value, outcome: &Value, words: &Words) -> 
     tables.extend(others(outcome, &TAKEN, words));
     tables.extend(triangle(request, words));
     tables.extend(warnings(outcome, words));
-    tables.push(assumptions(request, words));
+    tables.push(assumptions(module, request, words));
     tables.extend(workings(outcome, words));
     tables
 }
@@ -49,12 +50,12 @@ fn summary(module: &str, outcome: &Value, words: &Words) -> Table {
     for (name, value) in outcome.as_object().into_iter().flatten() {
         match value {
             Value::Number(_) | Value::String(_) => {
-                rows.push(vec![text(words.of("field", name)), cell(name, value)])
+                rows.push(vec![text(words.of("field", name)), cell(name, value, words)])
             }
             Value::Object(members) if name == "total" => {
                 for (member, value) in members {
                     let key = format!("total.{member}");
-                    rows.push(vec![text(words.of("field", &key)), cell(member, value)]);
+                    rows.push(vec![text(words.of("field", &key)), cell(member, value, words)]);
                 }
             }
             _ => {}
@@ -77,13 +78,15 @@ fn by_origin(outcome: &Value, words: &Words) -> Option<Table> {
         .map(|line| {
             let mut row = vec![Cell::Number((line + 1) as f64, Kind::Plain)];
             row.extend(
-                columns.iter().map(|(name, values)| values.get(line).map_or(Cell::Empty, |v| cell(name, v))),
+                columns
+                    .iter()
+                    .map(|(name, values)| values.get(line).map_or(Cell::Empty, |v| cell(name, v, words))),
             );
             row
         })
         .collect();
     let mut total = vec![text(words.of("note", "total"))];
-    total.extend(columns.iter().map(|(name, _)| cell(name, &outcome["total"][name])));
+    total.extend(columns.iter().map(|(name, _)| cell(name, &outcome["total"][name], words)));
     rows.push(total);
     Some(Table { title: words.of("sheet", "origins").to_owned(), headers, rows })
 }
@@ -95,8 +98,10 @@ fn factors(outcome: &Value, words: &Words) -> Option<Table> {
         vec![words.of("note", "development").to_owned(), words.of("field", "factors").to_owned()];
     headers.extend(sigma.map(|_| words.of("field", "sigma").to_owned()));
     let row = |(index, factor): (usize, &Value)| {
-        let mut row = vec![Cell::Number((index + 1) as f64, Kind::Plain), cell("factors", factor)];
-        row.extend(sigma.map(|sigma| sigma.get(index).map_or(Cell::Empty, |value| cell("sigma", value))));
+        let mut row = vec![Cell::Number((index + 1) as f64, Kind::Plain), cell("factors", factor, words)];
+        row.extend(
+            sigma.map(|sigma| sigma.get(index).map_or(Cell::Empty, |value| cell("sigma", value, words))),
+        );
         row
     };
     let rows = factors.iter().enumerate().map(row).collect();
@@ -111,7 +116,8 @@ fn triangle(request: &Value, words: &Words) -> Option<Table> {
     let row = |(index, row): (usize, &Value)| {
         let mut cells = vec![Cell::Number((index + 1) as f64, Kind::Plain)];
         cells.extend(
-            (0..width).map(|column| row.get(column).map_or(Cell::Empty, |value| cell("ultimate", value))),
+            (0..width)
+                .map(|column| row.get(column).map_or(Cell::Empty, |value| cell("ultimate", value, words))),
         );
         cells
     };
@@ -120,42 +126,46 @@ fn triangle(request: &Value, words: &Words) -> Option<Table> {
 }
 
 /// Everything that was asked, line by line, but for the lists that have tables of their own.
-fn assumptions(request: &Value, words: &Words) -> Table {
+fn assumptions(module: &str, request: &Value, words: &Words) -> Table {
+    let schema = aops_engine::schema(module);
     let mut rows = Vec::new();
     if let Value::Object(members) = request {
-        flatten("", members, &mut rows);
+        flatten(&Place::root(schema.as_ref()), members, words, &mut rows);
     }
     let headers = vec![words.of("note", "path").to_owned(), words.of("note", "value").to_owned()];
     Table { title: words.of("sheet", "assumptions").to_owned(), headers, rows }
 }
 
-fn flatten(prefix: &str, members: &Map<String, Value>, rows: &mut Vec<Vec<Cell>>) {
-    for (name, value) in members {
-        let path = if prefix.is_empty() { name.clone() } else { format!("{prefix}.{name}") };
-        match value {
-            _ if LISTS.contains(&name.as_str()) => {}
-            Value::Object(members) => flatten(&path, members, rows),
-            Value::Array(values) => {
-                for (index, value) in values.iter().enumerate() {
-                    let path = format!("{path}.{}", index + 1);
-                    match value {
-                        Value::Object(members) => flatten(&path, members, rows),
-                        value => rows.push(vec![text(&path), cell(name, value)]),
-                    }
-                }
-            }
-            value => rows.push(vec![text(&path), cell(name, value)]),
-        }
+fn flatten(place: &Place<'_>, members: &Map<String, Value>, words: &Words, rows: &mut Vec<Vec<Cell>>) {
+    for (name, value) in members.iter().filter(|(name, _)| !LISTS.contains(&name.as_str())) {
+        told(&place.member(name), name, value, words, rows);
     }
 }
 
-pub(crate) fn cell(field: &str, value: &Value) -> Cell {
+fn told(place: &Place<'_>, name: &str, value: &Value, words: &Words, rows: &mut Vec<Vec<Cell>>) {
+    match value {
+        Value::Object(members) => flatten(place, members, words, rows),
+        Value::Array(values) => {
+            for (index, value) in values.iter().enumerate() {
+                told(&place.line(index + 1), name, value, words, rows);
+            }
+        }
+        Value::Bool(flag) => {
+            let said = words.of("note", if *flag { "yes" } else { "no" });
+            rows.push(vec![text(&place.label), text(said)]);
+        }
+        value => rows.push(vec![text(&place.label), cell(name, value, words)]),
+    }
+}
+
+/// A value of a field; what the engine names by a code is told by its word.
+pub(crate) fn cell(field: &str, value: &Value, words: &Words) -> Cell {
     match value {
         Value::Null => Cell::Empty,
         Value::Number(number) => {
             number.as_f64().map_or(Cell::Empty, |number| Cell::Number(number, Kind::of(field)))
         }
-        Value::String(words) => text(words),
+        Value::String(code) => text(words.value(field, code)),
         other => text(&other.to_string()),
     }
 }

@@ -32,4 +32,9 @@ impl Words {
     pub fn of<'a>(&'a self, group: &str, name: &'a str) -> &'a str {
         self.0.get(&format!("{group}.{name}")).map_or(name, String::as_str)
     }
+
+    /// The word of one of the engine's own values of a field (`value.reason`, `first_recognition`); any other text as it is.
+    pub(crate) fn value<'a>(&'a self, field: &str, text: &'a str) -> &'a str {
+        self.of(&format!("value.{field}"), text)
+    }
 }

@@ -189,6 +189,55 @@ mod tests {
     }
 
     #[test]
+    fn what_the_engine_names_by_a_code_is_told_in_words() {
+        let words = Words::parse(include_str!("../../themes/aops/reports/fr.toml")).unwrap();
+        // Every value that a request may choose.
+        fn choices(schema: &Value, name: &str, found: &mut Vec<(String, String)>) {
+            for code in schema["enum"].as_array().into_iter().flatten().filter_map(Value::as_str) {
+                found.push((name.to_owned(), code.to_owned()));
+            }
+            for (name, inside) in schema["properties"].as_object().into_iter().flatten() {
+                choices(inside, name, found);
+            }
+            let shapes = schema["anyOf"].as_array().into_iter().flatten();
+            let inside = [&schema["items"], &schema["additionalProperties"]];
+            for inside in shapes.chain(inside.into_iter().filter(|inside| inside.is_object())) {
+                choices(inside, name, found);
+            }
+        }
+        let code = |text: &str| {
+            text.contains('_')
+                && text.chars().all(|c| c.is_ascii_lowercase() || c == '_' || c.is_ascii_digit())
+        };
+        for module in aops_engine::MODULES {
+            let mut found = Vec::new();
+            choices(&aops_engine::schema(module).unwrap(), "", &mut found);
+            for (field, code) in &found {
+                assert_ne!(words.value(field, code), code, "{module}: value.{field}.{code}");
+            }
+            let request = aops_engine::example(module).unwrap();
+            let outcome = aops_engine::calculate(module, &request).unwrap().into_json();
+            for table in tables(module, &request, &outcome, &words) {
+                for cell in table.rows.iter().flatten() {
+                    let plain = !matches!(cell, Cell::Text(text) if code(text));
+                    assert!(plain, "{module}, {}: {cell:?}", table.title);
+                }
+            }
+        }
+        let (outcome, mut book) = read_back("ifc", &aops_engine::example("ifc").unwrap());
+        assert!(outcome["entries"].is_array());
+        let said = |sheet: &str, book: &mut Xlsx<Cursor<Vec<u8>>>| {
+            let range = book.worksheet_range(sheet).unwrap();
+            range.rows().flatten().map(ToString::to_string).collect::<Vec<String>>()
+        };
+        assert!(said("Sensibilités", &mut book).contains(&"Taux d’actualisation".to_owned()));
+        let reasons = said("Écritures", &mut book);
+        assert!(
+            reasons.iter().any(|reason| reason == "Première constatation" || reason == "Coût des services")
+        );
+    }
+
+    #[test]
     fn awards_stand_under_the_employee_who_gets_them() {
         let (outcome, mut book) = read_back("medailles", &aops_engine::example("medailles").unwrap());
         let sheet = book.worksheet_range("Médailles par salarié").unwrap();

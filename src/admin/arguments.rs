@@ -4,6 +4,7 @@ use std::io::{self, BufRead, Read};
 use std::path::PathBuf;
 
 use aops_gateway::accounts::Role;
+use aops_gateway::audit::Anchor;
 use aops_gateway::edge::tls::acme::Reason;
 use aops_gateway::newsletter::{Language, Segment, Who};
 use aops_gateway::staff::Command;
@@ -49,7 +50,7 @@ pub(super) enum Subject {
     Archive(ListAct),
     /// Orders.
     #[command(subcommand)]
-    Orders(ListAct),
+    Orders(OrdersAct),
     /// Letters that have not left.
     #[command(subcommand)]
     Outbox(OutboxAct),
@@ -74,6 +75,9 @@ pub(super) enum Subject {
     /// Who was erased, as keyed hashes: keep the list apart from backups, and give it to `restore`.
     #[command(subcommand)]
     Erased(ListAct),
+    /// Who did what to which record, when and from where.
+    #[command(subcommand)]
+    Audit(AuditAct),
     /// Writes the whole store, as it stands now, to a file that the master key alone opens.
     Backup {
         /// The file; it must not exist.
@@ -102,8 +106,28 @@ pub(super) enum KeysAct {
 }
 
 #[derive(Debug, Subcommand)]
+pub(super) enum AuditAct {
+    /// One line each, oldest first.
+    List {
+        /// The first day, as 2026-11-24.
+        #[arg(long)]
+        from: Option<Date>,
+        /// The last day.
+        #[arg(long)]
+        to: Option<Date>,
+    },
+    /// Reads the chain through; fails when an entry was changed, taken out or put in, and tells which.
+    Verify {
+        /// Where the log stood once, as a letter to staff told it; may be given several times.
+        #[arg(long = "anchor", value_name = "NUMBER:DIGEST")]
+        anchors: Vec<Anchor>,
+    },
+}
+
+#[derive(Debug, Subcommand)]
 pub(super) enum StoreAct {
-    /// Reads every document through, beside a running gateway too; fails when one is damaged, and tells which.
+    /// Reads every document through, beside a running gateway too; fails when one is damaged or of a later program,
+    /// and tells which.
     Verify,
 }
 
@@ -124,6 +148,18 @@ pub(super) enum AudienceAct {
 pub(super) enum ListAct {
     /// One line each.
     List,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum OrdersAct {
+    /// One line each.
+    List,
+    /// Compares orders, subscriptions and invoices with the payment processor; exits with 1 while something differs.
+    Reconcile {
+        /// Mends what can be: orders whose payment was not noticed, clients who were not fetched.
+        #[arg(long)]
+        mend: bool,
+    },
 }
 
 #[derive(Debug, Subcommand)]
@@ -247,6 +283,22 @@ pub(super) enum AccountAct {
     },
     /// One line each.
     List,
+    /// The second factor of an account.
+    #[command(subcommand)]
+    SecondFactor(SecondFactorAct),
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum SecondFactorAct {
+    /// Takes it away from somebody who lost telephone and codes; make sure who asks. Their sessions end, and a letter
+    /// tells them.
+    Remove {
+        /// The account's e-mail address.
+        email: String,
+        /// Why: the number of a request, say. It is entered in the audit log.
+        #[arg(long)]
+        reason: String,
+    },
 }
 
 #[derive(Debug, Subcommand)]
@@ -301,6 +353,9 @@ pub(super) fn command(subject: Subject) -> io::Result<Command> {
             Command::AccountCreate { email, password: password(io::stdin().lock())?, verified, plan, role }
         }
         Subject::Account(AccountAct::List) => Command::AccountList,
+        Subject::Account(AccountAct::SecondFactor(SecondFactorAct::Remove { email, reason })) => {
+            Command::SecondFactorRemove { email, reason }
+        }
         Subject::Apikey(ApikeyAct::Create { account }) => Command::ApikeyCreate { account },
         Subject::Subscribers(ListAct::List) => Command::SubscribersList,
         Subject::Messages(MessagesAct::List) => Command::MessagesList,
@@ -313,7 +368,8 @@ pub(super) fn command(subject: Subject) -> io::Result<Command> {
         Subject::Retention(RetentionAct::Run { now }) => Command::RetentionRun { now },
         Subject::Retention(RetentionAct::Proofs) => Command::RetentionProofs,
         Subject::Archive(ListAct::List) => Command::ArchiveList,
-        Subject::Orders(ListAct::List) => Command::OrdersList,
+        Subject::Orders(OrdersAct::List) => Command::OrdersList,
+        Subject::Orders(OrdersAct::Reconcile { mend }) => Command::OrdersReconcile { mend },
         Subject::Outbox(OutboxAct::List) => Command::OutboxList,
         Subject::Outbox(OutboxAct::Retry { id, all: _ }) => Command::OutboxRetry { id },
         Subject::Suppression(SuppressionAct::List) => Command::SuppressionList,
@@ -326,6 +382,8 @@ pub(super) fn command(subject: Subject) -> io::Result<Command> {
         Subject::Certificate(CertificateAct::Revoke { reason }) => Command::CertificateRevoke { reason },
         Subject::Ban(BanAct::Add { block, duration }) => Command::BanAdd { block, seconds: duration },
         Subject::Keys(KeysAct::Roll) => Command::KeysRoll,
+        Subject::Audit(AuditAct::List { from, to }) => Command::AuditList { from, to },
+        Subject::Audit(AuditAct::Verify { anchors }) => Command::AuditVerify { anchors },
         Subject::Erased(ListAct::List) => Command::ErasedList,
         Subject::Store(StoreAct::Verify) => Command::StoreVerify,
         // Done before any other is asked: their files are this process'.

@@ -3,12 +3,13 @@
 
 use std::collections::BTreeSet;
 use std::fs;
+use std::io::ErrorKind;
 use std::path::Path;
 
 use anyhow::{Context, Result, bail};
 use aops_gateway::sealing::{MasterKey, Sealer};
 use aops_gateway::staff::Command;
-use aops_gateway::{Settings, backup};
+use aops_gateway::{Settings, backup, files};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -36,11 +37,19 @@ async fn write(settings: &Settings, file: &Path) -> Result<Value> {
     }
     let mut told = answer(settings.clone(), Command::Backup).await?;
     let made = told["path"].as_str().context("the gateway does not say where the backup is")?.to_owned();
-    if fs::rename(&made, file).is_err() {
-        // Another disk: copied, then removed where it was made.
-        fs::copy(&made, file).with_context(|| format!("{} (it stands in {made})", file.display()))?;
-        fs::File::open(file)?.sync_all()?;
-        fs::remove_file(&made)?;
+    let stands = || format!("{} (it stands in {made})", file.display());
+    match files::rename(Path::new(&made), file) {
+        Ok(()) => {}
+        Err(error) if error.kind() == ErrorKind::CrossesDevices => {
+            // Copied under another name, so that half a backup never has this one; then removed where it was made.
+            let part = file.with_added_extension("part");
+            fs::copy(&made, &part)
+                .and_then(|_| fs::File::open(&part)?.sync_all())
+                .and_then(|()| files::rename(&part, file))
+                .with_context(stands)?;
+            fs::remove_file(&made)?;
+        }
+        Err(error) => return Err(error).with_context(stands),
     }
     told["path"] = json!(file);
     Ok(told)

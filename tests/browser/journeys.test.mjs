@@ -1,6 +1,7 @@
 // What visitors and clients do, in real Chromium, with and without JavaScript.
 
 import assert from 'node:assert/strict';
+import { createHmac } from 'node:crypto';
 import { after, before, test } from 'node:test';
 import { Gateway, browser } from './support.mjs';
 
@@ -24,6 +25,17 @@ async function open(javaScriptEnabled, path) {
   const page = await context.newPage();
   await page.goto(gateway.origin + path);
   return page;
+}
+
+// What an authenticator shows, so many steps from now (RFC 6238).
+function code(secret, steps) {
+  const bits = [...secret.replace(/\s/g, '')].map((c) => 'ABCDEFGHIJKLMNOPQRSTUVWXYZ234567'.indexOf(c).toString(2).padStart(5, '0')).join('');
+  const key = Buffer.from(bits.match(/.{8}/g).map((byte) => parseInt(byte, 2)));
+  const counter = Buffer.alloc(8);
+  counter.writeBigUInt64BE(BigInt(Math.floor(Date.now() / 30_000) + steps));
+  const digest = createHmac('sha1', key).update(counter).digest();
+  const at = digest[19] & 15;
+  return String((digest.readUInt32BE(at) & 0x7fffffff) % 1_000_000).padStart(6, '0');
 }
 
 for (const script of [true, false]) {
@@ -94,6 +106,49 @@ for (const script of [true, false]) {
     await send();
     await page.locator('[role=status]').first().waitFor();
     assert.match(page.url(), /\/espace-client\/\?fait=mot-de-passe$/);
+  });
+
+  test(`a client turns two-factor authentication on, signs in by code and by recovery code, and turns it off ${how} JavaScript`, async () => {
+    const email = `deux-${how}@example.org`;
+    gateway.admin(['account', 'create', '--email', email, '--password-stdin', '--verified'], `${PASSWORD}\n`);
+    const page = await open(script, '/compte/connexion');
+    const fill = async (form, fields) => {
+      for (const [name, value] of Object.entries(fields)) await form.locator(`[name=${name}]`).fill(value);
+      await form.locator('button[type=submit]').click();
+    };
+    const signIn = () => fill(page.locator('main form'), { email, mot_de_passe: PASSWORD });
+    await signIn();
+    await page.locator('a[href^="/espace-client/double-authentification"]').click();
+    await fill(page.locator('main form'), { mot_de_passe_actuel: PASSWORD, code: '000000' });
+    await page.locator('[name=code][aria-invalid=true]').waitFor();
+    const secret = await page.locator('main ol code').innerText();
+    assert.ok(await page.locator('main [role=img] svg').isVisible());
+    await fill(page.locator('main form'), { mot_de_passe_actuel: PASSWORD, code: code(secret, 0) });
+    const recovery = (await page.locator('main li code').allInnerTexts()).map((text) => text.trim());
+    assert.equal(recovery.length, 10);
+    await page.goto(`${gateway.origin}/espace-client/`);
+    await page.locator('form[action="/compte/deconnexion"] button').first().click();
+    for (const given of [code(secret, 1), recovery[0]]) {
+      await page.goto(`${gateway.origin}/compte/connexion`);
+      await signIn();
+      await page.waitForURL(/\/compte\/double-authentification/);
+      await fill(page.locator('main form'), { code: '123 456' });
+      await page.locator('[name=code][aria-invalid=true]').waitFor();
+      await fill(page.locator('main form'), { code: given });
+      await page.waitForURL(/\/espace-client\/$/);
+      await page.locator('form[action="/compte/deconnexion"] button').first().click();
+      await page.waitForLoadState();
+    }
+    await page.goto(`${gateway.origin}/compte/connexion`);
+    await signIn();
+    await fill(page.locator('main form'), { code: recovery[1] });
+    await page.waitForURL(/\/espace-client\/$/);
+    await page.locator('a[href^="/espace-client/double-authentification"]').click();
+    assert.match(await page.locator('main').innerText(), /8 codes de secours/);
+    await fill(page.locator('form[action*="/retrait"]'), { mot_de_passe_actuel: PASSWORD, code: recovery[2] });
+    await page.waitForURL(/fait=double-authentification-retiree$/);
+    await page.locator('a[href^="/espace-client/journal"]').click();
+    assert.match(await page.locator('main table').innerText(), /Double authentification retirée[\s\S]*Code de secours utilisé/);
   });
 
   test(`a visitor computes an annuity ${how} JavaScript`, async () => {

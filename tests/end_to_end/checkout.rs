@@ -133,7 +133,7 @@ async fn stripe_down_is_told_and_charges_nobody() {
     assert!(answer.text().await.unwrap().contains("<html lang=\"fr\""));
 }
 
-async fn with_stripe(stripe: &MockServer) -> Gateway {
+pub(crate) async fn with_stripe(stripe: &MockServer) -> Gateway {
     Gateway::start_with(&[
         ("AOPS_LIMITS_FACTOR", "1000"),
         ("STRIPE_SECRET_KEY", "sk_test_x"),
@@ -143,7 +143,7 @@ async fn with_stripe(stripe: &MockServer) -> Gateway {
     .await
 }
 
-async fn status(gateway: &Gateway, key: &str, module: &str) -> u16 {
+pub(crate) async fn status(gateway: &Gateway, key: &str, module: &str) -> u16 {
     let request = match module {
         "rente" => {
             json!({ "lives": [{ "table": "TH 00-02", "age": 65 }], "benefit": "annuity", "rate": 0.02, "timing": "due" })
@@ -158,7 +158,7 @@ async fn status(gateway: &Gateway, key: &str, module: &str) -> u16 {
     post.send().await.unwrap().status().as_u16()
 }
 
-async fn deliver(gateway: &Gateway, body: &str, signature: &str) -> u16 {
+pub(crate) async fn deliver(gateway: &Gateway, body: &str, signature: &str) -> u16 {
     let post = gateway
         .client()
         .post(gateway.url("/webhooks/stripe"))
@@ -176,7 +176,7 @@ pub(crate) fn signature(body: &str, at: i64, secret: &str) -> String {
 }
 
 /// A Checkout session in the shape of Stripe's API reference, of version 2025.
-fn session(id: &str, amount: u32) -> Value {
+pub(crate) fn session(id: &str, amount: u32) -> Value {
     json!({
         "id": id, "object": "checkout.session", "amount_subtotal": amount, "amount_total": amount,
         "automatic_tax": { "enabled": false, "liability": null, "provider": null, "status": null },
@@ -189,14 +189,14 @@ fn session(id: &str, amount: u32) -> Value {
     })
 }
 
-fn session_paid(id: &str, amount: u32) -> Value {
+pub(crate) fn session_paid(id: &str, amount: u32) -> Value {
     let mut session = session(id, amount);
     session["payment_status"] = json!("paid");
     session["status"] = json!("complete");
     session
 }
 
-fn event(id: &str, object: Value) -> Value {
+pub(crate) fn event(id: &str, object: Value) -> Value {
     json!({
         "id": id, "object": "event", "api_version": "2025-11-17.clover", "created": now(), "livemode": false,
         "pending_webhooks": 1, "request": { "id": null, "idempotency_key": null },
@@ -204,7 +204,7 @@ fn event(id: &str, object: Value) -> Value {
     })
 }
 
-fn now() -> i64 {
+pub(crate) fn now() -> i64 {
     jiff::Timestamp::now().as_second()
 }
 

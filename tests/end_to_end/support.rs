@@ -246,6 +246,7 @@ impl Gateway {
             "SENDGRID_WEBHOOK_KEY",
             "AOPS_SMTP_PASSWORD",
             "AOPS_MASTER_KEY",
+            "AOPS_STORE_PASSWORD",
         ] {
             command.env_remove(name);
         }

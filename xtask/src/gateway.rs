@@ -15,6 +15,7 @@ use crate::sh;
 /// A gateway that runs, and goes with this value.
 pub(crate) struct Gateway {
     process: Child,
+    profile: String,
     root: TempDir,
     https: SocketAddr,
     operations: SocketAddr,
@@ -26,6 +27,14 @@ impl Gateway {
     /// # Errors
     /// When it does not start.
     pub(crate) async fn start(profile: &str) -> Result<Self> {
+        Self::start_with(profile, &[]).await
+    }
+
+    /// As [`Gateway::start`], with so much more in its environment.
+    ///
+    /// # Errors
+    /// When it does not start.
+    pub(crate) async fn start_with(profile: &str, environment: &[(&str, &str)]) -> Result<Self> {
         let root = tempfile::tempdir()?;
         for shared in ["content", "themes", "deploy", ".cache"] {
             symlink(sh::repository().join(shared), root.path().join(shared))?;
@@ -45,12 +54,13 @@ impl Gateway {
             .env("AOPS_HTTP", http.to_string())
             .env("AOPS_OPERATIONS", operations.to_string())
             .env("AOPS_LIMITS_FACTOR", "100000")
+            .envs(environment.iter().copied())
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(log)
             .spawn()
             .context("the gateway cannot be started")?;
-        let gateway = Self { process, root, https, operations };
+        let gateway = Self { process, profile: profile.to_owned(), root, https, operations };
         let deadline = Instant::now() + Duration::from_secs(120);
         let plain = Client::new();
         while plain.get(gateway.operations("/readyz")).send().await.is_err() {
@@ -68,6 +78,26 @@ impl Gateway {
     /// The process.
     pub(crate) fn id(&self) -> u32 {
         self.process.id()
+    }
+
+    /// What it holds in memory, in MB.
+    ///
+    /// # Errors
+    /// When the system does not tell.
+    pub(crate) fn resident(&self) -> Result<u64> {
+        let told = std::fs::read_to_string(format!("/proc/{}/statm", self.id()))?;
+        let pages: u64 = told.split(' ').nth(1).context("no resident pages")?.parse()?;
+        Ok(pages * 4096 / 1_000_000)
+    }
+
+    /// `aops …` on its folder.
+    ///
+    /// # Errors
+    /// When there is no build.
+    pub(crate) fn command(&self, arguments: &[&str]) -> Result<std::process::Command> {
+        let mut command = sh::command(&sh::binary(&self.profile)?.to_string_lossy(), arguments);
+        command.arg("--root").arg(self.root.path());
+        Ok(command)
     }
 
     /// The TLS listener.

@@ -13,6 +13,8 @@ mod tools;
 use anyhow::Result;
 use clap::{Parser, Subcommand};
 
+use self::bench::Part;
+
 /// Development tasks of this repository.
 #[derive(Debug, Parser)]
 #[command(name = "cargo xtask")]
@@ -37,9 +39,18 @@ enum Task {
         /// Only the gateway beside nginx
         #[arg(long)]
         edge: bool,
+        /// Only the store, subscriptions, a million subscribers, the recovery drill and an issue to 100,000 readers
+        #[arg(long)]
+        data: bool,
+        /// Only sign-ins beside static pages, and the check of a session
+        #[arg(long)]
+        accounts: bool,
         /// Only an issue of the newsletter to 100,000 readers
         #[arg(long)]
         newsletter: bool,
+        /// Only webhooks of the payment processor
+        #[arg(long)]
+        payments: bool,
         /// Count the allocations of a request instead
         #[arg(long)]
         allocations: bool,
@@ -69,16 +80,26 @@ enum Task {
 fn main() -> Result<()> {
     match Cli::parse().task {
         Task::Test { slow } => test::run(slow),
-        Task::Bench { newsletter: true, .. } => bench::newsletter(),
-        Task::Bench { flame, edge, allocations, newsletter: false } => bench::run(flame, edge, allocations),
+        Task::Bench { flame: true, .. } => bench::flame(),
+        Task::Bench { allocations: true, .. } => bench::allocations(),
+        Task::Bench { edge, data, accounts, newsletter, payments, .. } => {
+            let only = [
+                (edge, Part::Edge),
+                (data, Part::Data),
+                (accounts, Part::Accounts),
+                (newsletter, Part::Newsletter),
+                (payments, Part::Payments),
+            ];
+            bench::run(only.into_iter().find_map(|(wanted, part)| wanted.then_some(part)))
+        }
         Task::Hostile { only } => {
             tools::install()?;
-            sh::run(sh::command("cargo", &["build", "--bin", "aops"]))?;
+            sh::run(sh::command("cargo", &["build", "--workspace", "--bins"]))?;
             hostile::run(only)
         }
         Task::Fuzz => fuzz::run(),
         Task::Soak { minutes } => {
-            sh::run(sh::command("cargo", &["build", "--release", "--bin", "aops"]))?;
+            sh::run(sh::command("cargo", &["build", "--release", "--workspace", "--bins"]))?;
             soak::run(minutes, "release")
         }
         Task::Figures { check } => figures::run(check),

@@ -11,6 +11,9 @@ use crate::{figures, fuzz, hostile, sh, soak, tools};
 /// with `--slow`.
 const BROWSER_FILE_PATIENCE: Duration = Duration::from_secs(20 * 60);
 
+/// The features that a service chooses; one build has them all.
+const OFF_BY_DEFAULT: &str = "http3,otlp";
+
 /// Runs every check; the first that fails ends it.
 ///
 /// # Errors
@@ -33,12 +36,13 @@ pub(crate) fn run(slow: bool) -> Result<()> {
         "--workspace",
         "--all-targets",
         "--features",
-        "http3",
+        OFF_BY_DEFAULT,
         "--",
         "-D",
         "warnings",
     ])?)?;
-    sh::run(cargo(&["nextest", "run", "--workspace", "--features", "http3", "-E", "test(http3)"])?)?;
+    let those = "test(http3) | test(otlp)";
+    sh::run(cargo(&["nextest", "run", "--workspace", "--features", OFF_BY_DEFAULT, "-E", those])?)?;
     sh::run(cargo(&["test", "--workspace", "--doc", "--quiet"])?)?;
     browser(slow)?;
     if slow {
@@ -65,7 +69,8 @@ fn deny() -> Result<()> {
 
 /// Journeys in real Chromium against the binary just built, by node's own test runner.
 fn browser(slow: bool) -> Result<()> {
-    sh::run(cargo(&["build", "--bin", "aops"])?)?;
+    // As the tests before: another choice of packages has other features, and compiles everything anew.
+    sh::run(cargo(&["build", "--workspace", "--bins"])?)?;
     // What stands still is a failure that names its file, not a wait without end.
     let patience = format!("--test-timeout={}", BROWSER_FILE_PATIENCE.as_millis());
     let mut node = sh::command("node", &["--test", "--test-reporter=spec", &patience, "tests/browser/"]);

@@ -8,16 +8,20 @@ use anyhow::{Context, Result, bail};
 use crate::sh;
 
 /// By program: the Debian package that brings it.
-const DEBIAN: [(&str, &str); 8] = [
+const DEBIAN: [(&str, &str); 9] = [
     ("chromium", "chromium"),
     ("nft", "nftables"),
     ("pebble", "pebble"),
     ("redis-server", "redis-server"),
+    ("datefudge", "datefudge"),
     ("npm", "npm"),
     ("java", "default-jre-headless"),
     ("testssl", "testssl.sh"),
     ("slowhttptest", "slowhttptest"),
 ];
+
+/// A stateful stand-in for Stripe that we did not write, from PyPI. Its version is fixed: it plays an API.
+const LOCALSTRIPE: &str = "localstripe==1.15.10";
 
 /// By program: the crate that brings it.
 const CARGO: [(&str, &str); 2] = [("cargo-nextest", "cargo-nextest"), ("cargo-deny", "cargo-deny")];
@@ -29,6 +33,7 @@ const CARGO: [(&str, &str); 2] = [("cargo-nextest", "cargo-nextest"), ("cargo-de
 pub(crate) fn install() -> Result<()> {
     debian()?;
     cargo()?;
+    python()?;
     npm()
 }
 
@@ -55,8 +60,12 @@ pub(crate) fn path() -> Result<std::ffi::OsString> {
 }
 
 fn debian() -> Result<()> {
-    let missing: Vec<&str> =
+    let mut missing: Vec<&str> =
         DEBIAN.iter().filter(|(program, _)| !sh::has(program)).map(|(_, package)| *package).collect();
+    // Debian keeps it apart from Python itself, and it is no program.
+    if sh::run(sh::command("python3", &["-c", "import venv, ensurepip"])).is_err() {
+        missing.push("python3-venv");
+    }
     if missing.is_empty() {
         return Ok(());
     }
@@ -89,6 +98,24 @@ fn cargo() -> Result<()> {
     }
     // Sources of the tools are not needed again.
     let _ = std::fs::remove_dir_all(folder.join("target"));
+    Ok(())
+}
+
+/// `localstripe` in a folder of its own, named among the tools.
+fn python() -> Result<()> {
+    let folder = folder()?;
+    let named = folder.join("bin/localstripe");
+    if named.exists() {
+        return Ok(());
+    }
+    let own = folder.join("localstripe");
+    sh::run(sh::command("python3", &["-m", "venv", &own.to_string_lossy()]))?;
+    let pip = own.join("bin/pip");
+    sh::run(sh::command(&pip.to_string_lossy(), &["install", "--quiet", LOCALSTRIPE]))?;
+    std::fs::create_dir_all(folder.join("bin"))?;
+    // Left over from a folder that was removed.
+    let _ = std::fs::remove_file(&named);
+    std::os::unix::fs::symlink(own.join("bin/localstripe"), named)?;
     Ok(())
 }
 

@@ -38,3 +38,11 @@ pub(crate) fn report(name: &str, goal: f64, limit: &str, work: impl FnMut() -> f
     let alone = processor / rayon::current_num_threads() as f64;
     println!("{name}: {wall:.4} s, {alone:.4} s of each processor{goal} ({limit})");
 }
+
+/// Runs a part of a benchmark unless other parts alone were asked for: `cargo bench --bench speed -- lines`.
+pub(crate) fn section(name: &str, work: impl FnOnce()) {
+    let mut asked = std::env::args().skip(1).filter(|argument| !argument.starts_with('-')).peekable();
+    if asked.peek().is_none() || asked.any(|argument| argument == name) {
+        work();
+    }
+}

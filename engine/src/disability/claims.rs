@@ -106,9 +106,10 @@ impl Basis {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::AnnualRate;
 
     fn basis(rate: f64, paid: Paid) -> Basis {
-        Basis { discount: Discount::Flat(rate), revaluation: 0.0, paid }
+        Basis { discount: Discount::Flat(AnnualRate::new(rate).unwrap()), revaluation: 0.0, paid }
     }
 
     /// Those still there when a constant part leaves each month: a table made by formula, for tests alone.

@@ -8,6 +8,7 @@ use crate::life::{
 };
 use crate::numeric::Sum;
 use crate::outcome::Working;
+use crate::quantity::{AnnualRate, Duration};
 use crate::rates::{self, Discount};
 use crate::reader::Reader;
 use crate::tables::Fraction;
@@ -185,8 +186,8 @@ impl Cover {
         let contract = Annuity {
             timing: Timing::Due,
             frequency: self.frequency,
-            deferral: f64::from(from),
-            growth: self.growth,
+            deferral: Duration::nearest(f64::from(from)),
+            growth: AnnualRate::nearest(self.growth),
             ..Annuity::default()
         };
         annuity(&Lives::Single(*spouse), &contract, &self.discount, Fraction::Udd).present_value

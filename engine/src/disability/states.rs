@@ -275,6 +275,7 @@ fn multiply(left: &[Vec<f64>], right: &[Vec<f64>]) -> Vec<Vec<f64>> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::AnnualRate;
 
     fn constant(from: usize, to: usize, rate: f64) -> Transition {
         Transition { from, to, intensity: Intensity::Steps(vec![(0.0, rate)]), amount: 0.0 }
@@ -292,7 +293,7 @@ mod tests {
         let transitions = vec![constant(0, 1, sick), constant(0, 2, dies), constant(1, 2, dies_ill)];
         let model = States { count: 3, transitions, benefits: vec![0.0, 12_000.0, 0.0] };
         let rate = 0.03_f64;
-        let found = model.continuous(span(20), &Discount::Flat(rate)).unwrap();
+        let found = model.continuous(span(20), &Discount::Flat(AnnualRate::new(rate).unwrap())).unwrap();
         let out: f64 = sick + dies;
         for (year, state) in found.probabilities.iter().enumerate() {
             let t = year as f64;
@@ -306,7 +307,7 @@ mod tests {
         let value = 12_000.0 * sick * (part(dies_ill) - part(out)) / (out - dies_ill);
         assert!((found.present_value / value - 1.0).abs() < 1e-9, "{} {value}", found.present_value);
         for a_year in [1, 12] {
-            let steps = model.discrete(span(20), a_year, &Discount::Flat(rate));
+            let steps = model.discrete(span(20), a_year, &Discount::Flat(AnnualRate::new(rate).unwrap()));
             for (one, two) in steps.probabilities.iter().flatten().zip(found.probabilities.iter().flatten()) {
                 assert!((one - two).abs() < 1e-10);
             }
@@ -321,7 +322,7 @@ mod tests {
             transitions: vec![constant(0, 1, 0.3), constant(1, 0, 0.7)],
             benefits: vec![0.0; 2],
         };
-        let found = model.continuous(span(5), &Discount::Flat(0.0)).unwrap();
+        let found = model.continuous(span(5), &Discount::Flat(AnnualRate::ZERO)).unwrap();
         for (year, state) in found.probabilities.iter().enumerate() {
             assert!((state[1] - 0.3 * (1.0 - (-(year as f64)).exp())).abs() < 1e-10);
         }
@@ -333,7 +334,7 @@ mod tests {
         let law = Intensity::Makeham(1e-4, 1e-5, 1.1);
         let dying = Transition { from: 0, to: 1, intensity: law, amount: 1.0 };
         let model = States { count: 2, transitions: vec![dying], benefits: vec![0.0; 2] };
-        let found = model.continuous(span(30), &Discount::Flat(0.0)).unwrap();
+        let found = model.continuous(span(30), &Discount::Flat(AnnualRate::ZERO)).unwrap();
         let exponent = 1e-4 * 30.0 + 1e-5 * 1.1_f64.powi(40) * (1.1_f64.powi(30) - 1.0) / 1.1_f64.ln();
         assert!((found.probabilities[30][0] - (-exponent).exp()).abs() < 1e-10);
         // One euro at death, not discounted, is worth the probability of death.
@@ -341,7 +342,7 @@ mod tests {
         let jump =
             Transition { intensity: Intensity::Steps(vec![(0.0, 0.1), (41.5, 0.5)]), ..constant(0, 1, 0.0) };
         let model = States { count: 2, transitions: vec![jump], benefits: vec![0.0; 2] };
-        let found = model.continuous(span(3), &Discount::Flat(0.0)).unwrap();
+        let found = model.continuous(span(3), &Discount::Flat(AnnualRate::ZERO)).unwrap();
         assert!((found.probabilities[3][0] - (-0.1 * 1.5_f64 - 0.5 * 1.5).exp()).abs() < 1e-9);
     }
 
@@ -349,7 +350,7 @@ mod tests {
     fn matrices_given_are_multiplied() {
         let model = States { count: 2, transitions: vec![constant(0, 1, 0.0)], benefits: vec![100.0, 0.0] };
         let matrix = vec![vec![0.9, 0.1], vec![0.0, 1.0]];
-        let found = model.given(span(3), 1, &Discount::Flat(0.0), &[matrix]);
+        let found = model.given(span(3), 1, &Discount::Flat(AnnualRate::ZERO), &[matrix]);
         assert!((found.probabilities[3][0] - 0.729).abs() < 1e-15);
         assert!((found.present_value - 271.0).abs() < 1e-12);
     }

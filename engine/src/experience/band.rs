@@ -24,35 +24,50 @@ impl Band {
         self.cells[place] += value;
     }
 
+    /// Adds to neighbouring cells of a row, from a column on, none beyond the diagonal.
+    pub(super) fn add_row(&mut self, row: usize, column: usize, values: &[f64]) {
+        let place = row * (self.width + 1) + self.width + column - row;
+        self.cells[place..place + values.len()]
+            .iter_mut()
+            .zip(values)
+            .for_each(|(cell, value)| *cell += value);
+    }
+
     fn row(&self, row: usize) -> &[f64] {
         &self.cells[row * (self.width + 1)..(row + 1) * (self.width + 1)]
     }
 
-    fn at(&self, row: usize, column: usize) -> f64 {
+    /// The cell of a row and of a column not beyond it.
+    pub(super) fn at(&self, row: usize, column: usize) -> f64 {
         if row - column > self.width { 0.0 } else { self.row(row)[self.width + column - row] }
     }
 
-    /// Cholesky's factor; `None` where the matrix is not positive definite.
+    /// Cholesky's factor; `None` where the matrix is not positive definite. Each column is taken from all below it at once:
+    /// the rows there are contiguous, so that nothing is summed across lanes.
     pub(super) fn factor(mut self) -> Option<Lower> {
         let (width, stride) = (self.width, self.width + 1);
-        for row in 0..self.size {
-            let first = row.saturating_sub(width);
-            let (before, rest) = self.cells.split_at_mut(row * stride);
-            let own = &mut rest[..stride];
-            let at = |column: usize| column + width - row;
-            for column in first..row {
-                let start = first.max(column.saturating_sub(width));
-                let other = &before[column * stride..(column + 1) * stride];
-                let (from, to) = (width + start - column, width);
-                let product = dot(&own[at(start)..at(column)], &other[from..to]);
-                own[at(column)] = (own[at(column)] - product) / other[width];
-            }
-            let squares = dot(&own[at(first)..width], &own[at(first)..width]);
-            let pivot = own[width] - squares;
+        let mut below = vec![0.0; width];
+        for column in 0..self.size {
+            let pivot = self.cells[column * stride + width];
             if !(pivot > 0.0 && pivot.is_finite()) {
                 return None;
             }
-            own[width] = pivot.sqrt();
+            let root = pivot.sqrt();
+            self.cells[column * stride + width] = root;
+            let count = width.min(self.size - 1 - column);
+            for (k, cell) in below[..count].iter_mut().enumerate() {
+                let place = (column + 1 + k) * stride + width - 1 - k;
+                self.cells[place] /= root;
+                *cell = self.cells[place];
+            }
+            let rows = self.cells[(column + 1) * stride..].chunks_exact_mut(stride);
+            for (k, row) in rows.take(count).enumerate() {
+                let factor = below[k];
+                if factor != 0.0 {
+                    let own = row[width - k..].iter_mut().zip(&below[..=k]);
+                    own.for_each(|(cell, other)| *cell -= factor * other);
+                }
+            }
         }
         Some(Lower(self))
     }
@@ -86,23 +101,38 @@ impl Lower {
         (0..self.0.size).map(|row| 2.0 * self.0.row(row)[self.0.width].ln()).sum()
     }
 
-    /// The diagonal of the inverse, from its band alone (Takahashi, Fagan and Chin, 1973).
-    pub(super) fn inverse_diagonal(&self) -> Vec<f64> {
+    /// The band of the inverse, which needs no other cells of it (Takahashi, Fagan and Chin, 1973).
+    pub(super) fn inverse(&self) -> Band {
         let Band { size, width, .. } = self.0;
         let mut inverse = Band::new(size, width);
+        let (mut below, mut found) = (vec![0.0; width], vec![0.0; width]);
         for column in (0..size).rev() {
-            let last = (column + width).min(size - 1);
+            let count = width.min(size - 1 - column);
             let pivot = self.0.at(column, column);
-            for row in (column..=last).rev() {
-                let mut sum = if row == column { 1.0 / pivot } else { 0.0 };
-                for k in column + 1..=last {
-                    let known = if row >= k { inverse.at(row, k) } else { inverse.at(k, row) };
-                    sum -= self.0.at(k, column) * known;
-                }
-                inverse.add(row, column, sum / pivot);
+            for (k, cell) in below[..count].iter_mut().enumerate() {
+                *cell = self.0.at(column + 1 + k, column) / pivot;
+            }
+            found[..count].fill(0.0);
+            // Minus the product of the inverse below, symmetric and known by its lower half, and the column.
+            for k in 0..count {
+                let own = &inverse.row(column + 1 + k)[width - k..=width];
+                let factor = below[k];
+                found[k] -= dot(own, &below[..=k]);
+                found[..k].iter_mut().zip(own).for_each(|(sum, cell)| *sum -= factor * cell);
+            }
+            let diagonal = 1.0 / (pivot * pivot) - dot(&below[..count], &found[..count]);
+            inverse.add(column, column, diagonal);
+            for (k, value) in found[..count].iter().enumerate() {
+                inverse.add(column + 1 + k, column, *value);
             }
         }
-        (0..size).map(|row| inverse.at(row, row)).collect()
+        inverse
+    }
+
+    /// The diagonal of the inverse.
+    pub(super) fn inverse_diagonal(&self) -> Vec<f64> {
+        let inverse = self.inverse();
+        (0..inverse.size).map(|row| inverse.at(row, row)).collect()
     }
 }
 

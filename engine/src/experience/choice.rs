@@ -3,9 +3,11 @@
 
 use std::f64::consts::LN_10;
 
+use super::newton::{Least, descend};
 use super::{Criterion, Failure, Grid, Smoothed, Target};
 
-/// Chooses `λ` by a criterion: a coarse search on the logarithm, then a simplex or a golden section around the best.
+/// Chooses `λ` by a criterion: in one dimension a coarse search on the logarithm, then a golden section around the best; in
+/// two, Newton's steps, and a simplex where they do not end.
 ///
 /// # Errors
 /// As [`Grid::smooth`]; `Stopped` when `go_on` says so.
@@ -13,13 +15,23 @@ pub fn choose(
     grid: &Grid,
     target: Target<'_>,
     by: Criterion,
-    go_on: &dyn Fn() -> bool,
+    go_on: &(dyn Fn() -> bool + Sync),
 ) -> Result<([f64; 2], Smoothed), Failure> {
-    let weight = match target {
-        Target::Values { weights, .. } => weights.iter().sum::<f64>(),
-        Target::Hazard { deaths, .. } => deaths.iter().sum::<f64>(),
-    } / grid.len() as f64;
+    let weight = target.weights().iter().sum::<f64>() / grid.len() as f64;
     let centre = weight.max(1e-9).ln();
+    let (start, bounds) = ([centre + 2.0 * LN_10; 2], (centre - 6.0 * LN_10, centre + 12.0 * LN_10));
+    // Cross-validation keeps a finite limit where nothing is smoothed any more, which may be its least value: a table with
+    // more than half as many degrees of freedom as cells is not a smoothed one.
+    let rough = |smoothed: &Smoothed| grid.uncertainty(smoothed).1 > grid.len() as f64 / 2.0;
+    if grid.dimensions() == 2
+        && let Some(Least { at, table, .. }) = descend(grid, target, by, start, bounds, go_on)?
+    {
+        let lambda = at.map(f64::exp);
+        let smoothed = grid.smooth(target, lambda, Some(&table))?;
+        if by == Criterion::Reml || !rough(&smoothed) {
+            return Ok((lambda, smoothed));
+        }
+    }
     let mut warm: Option<Vec<f64>> = None;
     let mut score = |at: [f64; 2]| -> Result<f64, Failure> {
         if !go_on() {
@@ -29,9 +41,7 @@ pub fn choose(
         // Far from the best, a system may be too ill to solve: it is no candidate.
         let Ok(smoothed) = grid.smooth(target, lambda, warm.as_deref()) else { return Ok(f64::INFINITY) };
         let mut score = grid.score(&smoothed, target, lambda, by);
-        // Cross-validation keeps a finite limit where nothing is smoothed any more, which may be its least value: a table
-        // with more than half as many degrees of freedom as cells is not a smoothed one.
-        if by == Criterion::Gcv && grid.uncertainty(&smoothed).1 > grid.len() as f64 / 2.0 {
+        if by == Criterion::Gcv && rough(&smoothed) {
             score = f64::INFINITY;
         }
         warm = Some(smoothed.values);
@@ -48,12 +58,7 @@ pub fn choose(
         }
         [golden(best - LN_10, best + LN_10, &mut |at| score([at, 0.0]))?, 0.0]
     } else {
-        simplex(
-            [centre + 2.0 * LN_10; 2],
-            1.5 * LN_10,
-            (centre - 6.0 * LN_10, centre + 12.0 * LN_10),
-            &mut score,
-        )?
+        simplex(start, 1.5 * LN_10, bounds, &mut score)?
     };
     let lambda = [best[0].exp(), best[1].exp()];
     let smoothed = grid.smooth(target, lambda, warm.as_deref())?;
@@ -144,6 +149,46 @@ mod tests {
             assert!(
                 score(lambda[0]) <= score(lambda[0] * 1.05) && score(lambda[0]) <= score(lambda[0] / 1.05)
             );
+        }
+    }
+
+    #[test]
+    fn two_parameters_chosen_are_a_minimum_whether_few_eigenvectors_or_the_whole_table_are_looked_at() {
+        let (ages, years) = (18, 16);
+        let grid = Grid::new(ages, years, [2, 2]);
+        let noise = |cell: usize| ((cell * 7919 % 1009) as f64 / 1009.0 - 0.5) * 2.0;
+        for (exposure, hazards) in [(40.0, true), (40.0, false), (4e4, true)] {
+            let expected = |cell: usize| {
+                let (age, year) = ((cell / years) as f64, (cell % years) as f64);
+                exposure * (-4.0 + 0.08 * age - 0.01 * year + 0.2 * (year / 4.0).sin()).exp()
+            };
+            let deaths: Vec<f64> = (0..grid.len())
+                .map(|cell| (expected(cell) + noise(cell) * expected(cell).sqrt()).round().max(0.0))
+                .collect();
+            let exposures = vec![exposure; grid.len()];
+            let hazard = Target::Hazard { deaths: &deaths, exposures: &exposures };
+            let crude: Vec<f64> = deaths.iter().map(|deaths| deaths / exposure).collect();
+            let values = Target::Values { values: &crude, weights: &exposures };
+            let (target, by) = if hazards { (hazard, Criterion::Reml) } else { (values, Criterion::Gcv) };
+            let (lambda, found) = choose(&grid, target, by, &|| true).unwrap();
+            let score = |lambda: [f64; 2]| {
+                let smoothed = grid.smooth(target, lambda, Some(&found.values)).unwrap();
+                // What cross-validation may not choose.
+                let rough = by == Criterion::Gcv && grid.uncertainty(&smoothed).1 > grid.len() as f64 / 2.0;
+                if rough { f64::INFINITY } else { grid.score(&smoothed, target, lambda, by) }
+            };
+            let least = grid.score(&found, target, lambda, by);
+            for axis in 0..2 {
+                for factor in [0.7, 1.4] {
+                    let mut moved = lambda;
+                    moved[axis] *= factor;
+                    assert!(
+                        score(moved) > least - 1e-6 * least.abs(),
+                        "{exposure} {by:?} {axis} {factor}: {} {least}",
+                        score(moved)
+                    );
+                }
+            }
         }
     }
 }

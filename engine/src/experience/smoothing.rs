@@ -224,10 +224,11 @@ pub(super) fn smooth(
         Of::Hazard => Target::Hazard { deaths, exposures },
         Of::Rate => Target::Values { values: &crude, weights: exposures },
     };
+    let watch = call.watch();
     let given = options.number("lambda").map(|one| [one, options.number("lambda_years").unwrap_or(one)]);
     let (lambda, smoothed) = match given {
         Some(lambda) => (lambda, grid.smooth(target, lambda, None)),
-        None => match choose(&grid, target, by, &|| !call.watch().is_stopped()) {
+        None => match choose(&grid, target, by, &|| !watch.is_stopped()) {
             Ok((lambda, smoothed)) => (lambda, Ok(smoothed)),
             Err(failure) => ([0.0; 2], Err(failure)),
         },

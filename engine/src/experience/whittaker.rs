@@ -2,16 +2,17 @@
 //! of forces of mortality (Biessy, 2023, "Revisiting Whittaker-Henderson smoothing"). Not the choice of `λ`.
 
 use super::band::{Band, Lower};
-use super::eigen::eigenvalues;
+use super::differences::{binomials, differences};
+use super::eigen::{Spectrum, spectrum};
 
 /// A table of ages (rows) and years (columns, one in one dimension), and the differences that are penalised.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Grid {
     ages: usize,
     years: usize,
-    orders: [usize; 2],
-    /// Eigenvalues of each direction's penalty, the smallest `order` of them exactly zero.
-    spectra: [Vec<f64>; 2],
+    pub(super) orders: [usize; 2],
+    /// Spectrum of each direction's penalty, the smallest `order` values of it exactly zero.
+    pub(super) spectra: [Spectrum; 2],
 }
 
 /// A smoothed table, age by age.
@@ -25,10 +26,18 @@ pub struct Smoothed {
     pub penalty: f64,
     /// Logarithm of the determinant of `W + P`.
     log_determinant: f64,
-    factor: Lower,
-    weights: Vec<f64>,
+    pub(super) factor: Lower,
+    pub(super) weights: Vec<f64>,
     /// Steps of the penalised likelihood; one for values.
     pub iterations: usize,
+}
+
+/// What criteria are made of.
+pub(super) struct Parts {
+    /// Cells with a weight.
+    pub(super) known: f64,
+    pub(super) deviance: f64,
+    pub(super) penalty: f64,
 }
 
 /// Why there is no smoothed table.
@@ -71,6 +80,16 @@ pub enum Target<'a> {
     },
 }
 
+impl<'a> Target<'a> {
+    /// What each cell weighs, at its observation.
+    pub(super) fn weights(&self) -> &'a [f64] {
+        match self {
+            Self::Values { weights, .. } => weights,
+            Self::Hazard { deaths, .. } => deaths,
+        }
+    }
+}
+
 const MOST_ITERATIONS: usize = 50;
 /// Relative change of the penalised deviance at which steps end: they converge quadratically, so that the next change would
 /// be the square of it; below, a large `λ` leaves rounding alone.
@@ -79,19 +98,28 @@ const TOLERANCE: f64 = 1e-9;
 impl Grid {
     /// A table of `ages` × `years` with differences of `orders`; the second order is not used with one year.
     pub fn new(ages: usize, years: usize, orders: [usize; 2]) -> Self {
-        let spectrum = |size: usize, order: usize| {
+        let of = |size: usize, order: usize| {
             let mut full = vec![0.0; size * size];
             for (row, column, value) in differences(size, order) {
                 full[row * size + column] = value;
                 full[column * size + row] = value;
             }
-            let mut found = eigenvalues(full, size);
-            found.sort_by(f64::total_cmp);
-            found.iter_mut().take(order).for_each(|value| *value = 0.0);
+            let mut found = spectrum(full, size);
+            found.values.iter_mut().take(order).for_each(|value| *value = 0.0);
             found
         };
-        let second = if years > 1 { spectrum(years, orders[1]) } else { vec![0.0] };
-        Self { ages, years, orders, spectra: [spectrum(ages, orders[0]), second] }
+        let second = if years > 1 { of(years, orders[1]) } else { spectrum(vec![0.0], 1) };
+        Self { ages, years, orders, spectra: [of(ages, orders[0]), second] }
+    }
+
+    /// Points of a direction: 0 ages, 1 years.
+    pub(super) fn size(&self, axis: usize) -> usize {
+        if axis == 0 { self.ages } else { self.years }
+    }
+
+    /// Multiplications of one system.
+    pub(super) fn cost(&self) -> f64 {
+        self.len() as f64 * (self.width() as f64).powi(2) / 2.0
     }
 
     /// Number of cells.
@@ -110,12 +138,12 @@ impl Grid {
     }
 
     /// Number of polynomials that the penalty leaves free.
-    fn free(&self) -> usize {
+    pub(super) fn free(&self) -> usize {
         self.orders[0] * if self.years > 1 { self.orders[1] } else { 1 }
     }
 
     /// Place of a cell in the system: the shorter direction runs first, for the narrowest band.
-    fn place(&self, age: usize, year: usize) -> usize {
+    pub(super) fn place(&self, age: usize, year: usize) -> usize {
         if self.years <= self.ages { age * self.years + year } else { year * self.ages + age }
     }
 
@@ -156,7 +184,7 @@ impl Grid {
     }
 
     /// `Σ λ (Δ^z θ)²`.
-    fn penalty(&self, values: &[f64], lambda: [f64; 2]) -> f64 {
+    pub(super) fn penalty(&self, values: &[f64], lambda: [f64; 2]) -> f64 {
         let squares = |count: usize, order: usize, at: &dyn Fn(usize) -> f64| -> f64 {
             let signs = binomials(order);
             let difference =
@@ -177,11 +205,12 @@ impl Grid {
     /// The logarithm of the product of the penalty's eigenvalues that are not zero.
     fn log_penalty(&self, lambda: [f64; 2]) -> f64 {
         let [ages, years] = &self.spectra;
-        let sums = ages.iter().flat_map(|a| years.iter().map(move |b| lambda[0] * a + lambda[1] * b));
+        let sums =
+            ages.values.iter().flat_map(|a| years.values.iter().map(move |b| lambda[0] * a + lambda[1] * b));
         sums.filter(|sum| *sum > 0.0).map(f64::ln).sum()
     }
 
-    fn ordered(&self, values: &[f64]) -> Vec<f64> {
+    pub(super) fn ordered(&self, values: &[f64]) -> Vec<f64> {
         let mut ordered = vec![0.0; values.len()];
         for age in 0..self.ages {
             for year in 0..self.years {
@@ -191,7 +220,7 @@ impl Grid {
         ordered
     }
 
-    fn back(&self, ordered: &[f64]) -> Vec<f64> {
+    pub(super) fn back(&self, ordered: &[f64]) -> Vec<f64> {
         let cells = (0..self.ages).flat_map(|age| (0..self.years).map(move |year| (age, year)));
         cells.map(|(age, year)| ordered[self.place(age, year)]).collect()
     }
@@ -231,26 +260,15 @@ impl Grid {
         lambda: [f64; 2],
         start: Option<&[f64]>,
     ) -> Result<Smoothed, Failure> {
-        let overall = deaths.iter().sum::<f64>() / exposures.iter().sum::<f64>();
-        let first = |(deaths, exposure): (&f64, &f64)| {
-            // Half a death of the overall rate keeps the logarithm finite.
-            ((deaths + 0.5) / (exposure + 0.5 / overall)).ln()
-        };
-        let mut values: Vec<f64> = match start {
+        let mut values = match start {
             Some(start) => start.to_vec(),
-            None => deaths.iter().zip(exposures).map(first).collect(),
+            None => Self::first(deaths, exposures),
         };
-        let mut path: Vec<f64> = Vec::new();
+        // From a table at hand one step may be enough.
+        let mut path: Vec<f64> =
+            start.map(|start| self.penalised(deaths, exposures, start, lambda)).into_iter().collect();
         for iteration in 1..=MOST_ITERATIONS {
-            let weights: Vec<f64> =
-                exposures.iter().zip(&values).map(|(exposure, value)| exposure * value.exp()).collect();
-            let working: Vec<f64> = (deaths.iter().zip(&weights).zip(&values))
-                .map(
-                    |((deaths, weight), value)| {
-                        if *weight > 0.0 { value + (deaths - weight) / weight } else { 0.0 }
-                    },
-                )
-                .collect();
+            let (weights, working) = Self::working(deaths, exposures, &values);
             let (mut next, factor) = self.solve(&working, &weights, lambda)?;
             let mut reached = self.penalised(deaths, exposures, &next, lambda);
             // A step too long is halved; the likelihood is concave, so that it ends.
@@ -273,6 +291,24 @@ impl Grid {
             }
         }
         Err(Failure::NotConverged(path))
+    }
+
+    /// Logarithms of crude forces, where a penalised likelihood starts: half a death of the overall rate keeps them finite.
+    pub(super) fn first(deaths: &[f64], exposures: &[f64]) -> Vec<f64> {
+        let overall = deaths.iter().sum::<f64>() / exposures.iter().sum::<f64>();
+        let one = |(deaths, exposure): (&f64, &f64)| ((deaths + 0.5) / (exposure + 0.5 / overall)).ln();
+        deaths.iter().zip(exposures).map(one).collect()
+    }
+
+    /// Weights and working values of a step of the penalised likelihood.
+    pub(super) fn working(deaths: &[f64], exposures: &[f64], values: &[f64]) -> (Vec<f64>, Vec<f64>) {
+        let weights: Vec<f64> =
+            exposures.iter().zip(values).map(|(exposure, value)| exposure * value.exp()).collect();
+        let one = |((deaths, weight), value): ((&f64, &f64), &f64)| {
+            if *weight > 0.0 { value + (deaths - weight) / weight } else { 0.0 }
+        };
+        let working = deaths.iter().zip(&weights).zip(values).map(one).collect();
+        (weights, working)
     }
 
     fn penalised(&self, deaths: &[f64], exposures: &[f64], values: &[f64], lambda: [f64; 2]) -> f64 {
@@ -312,21 +348,33 @@ impl Grid {
     /// What `λ` makes smallest.
     pub fn score(&self, smoothed: &Smoothed, target: Target<'_>, lambda: [f64; 2], by: Criterion) -> f64 {
         let known = smoothed.weights.iter().filter(|weight| **weight > 0.0).count() as f64;
+        let freedom = || self.uncertainty(smoothed).1;
+        let determinants = || smoothed.log_determinant - self.log_penalty(lambda);
+        let parts = Parts { known, deviance: smoothed.deviance, penalty: smoothed.penalty };
+        self.criterion(target, by, &parts, freedom, determinants)
+    }
+
+    /// A criterion from its parts, the degrees of freedom, and the logarithm of the determinant of `W + P` over that of `P`.
+    pub(super) fn criterion(
+        &self,
+        target: Target<'_>,
+        by: Criterion,
+        parts: &Parts,
+        freedom: impl FnOnce() -> f64,
+        determinants: impl FnOnce() -> f64,
+    ) -> f64 {
+        let Parts { known, deviance, penalty } = *parts;
         match by {
-            Criterion::Gcv => {
-                let (_, freedom) = self.uncertainty(smoothed);
-                known * smoothed.deviance / (known - freedom).powi(2)
-            }
+            Criterion::Gcv => known * deviance / (known - freedom()).powi(2),
             Criterion::Reml => {
-                let determinants = smoothed.log_determinant - self.log_penalty(lambda);
-                let sum = smoothed.deviance + smoothed.penalty;
+                let sum = deviance + penalty;
                 match target {
                     // The dispersion is profiled out.
                     Target::Values { .. } => {
                         let free = known - self.free() as f64;
-                        free * (sum / free).max(f64::MIN_POSITIVE).ln() + determinants
+                        free * (sum / free).max(f64::MIN_POSITIVE).ln() + determinants()
                     }
-                    Target::Hazard { .. } => sum + determinants,
+                    Target::Hazard { .. } => sum + determinants(),
                 }
             }
         }
@@ -334,7 +382,7 @@ impl Grid {
 }
 
 /// Deviance of Poisson deaths at logarithms of forces.
-fn deviance(deaths: &[f64], exposures: &[f64], values: &[f64]) -> f64 {
+pub(super) fn deviance(deaths: &[f64], exposures: &[f64], values: &[f64]) -> f64 {
     let cells = deaths.iter().zip(exposures).zip(values);
     let cell = |((deaths, exposure), value): ((&f64, &f64), &f64)| {
         let expected = exposure * value.exp();
@@ -342,40 +390,6 @@ fn deviance(deaths: &[f64], exposures: &[f64], values: &[f64]) -> f64 {
         2.0 * (log - (deaths - expected))
     };
     cells.map(cell).sum()
-}
-
-/// Coefficients of a difference of an order, signs alternating.
-fn binomials(order: usize) -> Vec<f64> {
-    let mut signs = vec![1.0];
-    for _ in 0..order {
-        let mut next = vec![0.0; signs.len() + 1];
-        for (place, sign) in signs.iter().enumerate() {
-            next[place] -= sign;
-            next[place + 1] += sign;
-        }
-        signs = next;
-    }
-    signs
-}
-
-/// Cells of `DᵀD`, lower half: row, column, value.
-fn differences(size: usize, order: usize) -> Vec<(usize, usize, f64)> {
-    let signs = binomials(order);
-    let mut cells = vec![vec![0.0; order + 1]; size];
-    for from in 0..size.saturating_sub(order) {
-        for (row, one) in signs.iter().enumerate() {
-            for (column, two) in signs[..=row].iter().enumerate() {
-                cells[from + row][row - column] += one * two;
-            }
-        }
-    }
-    let full = cells.iter().enumerate().flat_map(|(row, line)| {
-        line.iter()
-            .enumerate()
-            .filter(move |(back, _)| *back <= row)
-            .map(move |(back, value)| (row, row - back, *value))
-    });
-    full.collect()
 }
 
 #[cfg(test)]

@@ -242,6 +242,18 @@ impl Model<'_> {
         }
     }
 
+    /// The deviance where the linear predictor is given.
+    pub(super) fn deviance_at(&self, predictor: &[f64]) -> f64 {
+        let mut deviance = Sum::default();
+        for (line, (y, predictor)) in self.response.iter().zip(predictor).enumerate() {
+            let weight = self.weights.get(line).copied().unwrap_or(1.0);
+            if weight > 0.0 {
+                deviance.add(weight * self.family.deviance(*y, self.link.inverse(*predictor).0));
+            }
+        }
+        deviance.value()
+    }
+
     /// The mean of each line at given coefficients.
     pub(super) fn means(&self, coefficients: &[Option<f64>]) -> Vec<f64> {
         let mut predictor =

@@ -42,7 +42,7 @@ impl Fitted {
     }
 
     fn coefficients(&self) -> Value {
-        let quantile = normal().inverse_cdf(0.5 + self.confidence / 2.0);
+        let quantile = normal_quantile(self.confidence);
         let count = self.fit.rank();
         let mut kept = 0;
         let line = |(column, coefficient): (&Column, &Option<f64>)| {
@@ -50,12 +50,17 @@ impl Fitted {
                 return json!({ "name": column.name(), "aliased": true });
             };
             let error = (self.fit.inverse[kept * count + kept] * self.dispersion).sqrt();
+            let wald = [Some(estimate - quantile * error), Some(estimate + quantile * error)];
+            let bounds = self.profile.as_ref().and_then(|bounds| bounds.get(kept)).unwrap_or(&wald);
             kept += 1;
             let statistic = estimate / error;
-            let mut line = json!({
-                "name": column.name(), "estimate": estimate, "standard_error": error,
-                "lower": estimate - quantile * error, "upper": estimate + quantile * error,
-            });
+            let mut line = json!({ "name": column.name(), "estimate": estimate, "standard_error": error });
+            // A profile that never rises so far has no bound.
+            for (name, bound) in ["lower", "upper"].into_iter().zip(bounds) {
+                if let Some(bound) = bound {
+                    line[name] = json!(bound);
+                }
+            }
             // A perfect fit leaves no error to compare with.
             if statistic.is_finite() {
                 line["statistic"] = json!(statistic);
@@ -122,7 +127,7 @@ impl Fitted {
             Some(Variable::Numbers(numbers)) => numbers.get(line).map(|number| of(*number)),
             _ => None,
         };
-        let quantile = normal().inverse_cdf(0.5 + self.confidence / 2.0);
+        let quantile = normal_quantile(self.confidence);
         let count = self.fit.rank();
         let of_line = |line: usize| {
             // Exposure absent from new lines is one.
@@ -161,6 +166,11 @@ impl Fitted {
             }
         }
     }
+}
+
+/// The normal quantile of a two-sided interval.
+pub(super) fn normal_quantile(confidence: f64) -> f64 {
+    normal().inverse_cdf(0.5 + confidence / 2.0)
 }
 
 fn normal() -> Normal {

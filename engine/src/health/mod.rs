@@ -8,6 +8,7 @@ mod fit;
 mod fitted;
 mod model;
 mod premium;
+mod profile;
 mod qr;
 mod request;
 mod theta;

@@ -6,6 +6,8 @@ use serde_json::Value;
 
 use super::design::{Column, Data, Unknown, Variable, columns};
 use super::fit::{Failure, Fit, Model, fit};
+use super::fitted::normal_quantile;
+use super::profile::intervals;
 use super::theta;
 use super::{Family, Link};
 use crate::field::{Field, Kind, names};
@@ -37,7 +39,9 @@ pub(super) const MODEL: &[Field] = &[
     Field::text("weights"),
     Field::choice("dispersion", &["law", "pearson"]).or_name("law"),
     Field::number("confidence", 0.5, 0.9999).or(0.95),
+    Field::choice("intervals", &names(&INTERVALS)).or_name("wald"),
 ];
+const INTERVALS: [(&str, bool); 2] = [("wald", false), ("profile", true)];
 const FAMILIES: [(&str, Law); 5] = [
     ("poisson", Law::Poisson),
     ("gamma", Law::Gamma),
@@ -68,6 +72,8 @@ pub(super) struct Fitted {
     /// Dispersion that standard errors take.
     pub(super) dispersion: f64,
     pub(super) confidence: f64,
+    /// Bounds by profile likelihood of the columns kept, where they were asked for.
+    pub(super) profile: Option<Vec<[Option<f64>; 2]>>,
     pub(super) exposure: Option<String>,
     pub(super) offset: Option<String>,
     /// Whether the dispersion is estimated.
@@ -194,6 +200,12 @@ pub(super) fn fitted(reader: &Reader<'_>, data: &Data, with_table: bool) -> Opti
         reader.fault("terms", "no_freedom", &[]);
         return None;
     };
+    let confidence = reader.number("confidence")?;
+    let profile = if reader.choice("intervals", &INTERVALS)? {
+        Some(profiled(reader, &model, &fit, dispersion, confidence)?)
+    } else {
+        None
+    };
     let mut sequence = Vec::new();
     if with_table {
         for count in 0..terms.len() {
@@ -226,7 +238,8 @@ pub(super) fn fitted(reader: &Reader<'_>, data: &Data, with_table: bool) -> Opti
         family: model.family,
         link,
         dispersion,
-        confidence: reader.number("confidence")?,
+        confidence,
+        profile,
         exposure: named("exposure"),
         offset: named("offset"),
         estimated,
@@ -237,6 +250,21 @@ pub(super) fn fitted(reader: &Reader<'_>, data: &Data, with_table: bool) -> Opti
         levels: data.iter().filter_map(known).collect(),
         base,
     })
+}
+
+/// Bounds by profile likelihood; each takes some ten fits without its column.
+fn profiled(
+    reader: &Reader<'_>,
+    model: &Model<'_>,
+    fit: &Fit,
+    dispersion: f64,
+    confidence: f64,
+) -> Option<Vec<[Option<f64>; 2]>> {
+    let (lines, columns) = (model.response.len() as f64, model.columns.len() as f64);
+    reader.call().afford(&reader.place("intervals"), 20.0 * lines * columns.powi(3), MOST_STEPS)?;
+    let quantile = normal_quantile(confidence);
+    let found = intervals(model, fit, dispersion, quantile, reader.call().watch());
+    found.map_err(|failure| tell_failure(reader, &failure)).ok()
 }
 
 fn attempt(reader: &Reader<'_>, model: &Model<'_>) -> Option<Fit> {

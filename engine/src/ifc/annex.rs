@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use super::plan::Obligation;
 use super::reconciliation::Reconciliation;
 use super::request::{Valued, mean};
-use super::staff::Sex;
+use super::staff::{Sex, Staff};
 use crate::numeric::sum;
 
 /// Accounts of the plan comptable général: the provision, what feeds it and what takes from it.
@@ -47,30 +47,33 @@ pub(super) fn entries(results: &Value, reconciled: Option<&Reconciliation>) -> V
 
 /// Who is covered, when it falls due, what the assumptions weigh.
 pub(super) fn tables(valued: &Valued<'_>, obligations: &[Obligation], results: &Value) -> Value {
+    // Each reads every head in its order: side by side they take the time of the longer.
+    let staff = &valued.staff;
+    let (population, maturities) = rayon::join(|| population(staff, obligations), || maturities(obligations));
     json!({
-        "population": population(valued, obligations),
-        "maturities": maturities(obligations),
+        "population": population,
+        "maturities": maturities,
         "sensitivities": weights(results),
     })
 }
 
 /// By category and sex: heads, mean age and service, payroll, obligation.
-fn population(valued: &Valued<'_>, obligations: &[Obligation]) -> Value {
+fn population(staff: &Staff, obligations: &[Obligation]) -> Value {
     let mut groups: BTreeMap<(usize, bool), Vec<usize>> = BTreeMap::new();
-    for index in 0..valued.staff.len() {
-        let line = valued.staff.at(index);
+    for index in 0..staff.len() {
+        let line = staff.at(index);
         groups.entry((line.category, line.sex == Sex::M)).or_default().push(index);
     }
     let group = |((category, man), members): (&(usize, bool), &Vec<usize>)| {
         let of =
             |field: fn(&Obligation) -> f64| mean(members.iter().map(|index| field(&obligations[*index])));
         json!({
-            "category": valued.staff.categories.get(*category),
+            "category": staff.categories.get(*category),
             "sex": if *man { "M" } else { "F" },
             "employees": members.len(),
             "mean_age": of(|one| one.age),
             "mean_seniority": of(|one| one.served),
-            "payroll": sum(members.iter().map(|index| valued.staff.at(*index).annual_salary)),
+            "payroll": sum(members.iter().map(|index| staff.at(*index).annual_salary)),
             "dbo": sum(members.iter().map(|index| obligations[*index].dbo)),
         })
     };

@@ -174,7 +174,7 @@ fn read_bands<'a>(value: &'a Value, place: &str, call: &'a Call<'a>) -> Vec<(Opt
     let lines = reader::list(value, place, 0, 200, call).unwrap_or_default().iter().enumerate();
     let band = |(index, line): (usize, &'a Value)| {
         let line = Reader::new(line, &format!("{place}/{index}"), BAND, call)?;
-        let (from, to, rate) = (line.integer("age_from"), line.integer("age_to"), line.number("rate"));
+        let (from, to, rate) = (line.integer("age_from"), line.integer("age_to"), line.quantity("rate"));
         let (from, to) = (from? as i32, to? as i32);
         if to < from {
             line.fault("age_to", "not_increasing", &[("found", to.to_string()), ("limit", from.to_string())]);
@@ -252,7 +252,9 @@ pub(super) fn plan<'a>(
     let rules: Vec<Option<Rules>> = rules.collect();
     let mortality = demographic.mortality.as_ref()?;
     let retirement = demographic.retirement.as_ref()?;
-    let mut found: BTreeMap<(bool, i16), Option<u16>> = BTreeMap::new();
+    // By sex and year of birth, looked up for every head: a place in a list is found quicker than a key in a tree.
+    let years_known = usize::from(Date::MAX.year().unsigned_abs()) + 1;
+    let mut found: Vec<Option<Option<u16>>> = vec![None; 4 * years_known];
     let mut tables: Vec<&Survivors> = Vec::new();
     let (mut table_of, mut months_of) = (Vec::with_capacity(staff.len()), Vec::with_capacity(staff.len()));
     let valuation_day = day(valuation);
@@ -261,7 +263,8 @@ pub(super) fn plan<'a>(
         let key = (line.sex == Sex::M, line.birth.year());
         let name = if key.0 { "M" } else { "F" };
         let place = || format!("{place}/{index}/birth_date");
-        let table = *found.entry(key).or_insert_with(|| {
+        let rank = usize::from(key.1.unsigned_abs()) * 4 + usize::from(key.0) * 2 + usize::from(key.1 < 0);
+        let table = *found[rank].get_or_insert_with(|| {
             let table = mortality.required(name).and(mortality.text(name))?;
             tables.push(find_survivors(mortality, name, table, Some(i64::from(key.1)), &place())?);
             u16::try_from(tables.len() - 1).ok()

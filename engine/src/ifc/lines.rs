@@ -1,15 +1,17 @@
-//! Employees from lines of CSV straight into columns: the same checks as for JSON, without a tree in between. Not files.
-
-use std::collections::HashMap;
-use std::hash::{BuildHasher, BuildHasherDefault, DefaultHasher};
+//! Employees from lines of CSV straight into columns, part by part on all threads: the same checks as for JSON, without a
+//! tree in between. Not files.
 
 use csv::{ByteRecord, ReaderBuilder};
 use jiff::civil::Date;
+use rayon::prelude::*;
 
 use super::assumed::whole_months;
+use super::ids::Ids;
 use super::staff::{Employee, Sex, Staff};
 use crate::call::Call;
+use crate::fault::Faults;
 use crate::reader::{shorten, unknown};
+use crate::watch::Watch;
 
 /// Columns, in the order of [`Columns`].
 const NAMES: [&str; 9] = [
@@ -29,54 +31,172 @@ const NEEDED: usize = 5;
 const MOST_FAULTS: usize = 1000;
 const PLACE: &str = "/employees";
 
-/// Reads all lines; faults have the pointers they would have in JSON.
+/// Bytes of a part: some dozens to share among threads, and a stop is heard between two.
+const PART: usize = 1 << 20;
+
+/// Reads all lines; faults have the pointers they would have in JSON. The order of the lines, of the categories and of the
+/// faults does not depend on threads.
 pub(super) fn read(
-    text: &str,
+    text: String,
     most: usize,
     valuation: Option<Date>,
     needed: &[Vec<&str>],
     call: &Call<'_>,
-) -> Option<(Staff, Vec<String>)> {
-    let text = text.trim_start_matches('\u{feff}');
-    let first = text.lines().next().unwrap_or_default();
+) -> Option<(Staff, Ids)> {
+    let whole = text.trim_start_matches('\u{feff}');
+    let first = whole.lines().next().unwrap_or_default();
     let semicolons = first.matches(';').count() > first.matches(',').count();
-    let mut reader =
-        ReaderBuilder::new().delimiter(if semicolons { b';' } else { b',' }).from_reader(text.as_bytes());
+    let delimiter = if semicolons { b';' } else { b',' };
+    let mut reader = ReaderBuilder::new().delimiter(delimiter).from_reader(whole.as_bytes());
     let columns = Columns::of(reader.byte_headers().ok()?, call)?;
-    let mut lines = Lines { call, needed, valuation, staff: Staff::default(), ids: Ids::default() };
-    let mut record = ByteRecord::new();
-    let mut row = 0;
-    loop {
-        match reader.read_byte_record(&mut record) {
-            Ok(false) => break,
-            Ok(true) if row == most => {
-                let parameters = [("found", format!("> {most}")), ("maximum", most.to_string())];
-                call.faults().push(PLACE, "too_many", &parameters);
-                return None;
-            }
-            Ok(true) => lines.push(&columns, &record, row),
-            Err(error) => {
-                let parameters = [("found", error.to_string())];
-                call.faults().push(&format!("{PLACE}/{row}"), "not_a_line", &parameters);
-            }
-        }
-        row += 1;
-        if call.faults().0.len() > MOST_FAULTS {
-            return None;
-        }
-        // A million lines take half a second: a stop is heard.
-        if row % 4096 == 0 {
-            call.watch().at(0, 1)?;
-        }
+    let start = usize::try_from(reader.position().byte()).ok()?;
+    let parts = parts(&whole[start..]);
+    let counts: Vec<usize> = parts.par_iter().map(|part| rows(part)).collect();
+    let total: usize = counts.iter().sum();
+    // Quotes may hold ends of lines: then records are counted as they are read.
+    if total > most && parts.len() > 1 {
+        too_many(call, &total.to_string(), most);
+        return None;
     }
-    if row == 0 {
+    if total == 0 {
         call.faults().push(PLACE, "too_few", &[("found", "0".to_owned()), ("minimum", "1".to_owned())]);
     }
-    Some((lines.staff, lines.ids.texts))
+    let firsts = counts.iter().scan(0, |row, count| {
+        *row += count;
+        Some(*row - count)
+    });
+    let work: Vec<(&str, usize)> = parts.into_iter().zip(firsts).collect();
+    let (watch, rules) = (call.watch(), Rules { delimiter, columns: &columns, needed, valuation, most });
+    let read: Vec<Option<Part>> =
+        work.into_par_iter().map(|(part, first)| rules.read(part, first, watch)).collect();
+    drop(text);
+    merge(read.into_iter().collect::<Option<_>>()?, total, call)
+}
+
+/// Pieces of whole lines; one alone where quotes may hold the end of a line.
+fn parts(text: &str) -> Vec<&str> {
+    let mut parts = Vec::new();
+    let mut rest = text;
+    let quoted = text.contains('"');
+    while rest.len() > PART && !quoted {
+        let Some(end) = rest.as_bytes()[PART..].iter().position(|byte| *byte == b'\n') else { break };
+        let (part, after) = rest.split_at(PART + end + 1);
+        parts.push(part);
+        rest = after;
+    }
+    parts.push(rest);
+    parts
+}
+
+/// Lines that are not empty: as many as records, or more where quotes hold some.
+fn rows(part: &str) -> usize {
+    let lines = part.as_bytes().split(|byte| matches!(byte, b'\n' | b'\r'));
+    lines.filter(|line| !line.is_empty()).count()
+}
+
+fn too_many(call: &Call<'_>, found: &str, most: usize) {
+    let parameters = [("found", found.to_owned()), ("maximum", most.to_string())];
+    call.faults().push(PLACE, "too_many", &parameters);
+}
+
+/// All parts in their order.
+fn merge(parts: Vec<Part>, total: usize, call: &Call<'_>) -> Option<(Staff, Ids)> {
+    let (mut staff, mut ids, mut rows) = (Staff::with_room(total), Ids::default(), Vec::with_capacity(total));
+    for part in parts {
+        for fault in part.faults.0 {
+            call.faults().0.push(fault);
+            if call.faults().0.len() > MOST_FAULTS {
+                return None;
+            }
+        }
+        if !staff.append(&part.staff) {
+            too_many(call, "> 65535", usize::from(u16::MAX));
+            return None;
+        }
+        ids.append(&part.ids);
+        rows.extend(part.rows);
+    }
+    for index in ids.repeated().into_iter().take(MOST_FAULTS) {
+        let parameters = [("found", shorten(ids.at(index)))];
+        call.faults().push(&format!("{PLACE}/{}/{}", rows[index], NAMES[0]), "duplicate", &parameters);
+    }
+    Some((staff, ids))
+}
+
+/// What holds for every line.
+struct Rules<'r> {
+    delimiter: u8,
+    columns: &'r Columns,
+    needed: &'r [Vec<&'r str>],
+    valuation: Option<Date>,
+    most: usize,
+}
+
+/// What one part held.
+struct Part {
+    staff: Staff,
+    ids: Ids,
+    /// Where each of them stood.
+    rows: Vec<u32>,
+    faults: Faults,
+}
+
+impl Rules<'_> {
+    /// Reads a part whose first record is row `first`; `None` when a stop was asked for.
+    fn read(&self, text: &str, first: usize, watch: &Watch) -> Option<Part> {
+        let call = Call::new(watch);
+        let mut lines = Lines {
+            call: &call,
+            needed: self.needed,
+            valuation: self.valuation,
+            staff: Staff::default(),
+            ids: Ids::default(),
+            rows: Vec::new(),
+        };
+        let mut reader = ReaderBuilder::new()
+            .delimiter(self.delimiter)
+            .has_headers(false)
+            .flexible(true)
+            .from_reader(text.as_bytes());
+        let mut record = ByteRecord::new();
+        let mut row = first;
+        loop {
+            let more = reader.read_byte_record(&mut record);
+            let wrong = match &more {
+                Ok(false) => break,
+                Ok(true) if row == self.most => {
+                    too_many(&call, &format!("> {row}"), self.most);
+                    break;
+                }
+                Ok(true) if record.len() == self.columns.count => None,
+                Ok(true) => Some(format!("{} cells instead of {}", record.len(), self.columns.count)),
+                Err(error) => Some(error.to_string()),
+            };
+            match wrong {
+                None => lines.push(self.columns, &record, row),
+                Some(found) => {
+                    call.faults().push(&format!("{PLACE}/{row}"), "not_a_line", &[("found", found)]);
+                }
+            }
+            row += 1;
+            if call.faults().0.len() > MOST_FAULTS {
+                break;
+            }
+            if row.is_multiple_of(4096) && watch.is_stopped() {
+                return None;
+            }
+        }
+        let Lines { staff, ids, rows, .. } = lines;
+        Some(Part { staff, ids, rows, faults: call.into_faults() })
+    }
 }
 
 /// Where each column stands.
-struct Columns([Option<usize>; NAMES.len()]);
+struct Columns {
+    places: [Option<usize>; NAMES.len()],
+    /// Cells of a line.
+    count: usize,
+}
 
 impl Columns {
     fn of(header: &ByteRecord, call: &Call<'_>) -> Option<Self> {
@@ -96,12 +216,12 @@ impl Columns {
             call.faults().push(&format!("{PLACE}/0/{name}"), "missing", &[("name", (*name).to_owned())]);
         }
         call.sound()?;
-        Some(Self(places))
+        Some(Self { places, count: header.len() })
     }
 
     /// The cell of a column, `None` when empty.
     fn cell<'r>(&self, record: &'r ByteRecord, column: usize) -> Option<&'r str> {
-        let bytes = record.get(self.0[column]?)?;
+        let bytes = record.get(self.places[column]?)?;
         std::str::from_utf8(bytes).ok().map(str::trim).filter(|cell| !cell.is_empty())
     }
 }
@@ -112,6 +232,7 @@ struct Lines<'l, 'a> {
     valuation: Option<Date>,
     staff: Staff,
     ids: Ids,
+    rows: Vec<u32>,
 }
 
 impl Lines<'_, '_> {
@@ -168,13 +289,12 @@ impl Lines<'_, '_> {
             }
         }
         let (Some(id), Some(sex), Some(annual_salary)) = (id, sex, salary) else { return };
-        if !self.ids.insert(id) {
-            self.fault(row, 0, "duplicate", &[("found", shorten(id))]);
-        }
         let Some(category) = self.staff.category(category.unwrap_or_default()) else {
             self.fault(row, 5, "too_many", &[("found", "65536".to_owned()), ("maximum", "65535".to_owned())]);
             return;
         };
+        self.ids.push(id);
+        self.rows.push(u32::try_from(row).unwrap_or(u32::MAX));
         let retirement_months = retirement.flatten().map(whole_months);
         self.staff.push(Employee { sex, birth, hire, annual_salary, category, retirement_months });
     }
@@ -201,27 +321,6 @@ impl Lines<'_, '_> {
         let bounds = [found, ("minimum", minimum.to_string()), ("maximum", maximum.to_string())];
         self.fault(row, column, "out_of_range", &bounds);
         None
-    }
-}
-
-/// A hasher without keys of the system's: the engine asks it for nothing.
-type Keyless = BuildHasherDefault<DefaultHasher>;
-
-/// Identifiers, each once.
-#[derive(Default)]
-struct Ids {
-    texts: Vec<String>,
-    /// By hash: the first with it. Another with the same hash is compared in full.
-    known: HashMap<u64, u32, Keyless>,
-}
-
-impl Ids {
-    fn insert(&mut self, id: &str) -> bool {
-        let index = u32::try_from(self.texts.len()).unwrap_or(u32::MAX);
-        let first = *self.known.entry(Keyless::default().hash_one(id)).or_insert(index);
-        let new = first == index || self.texts.get(first as usize).is_none_or(|known| known != id);
-        self.texts.push(id.to_owned());
-        new
     }
 }
 

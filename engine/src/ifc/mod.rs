@@ -4,6 +4,7 @@
 mod annex;
 mod assumed;
 mod awards;
+mod ids;
 mod lines;
 mod plan;
 mod reconciliation;

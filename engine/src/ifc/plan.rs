@@ -5,7 +5,8 @@ use jiff::civil::Date;
 
 use super::staff::{Line, Staff, day, months_later, years};
 use super::{Attribution, Scale};
-use crate::numeric::{in_chunks, sum};
+use crate::numeric::{fill, in_chunks, sum};
+use crate::quantity::Probability;
 use crate::rates::Discount;
 use crate::tables::{Fraction, Survivors};
 use crate::watch::Watch;
@@ -18,7 +19,7 @@ pub struct Band {
     /// Last age.
     pub to: i32,
     /// Probability to leave in a year.
-    pub rate: f64,
+    pub rate: Probability,
 }
 
 /// What holds for the employees of one category.
@@ -130,7 +131,7 @@ impl<'a> Plan<'a> {
     pub(crate) fn prepare(&self, shift: Shift) -> Prepared<'_, 'a> {
         let ready = |rules| Ready::new(rules, shift);
         let flat = match self.discount {
-            Discount::Flat(rate) => Some((rate + shift.discount).ln_1p()),
+            Discount::Flat(rate) => Some((rate.value() + shift.discount).ln_1p()),
             Discount::Curve(_) => None,
         };
         let rules = self.rules.iter().map(ready).collect();
@@ -158,12 +159,12 @@ impl<'a> Plan<'a> {
     /// Every employee's obligation; `None` when a stop was asked for.
     pub fn each(&self, staff: &Staff, watch: &Watch) -> Option<Vec<Obligation>> {
         let prepared = self.prepare(Shift::default());
-        let parts = in_chunks(staff.len(), CHUNK, watch, |range| {
-            range.map(|index| prepared.retirement(staff, index)).collect::<Vec<_>>()
+        let mut all = vec![Obligation::default(); staff.len()];
+        fill(&mut all, CHUNK, watch, |first, part| {
+            for (index, one) in part.iter_mut().enumerate() {
+                *one = prepared.retirement(staff, first + index);
+            }
         })?;
-        // Each part is freed once it is taken: a million heads are held once, not twice.
-        let mut all = Vec::with_capacity(staff.len());
-        parts.into_iter().for_each(|part| all.extend(part));
         Some(all)
     }
 }
@@ -284,8 +285,10 @@ impl Hazard {
     fn new(bands: &[Band], factor: f64) -> Self {
         let mut cumulated = 0.0;
         let year = |age: i32| {
-            let rate =
-                bands.iter().find(|band| (band.from..=band.to).contains(&age)).map_or(0.0, |band| band.rate);
+            let rate = bands
+                .iter()
+                .find(|band| (band.from..=band.to).contains(&age))
+                .map_or(0.0, |band| band.rate.value());
             let hazard = -(-(rate * factor).min(1.0 - 1e-12)).ln_1p();
             let before = cumulated;
             cumulated += hazard;
@@ -308,7 +311,7 @@ mod tests {
 
     #[test]
     fn a_turnover_of_ten_percent_over_two_years_leaves_eighty_one_percent() {
-        let hazard = Hazard::new(&[Band { from: 30, to: 40, rate: 0.1 }], 1.0);
+        let hazard = Hazard::new(&[Band { from: 30, to: 40, rate: Probability::new(0.1).unwrap() }], 1.0);
         let staying = |age: f64, left: f64| (hazard.at(age) - hazard.at(age + left)).exp();
         assert!((staying(33.5, 2.0) - 0.81).abs() < 1e-12);
         assert!((staying(41.0, 2.0) - 1.0).abs() < 1e-12);

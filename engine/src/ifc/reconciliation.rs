@@ -76,12 +76,11 @@ pub(super) fn reconcile(
     let coming = payments(&first).1;
     let interest = rate_of_year(&before.discount) * (total + service_cost - coming / 2.0);
     let index: BTreeMap<&str, usize> =
-        opening.ids.iter().enumerate().map(|(index, id)| (id.as_str(), index)).collect();
-    let (stayers, entrants): (Vec<usize>, Vec<usize>) = (0..closing.ids.len())
-        .partition(|position| closing.ids.get(*position).is_some_and(|id| index.contains_key(id.as_str())));
-    let kept: BTreeSet<&str> =
-        stayers.iter().filter_map(|position| closing.ids.get(*position)).map(String::as_str).collect();
-    let left = opening.ids.iter().zip(&first).filter(|(id, _)| !kept.contains(id.as_str()));
+        opening.ids.iter().enumerate().map(|(index, id)| (id, index)).collect();
+    let (stayers, entrants): (Vec<usize>, Vec<usize>) =
+        (0..closing.ids.len()).partition(|position| index.contains_key(closing.ids.at(*position)));
+    let kept: BTreeSet<&str> = stayers.iter().map(|position| closing.ids.at(*position)).collect();
+    let left = opening.ids.iter().zip(&first).filter(|(id, _)| !kept.contains(id));
     let exits = -sum(left.map(|(_, one)| one.dbo));
     let staying = closing.staff.subset(&stayers);
     let coming_in = closing.staff.subset(&entrants);

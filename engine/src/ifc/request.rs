@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 
 use super::annex;
 use super::assumed::{self, ASSUMPTIONS, Assumed, ByCategory, Sources};
+use super::ids::Ids;
 use super::plan::{Obligation, Plan, Shift};
 use super::reconciliation;
 use super::staff::{Employee, Sex, Staff, day};
@@ -145,7 +146,7 @@ fn calculate(reader: &Reader<'_>) -> Option<Answer> {
 pub(super) struct Valued<'a> {
     pub(super) date: Date,
     pub(super) staff: Staff,
-    pub(super) ids: Vec<String>,
+    pub(super) ids: Ids,
     pub(super) assumed: Assumed<'a>,
     pub(super) scales: ByCategory<Scale>,
 }
@@ -250,7 +251,7 @@ pub(super) fn read_staff(
     assumed: Option<&Assumed<'_>>,
     scales: Option<&ByCategory<Scale>>,
     lines: Option<String>,
-) -> Option<(Staff, Vec<String>)> {
+) -> Option<(Staff, Ids)> {
     let needed: Vec<Vec<&str>> = [
         assumed.and_then(|assumed| assumed.growth.known()),
         assumed.and_then(|assumed| assumed.turnover.known()),
@@ -261,17 +262,16 @@ pub(super) fn read_staff(
     .flatten()
     .collect();
     if let Some(text) = lines {
-        return lines::read(&text, MOST_EMPLOYEES, valuation, &needed, reader.call());
+        return lines::read(text, MOST_EMPLOYEES, valuation, &needed, reader.call());
     }
     let lines = reader.objects("employees")?;
-    let (mut staff, mut ids, mut known) =
-        (Staff::default(), Vec::with_capacity(lines.len()), BTreeSet::new());
+    let (mut staff, mut ids, mut known) = (Staff::with_room(lines.len()), Ids::default(), BTreeSet::new());
     for line in lines.into_iter().flatten() {
         let Some((id, employee)) = read_employee(&line, valuation, &needed, &mut staff) else { continue };
-        if !known.insert(id.clone()) {
+        ids.push(&id);
+        if let Some(id) = known.replace(id) {
             line.fault("id", "duplicate", &[("found", id.chars().take(60).collect())]);
         }
-        ids.push(id);
         staff.push(employee);
     }
     Some((staff, ids))
@@ -324,7 +324,7 @@ fn warn_retired(reader: &Reader<'_>, valued: &Valued<'_>, plan: &Plan<'_>) {
     let retired = (0..valued.staff.len())
         .filter(|index| ready.retires(&valued.staff.at(*index), *index) == plan.valuation);
     for index in retired.take(MOST) {
-        let parameters = [("found", valued.ids.get(index).cloned().unwrap_or_default())];
+        let parameters = [("found", valued.ids.at(index).to_owned())];
         reader.call().warn(&format!("/employees/{index}"), "retirement_past", &parameters);
     }
 }
@@ -346,17 +346,23 @@ pub(super) fn payments(obligations: &[Obligation]) -> (BTreeMap<i16, f64>, f64) 
 /// The rate that interest of the coming year is reckoned at.
 pub(super) fn rate_of_year(discount: &Discount) -> f64 {
     match discount {
-        Discount::Flat(rate) => *rate,
+        Discount::Flat(rate) => rate.value(),
         Discount::Curve(_) => discount.rate(1.0),
     }
 }
 
 fn answer(plan: &Plan<'_>, obligations: &[Obligation]) -> Value {
-    let dbo = sum(obligations.iter().map(|one| one.dbo));
-    let service_cost = sum(obligations.iter().map(|one| one.service_cost));
-    let (payments, coming) = payments(obligations);
     let ready = plan.prepare(Shift::default());
-    let weighted = sum(obligations.iter().map(|one| ready.duration(one)));
+    let ((dbo, service_cost, weighted), (payments, coming)) = rayon::join(
+        || {
+            (
+                sum(obligations.iter().map(|one| one.dbo)),
+                sum(obligations.iter().map(|one| one.service_cost)),
+                sum(obligations.iter().map(|one| ready.duration(one))),
+            )
+        },
+        || payments(obligations),
+    );
     json!({
         "dbo": dbo,
         "service_cost": service_cost,

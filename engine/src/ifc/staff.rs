@@ -47,6 +47,36 @@ pub struct Staff {
 }
 
 impl Staff {
+    /// Nobody yet, with room for so many.
+    pub(crate) fn with_room(count: usize) -> Self {
+        Self {
+            sexes: Vec::with_capacity(count),
+            births: Vec::with_capacity(count),
+            birth_days: Vec::with_capacity(count),
+            hires: Vec::with_capacity(count),
+            hire_days: Vec::with_capacity(count),
+            salaries: Vec::with_capacity(count),
+            categories_of: Vec::with_capacity(count),
+            retirements: Vec::with_capacity(count),
+            ..Self::default()
+        }
+    }
+
+    /// Adds the employees of another after these; `false` where the categories of both are too many.
+    pub(crate) fn append(&mut self, other: &Self) -> bool {
+        let categories: Option<Vec<u16>> = other.categories.iter().map(|name| self.category(name)).collect();
+        let Some(categories) = categories else { return false };
+        self.sexes.extend(&other.sexes);
+        self.births.extend(&other.births);
+        self.birth_days.extend(&other.birth_days);
+        self.hires.extend(&other.hires);
+        self.hire_days.extend(&other.hire_days);
+        self.salaries.extend(&other.salaries);
+        self.categories_of.extend(other.categories_of.iter().map(|own| categories[usize::from(*own)]));
+        self.retirements.extend(&other.retirements);
+        true
+    }
+
     /// Adds an employee.
     pub fn push(&mut self, employee: Employee) {
         self.sexes.push(employee.sex);

@@ -1,6 +1,7 @@
 //! Annuities: certain times, uncertain lives. Not insurances on death.
 
 use super::{Lives, Valuation, smooth};
+use crate::quantity::{AnnualRate, Duration};
 use crate::rates::Discount;
 use crate::tables::Fraction;
 
@@ -24,13 +25,13 @@ pub struct Annuity {
     /// Payments a year; not used when continuous.
     pub frequency: u32,
     /// Years of payment; `None` for the whole life.
-    pub term: Option<f64>,
+    pub term: Option<Duration>,
     /// Years before the first period.
-    pub deferral: f64,
+    pub deferral: Duration,
     /// Years paid whatever happens, from the deferral on.
-    pub guarantee: f64,
+    pub guarantee: Duration,
     /// Yearly growth of the payments.
-    pub growth: f64,
+    pub growth: AnnualRate,
 }
 
 /// One payment as it enters the sum.
@@ -49,6 +50,15 @@ pub(super) struct Payment {
 /// Values an annuity on `lives` by direct summation (integration when continuous).
 pub fn annuity(lives: &Lives<'_>, contract: &Annuity, discount: &Discount, fraction: Fraction) -> Valuation {
     annuity_at(lives, contract, discount, fraction, 0.0)
+}
+
+/// Years to each payment of an annuity, and its expected amount, whatever the rates.
+pub(crate) fn payments_of(lives: &Lives<'_>, contract: &Annuity, fraction: Fraction) -> Vec<(f64, f64)> {
+    let mut payments = Vec::new();
+    each_payment(lives, contract, &Discount::Flat(AnnualRate::ZERO), fraction, 0.0, &mut |one| {
+        payments.push((one.time, one.probability * one.amount));
+    });
+    payments
 }
 
 /// What remains of an annuity after `elapsed` years, on `lives` as old as they are then. A payment in advance that
@@ -76,8 +86,10 @@ pub(super) fn each_payment(
     elapsed: f64,
     take: &mut dyn FnMut(Payment),
 ) {
-    let left = contract.deferral - elapsed;
-    let paid_for = contract.term.unwrap_or_else(|| (lives.horizon() - left).max(contract.guarantee).max(0.0));
+    let left = contract.deferral.value() - elapsed;
+    let paid_for = contract
+        .term
+        .map_or_else(|| (lives.horizon() - left).max(contract.guarantee.value()).max(0.0), Duration::value);
     let reached = if left <= 0.0 { 1.0 } else { lives.paying(left, fraction) };
     let running = Running { lives, contract, discount, fraction, elapsed, left, paid_for, reached };
     match contract.timing {
@@ -115,6 +127,7 @@ struct Running<'a> {
 impl Running<'_> {
     fn discrete(&self, take: &mut dyn FnMut(Payment)) {
         let Annuity { timing, growth: rate, guarantee, .. } = *self.contract;
+        let (rate, guarantee) = (rate.value(), guarantee.value());
         let frequency = self.contract.frequency.max(1);
         let m = f64::from(frequency);
         let (payments, guaranteed) = (payments(self.paid_for, m, timing), payments(guarantee, m, timing));
@@ -132,7 +145,7 @@ impl Running<'_> {
             }
             let time = time.max(0.0);
             take(Payment {
-                year: (self.contract.deferral + f64::from(period) / m + TINY) as usize,
+                year: (self.contract.deferral.value() + f64::from(period) / m + TINY) as usize,
                 time,
                 probability: if period < guaranteed {
                     self.reached
@@ -147,9 +160,10 @@ impl Running<'_> {
 
     fn continuous(&self, take: &mut dyn FnMut(Payment)) {
         let Annuity { growth, guarantee, deferral, .. } = *self.contract;
+        let (growth, guarantee, deferral) = (growth.value(), guarantee.value(), deferral.value());
         let (start, end) = (self.left.max(0.0), self.left + self.paid_for);
         let mut cuts = vec![start, end, self.left + guarantee];
-        let years = self.contract.deferral.max(end).ceil() as u32 + 1;
+        let years = deferral.max(end).ceil() as u32 + 1;
         let corners = self.lives.corners();
         for year in 0..=years {
             cuts.push(self.left + f64::from(year));
@@ -189,7 +203,7 @@ impl<'a> Factors<'a> {
             Discount::Flat(rate) => {
                 let parts =
                     (0..frequency).map(|part| discount.factor(f64::from(part) / f64::from(frequency)));
-                Some((discount.factor(left), parts.collect(), 1.0 / (1.0 + rate)))
+                Some((discount.factor(left), parts.collect(), 1.0 / (1.0 + rate.value())))
             }
             Discount::Curve(_) => None,
         };

@@ -36,7 +36,7 @@ impl Contract {
     pub fn present_value(&self, basis: &Basis<'_>) -> f64 {
         if let (Self::Annuity(annuity), Lives::Single(life), Discount::Flat(rate), Fraction::Udd) =
             (self, &basis.lives, basis.discount, basis.fraction)
-            && let Some(value) = yearly(life, annuity, *rate)
+            && let Some(value) = yearly(life, annuity, rate.value())
         {
             return value;
         }
@@ -79,7 +79,7 @@ impl Contract {
     /// Years over which it is paid for where nothing else is said: to the first annuity payment, or as long as cover.
     pub(super) fn premium_years(&self, lives: &Lives<'_>) -> f64 {
         match self {
-            Self::Annuity(annuity) => annuity.deferral,
+            Self::Annuity(annuity) => annuity.deferral.value(),
             Self::Insurance(insurance) => insurance
                 .term
                 .map_or_else(|| lives.horizon().ceil(), |term| f64::from(term + insurance.deferral)),
@@ -88,7 +88,7 @@ impl Contract {
 
     /// Whether one reserve a duration is enough: the contract ends with the status of its lives.
     pub(super) fn ends_with(&self, lives: &Lives<'_>) -> bool {
-        let guaranteed = matches!(self, Self::Annuity(annuity) if annuity.guarantee > 0.0);
+        let guaranteed = matches!(self, Self::Annuity(annuity) if annuity.guarantee.value() > 0.0);
         !guaranteed && matches!(lives, Lives::Single(_) | Lives::Pair(_, _, Status::Joint))
     }
 

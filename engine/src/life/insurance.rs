@@ -2,6 +2,7 @@
 
 use super::quadrature::gauss;
 use super::{Lives, Valuation};
+use crate::quantity::AnnualRate;
 use crate::rates::Discount;
 use crate::tables::Fraction;
 
@@ -97,9 +98,9 @@ fn death_factor(discount: &Discount, elapsed: f64, from: f64, to: f64, at_moment
         return discount.between(elapsed, to);
     }
     match discount {
-        Discount::Flat(0.0) => 1.0,
+        Discount::Flat(AnnualRate::ZERO) => 1.0,
         Discount::Flat(rate) => {
-            let delta = rate.ln_1p();
+            let delta = rate.value().ln_1p();
             (-delta * from).exp() * -(-delta * (to - from)).exp_m1() / (delta * (to - from))
         }
         Discount::Curve(points) => {

@@ -2,6 +2,7 @@
 //! Not payments.
 
 use crate::field::{Field, Kind};
+use crate::quantity::Age;
 use crate::reader::{Reader, unknown};
 use crate::tables::{Fraction, Survivors, Table};
 
@@ -18,18 +19,19 @@ pub struct Life<'a> {
     /// Survivors of its table and generation.
     pub survivors: &'a Survivors,
     /// Exact age in years, below the closing age.
-    pub age: f64,
+    pub age: Age,
 }
 
 impl Life<'_> {
     /// Probability of being alive `time` years from now.
     pub fn survival(&self, time: f64, fraction: Fraction) -> f64 {
-        self.survivors.at(self.age + time, fraction) / self.survivors.at(self.age, fraction)
+        let age = self.age.value();
+        self.survivors.at(age + time, fraction) / self.survivors.at(age, fraction)
     }
 
     /// Years to the closing age.
     pub fn horizon(&self) -> f64 {
-        self.survivors.closing_age() - self.age
+        self.survivors.closing_age() - self.age.value()
     }
 }
 
@@ -56,7 +58,7 @@ pub enum Lives<'a> {
 impl<'a> Lives<'a> {
     /// The same lives, so many years older.
     pub fn later(&self, years: f64) -> Self {
-        let older = |life: &Life<'a>| Life { survivors: life.survivors, age: life.age + years };
+        let older = |life: &Life<'a>| Life { survivors: life.survivors, age: life.age.after(years) };
         match self {
             Self::Single(life) => Self::Single(older(life)),
             Self::Pair(first, second, status) => Self::Pair(older(first), older(second), *status),
@@ -98,7 +100,7 @@ impl<'a> Lives<'a> {
 
     /// Times from now at which a life reaches an integer age, where survivors have a corner; in years, first period only.
     pub fn corners(&self) -> Vec<f64> {
-        let corner = |life: &Life<'_>| life.age.ceil() - life.age;
+        let corner = |life: &Life<'_>| life.age.value().ceil() - life.age.value();
         match self {
             Self::Single(life) => vec![corner(life)],
             Self::Pair(first, second, _) => vec![corner(first), corner(second)],
@@ -136,7 +138,7 @@ pub(crate) fn read_named<'a>(reader: &Reader<'a>, names: [&str; 3]) -> Option<Li
         reader.fault(age_name, "age_after_table", &[table, found, last]);
         return None;
     }
-    Some(Life { survivors, age })
+    Some(Life { survivors, age: Age::new(age).ok()? })
 }
 
 /// The survivors of a named table, for a birth year where the table is by generation.

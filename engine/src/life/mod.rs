@@ -11,6 +11,7 @@ mod quadrature;
 mod request;
 mod yearly;
 
+pub(crate) use annuity::payments_of;
 pub use annuity::{Annuity, Timing, annuity};
 pub use contract::{Basis, Contract};
 pub use insurance::{Insurance, InsuranceKind, insurance};

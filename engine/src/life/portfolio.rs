@@ -8,8 +8,9 @@ use super::premium::woolhouse2;
 use super::request::{self, Benefit, Terms};
 use super::{Lives, Valuation};
 use crate::field::{Field, Kind};
-use crate::numeric::{Sum, in_chunks, sum};
+use crate::numeric::{Sum, sum};
 use crate::outcome::{Answer, Working};
+use crate::quantity::Portfolio;
 use crate::rates::{self, Discount};
 use crate::reader::Reader;
 use crate::tables::Fraction;
@@ -66,10 +67,9 @@ pub(super) fn calculate(
     reader.call().sound()?;
     let discount = discount?;
     let detailed = reader.flag("expected_payments");
-    let parts = in_chunks(heads.len(), CHUNK, reader.call().watch(), |range| {
-        heads[range].iter().map(|head| head.value(discount, fraction, detailed)).collect::<Vec<_>>()
-    })?;
-    let valued = parts.concat();
+    let portfolio = Portfolio::new(heads)?;
+    let watch = reader.call().watch();
+    let valued = portfolio.each(CHUNK, watch, |head| head.value(discount, fraction, detailed))?;
     let total = sum(valued.iter().map(|one| one.present_value));
     let named = lines.iter().flatten().zip(&valued).enumerate().map(|(index, (line, one))| {
         let id = line.value("id").cloned().unwrap_or_else(|| json!(index + 1));
@@ -89,7 +89,7 @@ pub(super) fn calculate(
     if reader.call().explain() {
         let formula = r"\sum_j C_j \cdot a_j";
         let mut sums = Working::new("present_value", formula, &["j", "C_j", "a_j", r"C_j \cdot a_j"]);
-        for (index, (head, one)) in heads.iter().zip(&valued).take(MOST_LINES).enumerate() {
+        for (index, (head, one)) in portfolio.lines().iter().zip(&valued).take(MOST_LINES).enumerate() {
             let unit = if head.amount == 0.0 { 0.0 } else { one.present_value / head.amount };
             sums.row(&[(index + 1) as f64, head.amount, unit, one.present_value]);
         }
@@ -98,7 +98,7 @@ pub(super) fn calculate(
             let basis = head.basis(discount, fraction);
             request::working(&format!("heads.{}.present_value", index + 1), &head.contract, &basis)
         };
-        explanation.extend(heads.iter().take(MOST_DETAILS).enumerate().map(detail));
+        explanation.extend(portfolio.lines().iter().take(MOST_DETAILS).enumerate().map(detail));
     }
     Some(Answer { results: answer, explanation })
 }
@@ -141,7 +141,7 @@ fn read_head<'a>(
     });
     let lives = request::join(&terms, first, second, Some(benefit));
     let contract = request::read_contract(&terms, benefit);
-    let rate = line.number("rate").map(Discount::Flat);
+    let rate = line.quantity("rate").map(Discount::Flat);
     let amount = terms.number("amount");
     let (lives, contract, amount) = (lives?, contract?, amount?);
     if fraction.is_none() {

@@ -2,12 +2,13 @@
 
 use super::contract::Basis;
 use super::{Annuity, Contract, Lives, Status, Timing, annuity};
+use crate::quantity::Duration;
 
 /// How premiums are paid: at the beginning of each period, as long as the status of the lives holds.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Premium {
     /// Years of payment; zero for a single premium.
-    pub years: f64,
+    pub years: Duration,
     /// Payments a year.
     pub frequency: u32,
     /// Loadings.
@@ -47,7 +48,7 @@ impl Premium {
 
     /// Value, after `elapsed` years with all alive, of one euro a year still to be paid.
     pub fn value_at(&self, basis: &Basis<'_>, elapsed: f64) -> f64 {
-        if self.years == 0.0 {
+        if self.years == Duration::default() {
             return f64::from(u8::from(elapsed == 0.0));
         }
         self.contract().value_at(&self.basis(basis), elapsed).present_value
@@ -55,7 +56,7 @@ impl Premium {
 
     /// The same, of the premiums that fall before the next anniversary.
     fn year(&self, basis: &Basis<'_>, elapsed: u32) -> f64 {
-        if self.years == 0.0 {
+        if self.years == Duration::default() {
             return f64::from(u8::from(elapsed == 0));
         }
         self.contract().year(&self.basis(basis), elapsed)
@@ -122,7 +123,8 @@ pub fn fackler(
 /// The annuity of old software: yearly payments corrected by two terms of Woolhouse's formula,
 /// `ä^(m) ≈ ä − (m−1)/2m · (dEx − d+nEx)`; plus for arrears, `m → ∞` when continuous.
 pub fn woolhouse2(contract: &Annuity, basis: &Basis<'_>) -> f64 {
-    let Annuity { timing, deferral, term, .. } = *contract;
+    let Annuity { timing, term, .. } = *contract;
+    let deferral = contract.deferral.value();
     let yearly = Annuity {
         timing: if timing == Timing::Immediate { timing } else { Timing::Due },
         frequency: 1,
@@ -135,6 +137,6 @@ pub fn woolhouse2(contract: &Annuity, basis: &Basis<'_>) -> f64 {
         Timing::Continuous => -0.5,
     };
     let endowment = |time: f64| basis.lives.paying(time, basis.fraction) * basis.discount.factor(time);
-    let ends = endowment(deferral) - term.map_or(0.0, |term| endowment(deferral + term));
+    let ends = endowment(deferral) - term.map_or(0.0, |term| endowment(deferral + term.value()));
     annuity(&basis.lives, &yearly, basis.discount, basis.fraction).present_value + correction * ends
 }

@@ -8,6 +8,7 @@ use super::{Annuity, Insurance, InsuranceKind, LIFE, Life, Lives, Status, Timing
 use crate::calculate::Module;
 use crate::field::{Field, Kind, names};
 use crate::outcome::{Answer, Working};
+use crate::quantity::{Duration, OutOfRange};
 use crate::rates;
 use crate::reader::Reader;
 use crate::tables::Fraction;
@@ -48,7 +49,7 @@ pub(super) const TERM: Field = Field::number("term", 0.0, YEARS).unit("year");
 pub(super) const DEFERRAL: Field = Field::number("deferral", 0.0, YEARS).or(0.0).unit("year");
 pub(super) const GUARANTEE: Field = Field::number("guarantee", 0.0, YEARS).or(0.0).unit("year");
 pub(super) const GROWTH: Field = Field::number("growth", -0.5, 0.5).or(0.0).unit("per_year");
-pub(super) const REVERSION: Field = Field::number("reversion", 0.0, 1.0);
+pub(super) const REVERSION: Field = Field::probability("reversion");
 pub(super) const STATUS: Field = Field::choice("status", &STATUS_NAMES);
 pub(super) const AMOUNT: Field = Field::number("amount", 0.0, 1e12).or(1.0).unit("euro");
 const PREMIUM: &[Field] = &[
@@ -245,6 +246,10 @@ impl<'r, 'a> Terms<'r, 'a> {
         self.teller(name).number(name)
     }
 
+    fn quantity<Q: TryFrom<f64, Error = OutOfRange>>(&self, name: &str) -> Option<Q> {
+        self.teller(name).quantity(name)
+    }
+
     fn given(&self, name: &str) -> bool {
         self.teller(name).value(name).is_some()
     }
@@ -269,10 +274,10 @@ pub(super) fn read_contract(terms: &Terms<'_, '_>, benefit: Benefit) -> Option<C
             Some(Contract::Annuity(Annuity {
                 timing,
                 frequency: read_frequency(terms.teller("frequency"))?,
-                term: terms.number("term"),
-                deferral: terms.number("deferral")?,
-                guarantee: terms.number("guarantee")?,
-                growth: terms.number("growth")?,
+                term: terms.quantity("term"),
+                deferral: terms.quantity("deferral")?,
+                guarantee: terms.quantity("guarantee")?,
+                growth: terms.quantity("growth")?,
             }))
         }
         Benefit::Insurance(kind) => {
@@ -315,7 +320,9 @@ pub(super) fn refuse_woolhouse(reader: &Reader<'_>, contract: &Contract, terms: 
     match contract {
         Contract::Insurance(_) => reader.refuse("fraction", "benefit ≠ annuity"),
         Contract::Annuity(annuity) => {
-            for (name, value) in [("guarantee", annuity.guarantee), ("growth", annuity.growth)] {
+            for (name, value) in
+                [("guarantee", annuity.guarantee.value()), ("growth", annuity.growth.value())]
+            {
                 if value != 0.0 {
                     terms.refuse(name, "fraction = woolhouse2");
                 }
@@ -390,7 +397,7 @@ fn read_premium(reader: &Reader<'_>, contract: &Contract, lives: &Lives<'_>) -> 
         given.fault("kind", "not_applicable", &[("name", "level".to_owned()), context]);
         return None;
     }
-    Some(Premium { years, frequency: read_frequency(&given)?, loadings })
+    Some(Premium { years: Duration::nearest(years), frequency: read_frequency(&given)?, loadings })
 }
 
 /// Durations at which all lives can still be alive.

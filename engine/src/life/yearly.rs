@@ -4,6 +4,7 @@
 
 use super::annuity::payments;
 use super::{Annuity, Life, Timing};
+use crate::quantity::Duration;
 use crate::tables::Fraction;
 
 /// Most payments a year of this way.
@@ -13,17 +14,21 @@ const MOST: usize = 12;
 #[inline]
 pub fn yearly(life: &Life<'_>, contract: &Annuity, rate: f64) -> Option<f64> {
     let frequency = contract.frequency as usize;
-    if contract.timing == Timing::Continuous || contract.guarantee > 0.0 || !(1..=MOST).contains(&frequency) {
+    if contract.timing == Timing::Continuous
+        || contract.guarantee.value() > 0.0
+        || !(1..=MOST).contains(&frequency)
+    {
         return None;
     }
     let Annuity { timing, deferral, growth, .. } = *contract;
+    let (deferral, growth, age) = (deferral.value(), growth.value(), life.age.value());
     let m = frequency as f64;
-    let entry = life.age + deferral;
+    let entry = age + deferral;
     let place = entry - f64::from(life.survivors.first_age);
     let start = place.floor();
     let part = place - start;
     let lx = life.survivors.lx.get(start as usize..).unwrap_or(&[0.0]);
-    let paid_for = contract.term.unwrap_or_else(|| (lx.len() as f64 - part).max(0.0));
+    let paid_for = contract.term.map_or_else(|| (lx.len() as f64 - part).max(0.0), Duration::value);
     let count = payments(paid_for, m, timing) as usize;
     let delta = rate.ln_1p();
     let step = (-delta / m).exp();
@@ -64,5 +69,5 @@ pub fn yearly(life: &Life<'_>, contract: &Annuity, rate: f64) -> Option<f64> {
     if remainder > 0 && years < lx.len() {
         total += power * of(&[at(years), at(years + 1), at(years + 2)], &rest);
     }
-    Some((-delta * deferral).exp() * total / (m * life.survivors.at(life.age, Fraction::Udd)))
+    Some((-delta * deferral).exp() * total / (m * life.survivors.at(age, Fraction::Udd)))
 }

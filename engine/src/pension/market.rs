@@ -51,6 +51,24 @@ pub struct Steps {
     pub premium: f64,
 }
 
+/// The price of a bond at a day to come: `P = P₀ e^(−B x)`, `x` the noise of the short rate on that day.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Price {
+    /// Years to its payment.
+    pub time: f64,
+    /// `B`.
+    pub loading: f64,
+    /// `P₀`, its price without noise.
+    pub central: f64,
+}
+
+impl Price {
+    /// The price for a noise of the short rate.
+    pub fn at(&self, noise: f64) -> f64 {
+        self.central * (-self.loading * noise).exp()
+    }
+}
+
 const MONTH: f64 = 1.0 / 12.0;
 
 impl Market {
@@ -103,6 +121,12 @@ impl Market {
             Level::Vasicek { start, mean } => mean * time + (start - mean) * self.loading(time),
             Level::Fitted(discount) => time * discount.rate(time).ln_1p() + self.variance(time) / 2.0,
         }
+    }
+
+    /// The price at `start` of one euro `time` years later, by the noise of the short rate at `start`.
+    pub fn price(&self, start: f64, time: f64) -> Price {
+        let certain = self.certain(start + time) - self.certain(start);
+        Price { time, loading: self.loading(time), central: (self.variance(time) / 2.0 - certain).exp() }
     }
 
     /// Price of a zero-coupon bond by the closed form (Vasicek 1977; Hull and White 1990).

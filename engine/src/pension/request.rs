@@ -3,17 +3,16 @@
 use rayon::prelude::*;
 use serde_json::{Value, json};
 
+use super::conversion::{CONVERSION, Conversion};
 use super::fan;
 use super::market::{Level, Market};
 use super::projection::{Saving, project};
 use super::simulation::{Simulated, Simulation, simulate};
 use crate::calculate::Module;
 use crate::field::{Field, Kind, names};
-use crate::life::{Annuity, Life, Lives, Timing, annuity, find_survivors};
 use crate::outcome::{Answer, Working};
-use crate::rates::{self, Discount};
+use crate::rates;
 use crate::reader::Reader;
-use crate::tables::Fraction;
 
 /// Savings and pension projection.
 pub(crate) const MODULE: Module = Module {
@@ -49,18 +48,6 @@ const YIELD: Kind = Kind::Number { minimum: -0.99, maximum: 1.0 };
 const FEES: &[Field] = &[Field::number("entry", 0.0, 0.5).or(0.0), Field::number("yearly", 0.0, 0.5).or(0.0)];
 const TAXES: &[Field] =
     &[Field::number("gains", 0.0, 1.0).or(0.0), Field::number("annuity", 0.0, 1.0).or(0.0)];
-const CONVERSION: &[Field] = &[
-    Field::new("table", Kind::Table).required(),
-    rates::rate("rate").required(),
-    Field::choice("timing", &TIMING_NAMES).or_name("due"),
-    Field::integer("frequency", 1, 12).or(12.0).unit("per_year"),
-    Field::number("guarantee", 0.0, 60.0).or(0.0).unit("year"),
-    Field::number("growth", -0.5, 0.5).or(0.0).unit("per_year"),
-    Field::number("fee", 0.0, 0.5).or(0.0),
-];
-const TIMINGS: [(&str, Timing); 3] =
-    [("due", Timing::Due), ("immediate", Timing::Immediate), ("continuous", Timing::Continuous)];
-const TIMING_NAMES: [&str; 3] = names(&TIMINGS);
 const SIMULATION: &[Field] = &[
     Field::integer("scenarios", 2, 10_000_000).or(10_000.0),
     Field::integer("seed", 0, 9_007_199_254_740_992).or(1.0),
@@ -90,7 +77,7 @@ const MODEL_NAMES: [&str; 2] = names(&MODELS);
 fn calculate(reader: &Reader<'_>) -> Option<Answer> {
     let saving = read_saving(reader);
     let taxes = reader.section("taxes").map(|taxes| (taxes.number("gains"), taxes.number("annuity")));
-    let conversion = reader.value("conversion").map(|_| read_conversion(reader));
+    let conversion = reader.value("conversion").map(|_| Conversion::read(reader));
     let salary = reader.number("salary");
     let (salary_growth, other) = (reader.number("salary_growth"), reader.number("other_pension"));
     let yields = read_yields(reader);
@@ -106,11 +93,11 @@ fn calculate(reader: &Reader<'_>) -> Option<Answer> {
         None => None,
         Some(factor) => Some(factor?),
     };
+    let factor = conversion.as_ref().map(|conversion| conversion.factor);
     let outcome = Retirement {
         paid: saving.paid(),
         gains,
         on_annuity,
-        conversion,
         salary: salary.map(|salary| salary * (1.0 + salary_growth.unwrap_or(0.0)).powf(years)),
         other: other?,
     };
@@ -120,7 +107,7 @@ fn calculate(reader: &Reader<'_>) -> Option<Answer> {
         let table = project(&saving, yields);
         let fund = table.last().map_or(saving.initial, |year| year.fund);
         results["fund"] = json!(fund);
-        if let (Some(members), Value::Object(told)) = (results.as_object_mut(), outcome.of(fund)) {
+        if let (Some(members), Value::Object(told)) = (results.as_object_mut(), outcome.of(fund, factor)) {
             members.extend(told);
         }
         results["years"] = table
@@ -137,10 +124,23 @@ fn calculate(reader: &Reader<'_>) -> Option<Answer> {
     }
     if let Some(simulated) = simulated {
         let (market, simulation) = simulated?;
-        let found = simulate(&saving, &market, &simulation, reader.call().watch())?;
-        results["simulation"] = summary(&found, &outcome, &market, &simulation, saving.months);
+        let each = conversion.as_ref().map_or(0, Conversion::count) as f64;
+        let steps = simulation.scenarios as f64 * (saving.months as f64 + each);
+        reader.call().afford("/simulation/scenarios", steps, MOST_STEPS)?;
+        let priced = conversion.as_ref().and_then(|conversion| conversion.priced(&market, years));
+        let found = simulate(&saving, &market, &simulation, priced.as_ref(), reader.call().watch())?;
+        results["simulation"] = summary(&found, &outcome, factor, &market, &simulation, saving.months);
+        if let Some(priced) = &priced {
+            let (mean, error) = found.factor_today;
+            results["simulation"]["checks"]["annuity"] = json!({
+                "mean": mean, "standard_error": error, "closed_form": priced.today(&market, years),
+            });
+        }
+        if let Some(conversion) = conversion.filter(|one| one.by_scenario && reader.call().explain()) {
+            explanation.push(conversion.working(&market, years));
+        }
     }
-    if let Some(factor) = conversion {
+    if let Some(factor) = factor {
         results["annuity_factor"] = json!(factor);
     }
     Some(Answer { results, explanation })
@@ -174,47 +174,6 @@ fn read_yields(reader: &Reader<'_>) -> Option<Vec<f64>> {
         Value::Array(_) => reader.numbers("yield"),
         _ => reader.number("yield").map(|rate| vec![rate]),
     }
-}
-
-/// The value at retirement of one euro a year for life, fees of payment included.
-fn read_conversion(reader: &Reader<'_>) -> Option<f64> {
-    let given = reader.object("conversion")?;
-    let (table, rate) = (given.text("table"), given.number("rate"));
-    let timing = given.choice("timing", &TIMINGS);
-    let frequency = given.count("frequency");
-    let (guarantee, growth, fee) = (given.number("guarantee"), given.number("growth"), given.number("fee"));
-    let year = reader.integer("birth_year");
-    let survivors = find_survivors(&given, "table", table?, year, "/birth_year")?;
-    let age = reader.number("retirement_age")?;
-    let parameters = [
-        ("table", table?.to_owned()),
-        ("found", age.to_string()),
-        ("first", survivors.first_age.to_string()),
-        ("last", survivors.closing_age().to_string()),
-    ];
-    if age < f64::from(survivors.first_age) {
-        reader.fault("retirement_age", "age_before_table", &parameters);
-        return None;
-    }
-    if survivors.at(age, Fraction::Udd) <= 0.0 {
-        reader.fault("retirement_age", "age_after_table", &parameters);
-        return None;
-    }
-    let contract = Annuity {
-        timing: timing?,
-        frequency: u32::try_from(frequency?).ok()?,
-        guarantee: guarantee?,
-        growth: growth?,
-        ..Annuity::default()
-    };
-    let lives = Lives::Single(Life { survivors, age });
-    let value =
-        annuity(&lives, &contract, &Discount::Flat(rate?), Fraction::Udd).present_value * (1.0 + fee?);
-    if value <= 0.0 {
-        reader.fault("retirement_age", "age_after_table", &parameters);
-        return None;
-    }
-    Some(value)
 }
 
 fn read_simulation(reader: &Reader<'_>) -> Option<(Market, Simulation)> {
@@ -265,8 +224,6 @@ struct Retirement {
     paid: f64,
     gains: f64,
     on_annuity: f64,
-    /// Value of one euro of annuity a year.
-    conversion: Option<f64>,
     /// Pay of the last year.
     salary: Option<f64>,
     other: f64,
@@ -278,18 +235,24 @@ impl Retirement {
         fund - self.gains * (fund - self.paid).max(0.0)
     }
 
-    /// Annuity of a year after tax.
-    fn annuity(&self, fund: f64) -> Option<f64> {
-        self.conversion.map(|factor| self.net(fund) / factor * (1.0 - self.on_annuity))
+    /// Annuity of a year after tax, at the price of one euro a year.
+    fn annuity(&self, fund: f64, factor: f64) -> f64 {
+        self.net(fund) / factor * (1.0 - self.on_annuity)
     }
 
-    fn of(&self, fund: f64) -> Value {
+    /// All pensions over the last pay, where there is one.
+    fn replaced(&self, annuity: f64) -> Option<f64> {
+        self.salary.filter(|salary| *salary > 0.0).map(|salary| (annuity + self.other) / salary)
+    }
+
+    fn of(&self, fund: f64, factor: Option<f64>) -> Value {
         let mut told = json!({ "net_fund": self.net(fund) });
-        if let Some(annuity) = self.annuity(fund) {
+        if let Some(factor) = factor {
+            let annuity = self.annuity(fund, factor);
             told["annuity"] = json!(annuity);
             told["annuity_monthly"] = json!(annuity / 12.0);
-            if let Some(salary) = self.salary.filter(|salary| *salary > 0.0) {
-                told["replacement_ratio"] = json!((annuity + self.other) / salary);
+            if let Some(ratio) = self.replaced(annuity) {
+                told["replacement_ratio"] = json!(ratio);
             }
         }
         told
@@ -299,6 +262,7 @@ impl Retirement {
 fn summary(
     found: &Simulated,
     outcome: &Retirement,
+    factor: Option<f64>,
     market: &Market,
     simulation: &Simulation,
     months: usize,
@@ -315,15 +279,20 @@ fn summary(
         "checks": checks(found, market, months),
     });
     let last = found.funds.last().map_or(&[][..], Vec::as_slice);
-    let each = |of: &(dyn Fn(f64) -> f64 + Sync)| {
-        fan::told(&last.iter().map(|fund| of(*fund)).collect::<Vec<_>>(), pair)
+    let each = |of: &dyn Fn(usize, f64) -> f64| {
+        fan::told(&last.iter().enumerate().map(|(rank, fund)| of(rank, *fund)).collect::<Vec<_>>(), pair)
     };
-    told["net_fund"] = each(&|fund| outcome.net(fund));
-    if outcome.conversion.is_some() {
-        told["annuity"] = each(&|fund| outcome.annuity(fund).unwrap_or(0.0));
-        if let Some(salary) = outcome.salary.filter(|salary| *salary > 0.0) {
+    told["net_fund"] = each(&|_, fund| outcome.net(fund));
+    if let Some(single) = factor {
+        // The price of the scenario, or the one of all.
+        let factor = |rank: usize| found.factors.get(rank).copied().unwrap_or(single);
+        if !found.factors.is_empty() {
+            told["annuity_factor"] = fan::told(&found.factors, pair);
+        }
+        told["annuity"] = each(&|rank, fund| outcome.annuity(fund, factor(rank)));
+        if outcome.replaced(0.0).is_some() {
             told["replacement_ratio"] =
-                each(&|fund| (outcome.annuity(fund).unwrap_or(0.0) + outcome.other) / salary);
+                each(&|rank, fund| outcome.replaced(outcome.annuity(fund, factor(rank))).unwrap_or(0.0));
         }
     }
     told

@@ -5,7 +5,7 @@ use rand::SeedableRng;
 use rand::rngs::Xoshiro256PlusPlus;
 use rand_distr::{Distribution, StandardNormal};
 
-use super::{Market, Saving, Steps};
+use super::{Market, Priced, Saving, Steps};
 use crate::numeric::{Sum, in_chunks};
 use crate::watch::Watch;
 
@@ -31,16 +31,21 @@ pub struct Simulated {
     pub bonds: Vec<(f64, f64)>,
     /// Mean and standard error of one euro in the portfolio, without premium nor fees, discounted from retirement.
     pub martingale: (f64, f64),
+    /// By scenario, the price at retirement of the annuity asked for; empty without one.
+    pub factors: Vec<f64>,
+    /// Mean and standard error of that price discounted to today.
+    pub factor_today: (f64, f64),
 }
 
 /// Scenarios between two looks at the watch; even, so that a pair stays together.
 const CHUNK: usize = 256;
 
-/// Runs all scenarios; `None` when a stop was asked for.
+/// Runs all scenarios, pricing `annuity` at the end of each; `None` when a stop was asked for.
 pub fn simulate(
     saving: &Saving,
     market: &Market,
     simulation: &Simulation,
+    annuity: Option<&Priced>,
     watch: &Watch,
 ) -> Option<Simulated> {
     let steps = market.steps(saving.months);
@@ -51,6 +56,7 @@ pub fn simulate(
         saving,
         steps: &steps,
         simulation,
+        annuity,
         contributions: &contributions,
         years,
         kept: saving.kept(),
@@ -59,16 +65,20 @@ pub fn simulate(
         in_chunks(simulation.scenarios, CHUNK, watch, |range| runner.chunk(range.start, range.len()))?;
     let mut funds = vec![Vec::with_capacity(simulation.scenarios); years];
     let mut bonds = vec![Moments::default(); years];
-    let mut martingale = Moments::default();
+    let (mut martingale, mut factor_today) = (Moments::default(), Moments::default());
+    let mut factors = Vec::new();
     for part in parts {
         for (year, all) in funds.iter_mut().enumerate() {
             all.extend(part.funds.iter().skip(year).step_by(years));
         }
         bonds.iter_mut().zip(&part.bonds).for_each(|(all, one)| all.merge(one));
         martingale.merge(&part.martingale);
+        factor_today.merge(&part.factor_today);
+        factors.extend(part.factors);
     }
     let bonds = bonds.iter().map(Moments::told).collect();
-    Some(Simulated { funds, bonds, martingale: martingale.told() })
+    let (martingale, factor_today) = (martingale.told(), factor_today.told());
+    Some(Simulated { funds, bonds, martingale, factors, factor_today })
 }
 
 /// The stream of a scenario: its rank stirred into the seed (SplitMix64's finaliser).
@@ -83,6 +93,7 @@ struct Runner<'a> {
     saving: &'a Saving,
     steps: &'a Steps,
     simulation: &'a Simulation,
+    annuity: Option<&'a Priced>,
     contributions: &'a [f64],
     years: usize,
     kept: f64,
@@ -93,6 +104,16 @@ struct Part {
     funds: Vec<f64>,
     bonds: Vec<Moments>,
     martingale: Moments,
+    factors: Vec<f64>,
+    factor_today: Moments,
+}
+
+/// What one path gives beside its savings.
+struct Path {
+    /// The portfolio in units of cash: its growth over the short rate is what discounting leaves.
+    portfolio: f64,
+    /// Distance of the last short rate from what it would be without noise.
+    noise: f64,
 }
 
 impl Runner<'_> {
@@ -101,15 +122,27 @@ impl Runner<'_> {
             funds: Vec::with_capacity(length * self.years),
             bonds: vec![Moments::default(); self.years],
             martingale: Moments::default(),
+            factors: Vec::new(),
+            factor_today: Moments::default(),
         };
         let pair = if self.simulation.antithetic { 2 } else { 1 };
         let mut discounts = vec![0.0; self.years];
         for rank in (start..start + length).step_by(pair) {
             discounts.fill(0.0);
-            let mut priced = 0.0;
+            let (mut priced, mut today) = (0.0, 0.0);
             for mirror in 0..pair {
                 let sign = if mirror == 0 { 1.0 } else { -1.0 };
-                priced += self.scenario(rank as u64, sign, &mut part.funds, &mut discounts);
+                let before = discounts.last().copied().unwrap_or(0.0);
+                let path = self.scenario(rank as u64, sign, &mut part.funds, &mut discounts);
+                priced += path.portfolio;
+                if let Some(annuity) = self.annuity {
+                    let factor = annuity.factor(path.noise);
+                    part.factors.push(factor);
+                    today += factor * (discounts.last().copied().unwrap_or(0.0) - before);
+                }
+            }
+            if self.annuity.is_some() {
+                part.factor_today.add(today / pair as f64);
             }
             part.martingale.add(priced / pair as f64);
             part.bonds.iter_mut().zip(&discounts).for_each(|(all, one)| all.add(one / pair as f64));
@@ -117,8 +150,8 @@ impl Runner<'_> {
         part
     }
 
-    /// One path; adds to `discounts` by year and returns the discounted portfolio.
-    fn scenario(&self, rank: u64, sign: f64, funds: &mut Vec<f64>, discounts: &mut [f64]) -> f64 {
+    /// One path; adds to `discounts` by year.
+    fn scenario(&self, rank: u64, sign: f64, funds: &mut Vec<f64>, discounts: &mut [f64]) -> Path {
         let Steps { drift, decay, carried, factor: [rate, integral, share], share_drift, premium } =
             self.steps;
         let shares = self.simulation.equity_share;
@@ -146,8 +179,7 @@ impl Runner<'_> {
                 }
             }
         }
-        // The portfolio in units of cash: its growth over the short rate is what discounting leaves.
-        portfolio
+        Path { portfolio, noise }
     }
 }
 

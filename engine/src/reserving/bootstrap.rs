@@ -4,6 +4,7 @@
 use rand::rngs::Xoshiro256PlusPlus;
 use rand::{Rng, SeedableRng};
 use rand_distr::{Distribution, Gamma};
+use rayon::prelude::*;
 
 use super::{Selection, Triangle};
 use crate::numeric::{Sum, in_chunks};
@@ -74,14 +75,14 @@ pub fn bootstrap(
         line.iter().zip(&mut sorted).for_each(|(reserve, list)| list.push(*reserve));
     }
     drop(chunks);
-    let (mut mean, mut deviation) = (Vec::new(), Vec::new());
-    for list in &mut sorted {
+    // Each list in the order of its draws: threads change nothing.
+    let moments = sorted.par_iter_mut().map(|list| {
         let average = total(list.iter().copied()) / simulations as f64;
         let squares = total(list.iter().map(|reserve| (reserve - average).powi(2)));
-        mean.push(average);
-        deviation.push((squares / (simulations.max(2) - 1) as f64).sqrt());
         list.sort_unstable_by(f64::total_cmp);
-    }
+        (average, (squares / (simulations.max(2) - 1) as f64).sqrt())
+    });
+    let (mean, deviation) = moments.unzip();
     Ok(Bootstrap { scale: fit.scale, mean, deviation, sorted })
 }
 

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::LazyLock;
 
 use super::{Survivors, Table, from_deaths, plain};
+use crate::quantity::Probability;
 
 /// Names of the embedded tables, as requests write them.
 pub const NAMES: &[&str] = &names();
@@ -158,7 +159,9 @@ fn parse(text: &str) -> Table {
     let column = |index: usize| rows.iter().map(move |row| row.get(index).copied().flatten());
     match header.get(1).copied() {
         Some("lx") => Table::Period(Survivors::new(0, column(0).flatten())),
-        Some("qx") => Table::Period(Survivors::new(0, from_deaths(column(0).flatten()))),
+        Some("qx") => {
+            Table::Period(Survivors::new(0, from_deaths(column(0).flatten().map(Probability::nearest))))
+        }
         first => Table::Generational {
             first_year: first.and_then(|year| year.parse().ok()).unwrap_or_default(),
             columns: (0..header.len().saturating_sub(1))

@@ -7,6 +7,8 @@ mod own;
 pub use embedded::{NAMES, Named, find, named};
 pub(crate) use own::{TABLES_FIELD, read as read_own};
 
+use crate::quantity::Probability;
+
 /// How survivors run between two integer ages.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Fraction {
@@ -44,9 +46,9 @@ impl Survivors {
     /// Survivors at an exact age in years, at or after the first entry; zero beyond the closing age.
     pub fn at(&self, age: f64, fraction: Fraction) -> f64 {
         let place = age - f64::from(self.first_age);
-        let whole = place.floor();
-        let part = place - whole;
-        let index = whole as usize;
+        // The cast cuts as `floor` would, which is a call where the processor has no instruction for it.
+        let whole = place as u32;
+        let (part, index) = (place - f64::from(whole), whole as usize);
         let Some(&left) = self.lx.get(index) else { return 0.0 };
         let right = self.lx.get(index + 1).copied().unwrap_or(0.0);
         if part == 0.0 {
@@ -76,11 +78,11 @@ pub enum Table {
 }
 
 /// Survivors of one birth, from yearly probabilities of death.
-pub fn from_deaths(deaths: impl Iterator<Item = f64>) -> impl Iterator<Item = f64> {
+pub fn from_deaths(deaths: impl Iterator<Item = Probability>) -> impl Iterator<Item = f64> {
     let mut alive = 1.0;
     deaths.map(move |q| {
         let before = alive;
-        alive *= 1.0 - q;
+        alive *= 1.0 - q.value();
         before
     })
 }

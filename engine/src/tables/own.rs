@@ -5,12 +5,13 @@ use serde_json::Value;
 use super::{Survivors, Table, from_deaths};
 use crate::call::Call;
 use crate::field::{Field, Kind};
+use crate::quantity::Probability;
 use crate::reader::{Reader, join};
 
 /// `tables`, common to all modules: tables by name.
 pub(crate) const TABLES_FIELD: Field = Field::new("tables", Kind::Map(&Kind::Object(TABLE))).bulk();
 
-const PROBABILITY: Kind = Kind::Number { minimum: 0.0, maximum: 1.0 };
+const PROBABILITY: Kind = Kind::Number { minimum: Probability::MINIMUM, maximum: Probability::MAXIMUM };
 const SURVIVORS: Kind = Kind::Number { minimum: 0.0, maximum: 1e12 };
 const COLUMN: &[Field] = &[
     Field::integer("first_age", 0, 120).or(0.0).unit("year"),
@@ -67,7 +68,10 @@ fn column(name: &str, reader: &Reader<'_>) -> Option<Survivors> {
     reader.exclude("lx", "qx");
     let first_age = u32::try_from(reader.integer("first_age")?).ok()?;
     if reader.value("qx").is_some() {
-        return Some(Survivors::new(first_age, from_deaths(reader.numbers("qx")?.into_iter())));
+        return Some(Survivors::new(
+            first_age,
+            from_deaths(reader.numbers("qx")?.into_iter().map(Probability::nearest)),
+        ));
     }
     reader.required("lx");
     let lx = reader.numbers("lx")?;

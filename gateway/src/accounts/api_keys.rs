@@ -11,6 +11,7 @@ use subtle::ConstantTimeEq;
 
 use crate::accounts::{Account, random};
 use crate::app::App;
+use crate::audit::{self, Event};
 use crate::records;
 use crate::store::{Address, Batch, Expect};
 use crate::web::WebError;
@@ -19,7 +20,7 @@ const PREFIX: &str = "aops_";
 const ID_LENGTH: usize = 12;
 const SECRET_LENGTH: usize = 32;
 const CHECKSUM_LENGTH: usize = 6;
-const API_KEYS: &str = "api_keys";
+pub(super) const API_KEYS: &str = "api_keys";
 
 /// A new key; the only time that it is shown.
 #[derive(Clone, Serialize)]
@@ -42,12 +43,14 @@ pub struct ApiClient {
 }
 
 #[derive(Debug, Serialize, Deserialize)]
-struct Record {
+pub(super) struct Record {
     digest: String,
     organisation: String,
     account: String,
     created: Timestamp,
 }
+
+impl records::Document for Record {}
 
 /// Makes a key for an account.
 ///
@@ -65,6 +68,7 @@ pub async fn create(app: &App, account: &Account) -> Result<NewKey, WebError> {
     let address = address(&id);
     let mut batch = Batch::new(&address.partition);
     records::put_plain(&mut batch, API_KEYS, &address.key, Expect::Absent, &record, None)?;
+    audit::note(&mut batch, &Event::of(app, account, "key created", &id))?;
     app.store.commit(batch).await?;
     Ok(NewKey { id, key })
 }

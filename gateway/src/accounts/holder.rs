@@ -10,7 +10,7 @@ use crate::store::{Address, Batch, Expect};
 use crate::web::posted::Checker;
 
 /// The collection of organisations, each in its own partition.
-const ORGANISATIONS: &str = "organisations";
+pub(super) const ORGANISATIONS: &str = "organisations";
 /// The terms of use that are accepted today, by the date of their version.
 pub(super) const CGU_VERSION: &str = "2026-11-27";
 /// Nobody who works is younger, or older.
@@ -45,6 +45,8 @@ pub struct Organisation {
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub telephone: Option<String>,
 }
+
+impl records::Document for Organisation {}
 
 /// Terms that were accepted: the proof.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

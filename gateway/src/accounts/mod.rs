@@ -4,17 +4,29 @@
 //! An organisation is a partition of the store; its accounts are sealed there under a key each. One account
 //! per address is held by a reservation: a document named by a keyed hash of the address, created if absent.
 
+mod address;
 pub mod api_keys;
 mod area;
+#[cfg(test)]
+mod attacks;
+mod closing;
+mod devices;
+mod even;
 mod holder;
+mod journal;
 mod local_path;
+#[cfg(test)]
+mod measured;
 mod notified;
+mod passkeys;
 mod password_change;
 mod password_policy;
 mod password_reset;
 mod passwords;
+mod proof;
 pub mod random;
 mod retained;
+mod second_factor;
 pub mod sessions;
 mod sign_in;
 mod sign_up;
@@ -26,19 +38,24 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use crate::app::{App, SharedApp};
+use crate::audit::{self, Event};
 use crate::email::Email;
 use crate::outbox::{self, Mail, Purpose};
-use crate::records::{self, RecordError};
+use crate::records::{self, RecordError, Shape};
 use crate::sealing::SubjectKey;
 use crate::store::{Address, Batch, Expect, Scan, StoreError};
 use crate::web::WebError;
 
+pub use self::address::{Left, Moving};
+pub use self::devices::KNOWN;
 pub use self::holder::{Accepted, Holder, Organisation, organisation};
 pub use self::local_path::LocalPath;
+pub use self::passkeys::Passkey;
 pub use self::password_policy::WeakPassword;
 pub use self::passwords::{PasswordError, Passwords};
 pub use self::retained::{Accounts, LAPSED};
-pub use self::sessions::{Session, SignInNeeded, require};
+pub use self::second_factor::{NotTaken, SecondFactor, take_away};
+pub use self::sessions::{Session, SignInNeeded, recently_proved, require, require_proof};
 pub use self::sign_up::UNCONFIRMED;
 pub use self::throttle::Throttle;
 
@@ -50,6 +67,22 @@ const ADDRESSES: &str = "account_addresses";
 const RESERVATION_GRACE: SignedDuration = SignedDuration::from_secs(60);
 /// Documents read at once in a listing.
 const PAGE: usize = 500;
+
+/// What is kept of accounts.
+pub const SHAPES: &[Shape] = &[
+    Shape::sealed::<Account>(ACCOUNTS),
+    Shape::plain::<Owner>(ADDRESSES),
+    Shape::sealed::<Organisation>(holder::ORGANISATIONS),
+    Shape::plain::<notified::Notified>(notified::NOTIFIED),
+    Shape::plain::<api_keys::Record>(api_keys::API_KEYS),
+    Shape::sealed::<devices::Devices>(devices::DEVICES),
+    Shape::plain::<Owner>(passkeys::OWNERS),
+    Shape::plain::<()>(passkeys::ANSWERS),
+    Shape::plain::<Session>(sessions::SESSIONS),
+    Shape::plain::<u32>(sessions::GENERATIONS),
+    Shape::sealed::<sign_up::SignUp>(sign_up::SIGN_UPS),
+    Shape::plain::<sign_up::Done>(sign_up::SIGN_UPS),
+];
 
 /// An account, sealed at rest.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -77,7 +110,27 @@ pub struct Account {
     /// When its holder last signed in: the last contact.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub seen: Option<Timestamp>,
+    /// The language in which its holder signed up or last signed in.
+    #[serde(default)]
+    pub language: Language,
+    /// When they were told that the term comes to its end, since the last contact.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub warned: Option<Timestamp>,
+    /// What it asks beside the password.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub second_factor: Option<SecondFactor>,
+    /// What its holder may sign in with instead.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub passkeys: Vec<Passkey>,
+    /// An address that is to become the login.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub moving: Option<Moving>,
+    /// Addresses that were the login a short while ago.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub left: Vec<Left>,
 }
+
+impl records::Document for Account {}
 
 impl std::fmt::Debug for Account {
     /// Its id alone: no address and no hash in a log.
@@ -126,7 +179,10 @@ impl Role {
 /// [`SignInNeeded`]: signing in first, or not found.
 pub async fn require_staff(app: &App, headers: &http::HeaderMap, wanted: &str) -> Result<(), SignInNeeded> {
     let (account, _) = require_account(app, headers, wanted).await?;
-    if account.role.is_staff() { Ok(()) } else { Err(WebError::NotFound.into()) }
+    if !account.role.is_staff() {
+        return Err(WebError::NotFound.into());
+    }
+    Ok(audit::record(app, &Event::of(app, &account, "staff page read", wanted)).await?)
 }
 
 /// The account of whoever is signed in, and the version of its document; otherwise as [`require`].
@@ -140,6 +196,19 @@ async fn require_account(
 ) -> Result<(Account, u64), SignInNeeded> {
     let session = require(app, headers, wanted).await?;
     versioned(app, &session.organisation, &session.account).await?.ok_or(SignInNeeded::To(None))
+}
+
+/// As [`require_account`], of somebody who [recently proved](recently_proved) who they are.
+///
+/// # Errors
+/// [`SignInNeeded`], an answer by itself.
+async fn require_proved_account(
+    app: &App,
+    headers: &http::HeaderMap,
+    wanted: &str,
+) -> Result<(Account, u64), SignInNeeded> {
+    require_proof(app, headers, wanted).await?;
+    require_account(app, headers, wanted).await
 }
 
 /// What a new account is made of.
@@ -203,6 +272,13 @@ pub fn routes() -> axum::Router<SharedApp> {
         .merge(password_reset::routes())
         .merge(password_change::routes())
         .merge(area::routes())
+        .merge(journal::routes())
+        .merge(second_factor::routes())
+        .merge(passkeys::routes())
+        .merge(devices::routes())
+        .merge(proof::routes())
+        .merge(address::routes())
+        .merge(closing::routes())
 }
 
 /// Makes an account in an organisation of its own and answers it.
@@ -223,6 +299,12 @@ pub async fn create(app: &App, new: NewAccount) -> Result<Account, AccountError>
         holder: None,
         accepted: Vec::new(),
         seen: None,
+        language: Language::default(),
+        warned: None,
+        second_factor: None,
+        passkeys: Vec::new(),
+        moving: None,
+        left: Vec::new(),
     };
     establish(app, &account, None, None).await?;
     Ok(account)
@@ -244,6 +326,7 @@ async fn establish(
     let key = records::subject_key(app, &account.organisation, &account.id, &mut batch).await?;
     let expires = retained::expiry(app, account);
     records::put_sealed(&mut batch, &key, ACCOUNTS, &account.id, Expect::Absent, account, expires)?;
+    audit::note(&mut batch, &Event::of(app, account, "account created", &account.id))?;
     if let Some(language) = welcome {
         let context = json!({ "link": sign_up::link(app, "/espace-client/", language) });
         outbox::enqueue(app, &mut batch, &key, &letter(account, "compte_bienvenue", language, context))?;
@@ -292,7 +375,9 @@ pub async fn find(app: &App, email: &Email) -> Result<Option<Account>, RecordErr
     let Some((owner, _)) = records::read_plain::<Owner>(app, &reservation(app, email)).await? else {
         return Ok(None);
     };
-    read(app, &owner.organisation, &owner.account).await
+    // One that was its login a short while ago signs nobody in.
+    let found = read(app, &owner.organisation, &owner.account).await?;
+    Ok(found.filter(|account| account.answers_to(email)))
 }
 
 /// An account by its organisation and id.
@@ -347,7 +432,7 @@ pub async fn list(app: &App) -> Result<Vec<Account>, RecordError> {
 
 /// The keyed hash under which an address is looked up and its failures counted.
 fn lookup(app: &App, email: &Email) -> String {
-    app.sealer.lookup("account-address", &email.as_str().to_lowercase())
+    app.sealer.lookup("account-address", &email.folded())
 }
 
 fn reservation(app: &App, email: &Email) -> Address {
@@ -364,25 +449,30 @@ struct Owner {
     reserved: Timestamp,
 }
 
+impl records::Document for Owner {}
+
 async fn reserve(app: &App, account: &Account) -> Result<(), AccountError> {
     let email = Email::parse(&account.email).map_err(|_| AccountError::Exists)?;
-    let address = reservation(app, &email);
+    reserve_for(app, account, &email).await
+}
+
+/// Keeps an address for an account, for good.
+async fn reserve_for(app: &App, account: &Account, email: &Email) -> Result<(), AccountError> {
+    let (address, now) = (reservation(app, email), app.clock.now());
     let expect = match records::read_plain::<Owner>(app, &address).await? {
         None => Expect::Absent,
-        Some((owner, _)) if owner.account == account.id => return Ok(()),
+        Some((owner, version)) if owner.account == account.id => Expect::Version(version),
         Some((owner, version)) => {
-            let fresh = account.created.duration_since(owner.reserved) < RESERVATION_GRACE;
-            if fresh || read(app, &owner.organisation, &owner.account).await?.is_some() {
+            let fresh = now.duration_since(owner.reserved) < RESERVATION_GRACE;
+            let theirs = read(app, &owner.organisation, &owner.account).await?;
+            if fresh || theirs.is_some_and(|theirs| theirs.holds(email, now)) {
                 return Err(AccountError::Exists);
             }
             Expect::Version(version)
         }
     };
-    let owner = Owner {
-        organisation: account.organisation.clone(),
-        account: account.id.clone(),
-        reserved: account.created,
-    };
+    let owner =
+        Owner { organisation: account.organisation.clone(), account: account.id.clone(), reserved: now };
     let mut batch = Batch::new(&address.partition);
     records::put_plain(&mut batch, ADDRESSES, &address.key, expect, &owner, None)?;
     match app.store.commit(batch).await {

@@ -10,7 +10,7 @@ use crate::email::Email;
 use crate::records::{self, RecordError};
 use crate::store::{Address, Batch, Expect, StoreError};
 
-const NOTIFIED: &str = "account_letters";
+pub(super) const NOTIFIED: &str = "account_letters";
 /// Letters an hour to one address.
 const LETTERS: u32 = 5;
 const HOUR: SignedDuration = SignedDuration::from_hours(1);
@@ -18,10 +18,12 @@ const TRIES: usize = 5;
 
 /// The letters that were asked for to an address, within an hour of the first.
 #[derive(Debug, Serialize, Deserialize)]
-struct Notified {
+pub(super) struct Notified {
     since: Timestamp,
     letters: u32,
 }
+
+impl records::Document for Notified {}
 
 /// Whether one more letter may go to an address; it is counted.
 ///

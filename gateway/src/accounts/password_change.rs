@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 use std::time::Instant;
 
 use axum::extract::State;
-use axum::response::{IntoResponse, Response};
+use axum::response::Response;
 use axum::routing::get;
 use axum::{Extension, Router};
-use http::{HeaderMap, Uri, header};
+use http::{HeaderMap, Uri};
 
 use crate::accounts::{self, SignInNeeded, password_policy, password_reset, sessions};
 use crate::app::SharedApp;
@@ -68,9 +68,9 @@ async fn change(
         return Ok(posted.refused(&app, FORM, PAGE, &errors));
     };
     app.throttle.succeeded(&account.id, client);
-    let cookie = sessions::begin(&app, &headers, &account).await?;
-    let mut response = posted.accepted(DONE).into_response();
-    response.headers_mut().insert(header::SET_COOKIE, cookie);
+    let cookies = sessions::begin(&app, &headers, &account).await?;
+    let mut response = posted.accepted(DONE);
+    cookies.onto(&mut response);
     Ok(response)
 }
 
@@ -101,9 +101,7 @@ mod tests {
         assert_eq!(weak.status(), StatusCode::UNPROCESSABLE_ENTITY);
         let done = change(&mine, "Vr7!kd0%23QzpL", "Nouveau-secret-9182").await;
         assert_eq!((done.status(), testing::location(&done)), (StatusCode::SEE_OTHER, DONE));
-        let cookie =
-            done.headers()[header::SET_COOKIE].to_str().unwrap().split(';').next().unwrap().to_owned();
-        let new = HeaderMap::from_iter([(header::COOKIE, cookie.parse().unwrap())]);
+        let new = testing::sent_back(&done);
         assert!(sessions::current(&app, &new).await.unwrap().is_some());
         for ended in [mine, other] {
             assert!(sessions::current(&app, &ended).await.unwrap().is_none());

@@ -4,7 +4,8 @@
 //! are here ([`super::throttle`]). We ask 12 characters and 50 bits, counted the CNIL's way: length times the
 //! binary logarithm of the alphabet that the kinds of characters draw from.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashSet};
+use std::sync::LazyLock;
 
 /// The shortest password, in characters.
 pub(super) const MIN_CHARACTERS: usize = 12;
@@ -14,6 +15,9 @@ pub(super) const MAX_BYTES: usize = 1024;
 pub(super) const MIN_BITS: f64 = 50.0;
 /// Fewer different characters than this are a pattern, not a secret.
 const MIN_DISTINCT: usize = 5;
+
+/// The longest password of the list, in characters.
+const LONGEST_LISTED: usize = 32;
 
 /// Roots of the passwords tried first everywhere, in lower case; they must not be most of a password.
 const COMMON: [&str; 26] = [
@@ -44,6 +48,11 @@ const COMMON: [&str; 26] = [
     "abc123",
     "000000",
 ];
+
+/// The passwords of a list of the 20,000 most common, those that could be half of one that we take.
+static LISTED: LazyLock<HashSet<&'static str>> = LazyLock::new(|| {
+    include_str!("common_passwords.txt").lines().filter(|line| !line.starts_with('#')).collect()
+});
 
 /// Why a password is not taken.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -106,7 +115,7 @@ fn check_of(password: &str, known: &[&str]) -> Result<(), WeakPassword> {
     }
     let lower = password.to_lowercase();
     let secret = COMMON.iter().fold(lower.clone(), |rest, root| rest.replace(root, ""));
-    if secret.chars().count() * 2 < characters {
+    if secret.chars().count() * 2 < characters || is_listed(&lower) {
         return Err(WeakPassword::Common);
     }
     let secret = known.iter().fold(lower, |rest, word| rest.replace(&word.to_lowercase(), ""));
@@ -120,6 +129,20 @@ fn check_of(password: &str, known: &[&str]) -> Result<(), WeakPassword> {
     // What the CNIL's count does not see: words, dates, rows of keys. The highest score is 10^10 guesses or more.
     let score = zxcvbn::zxcvbn(password, known).score();
     if score < zxcvbn::Score::Four { Err(WeakPassword::Simple) } else { Ok(()) }
+}
+
+/// Whether more than half of a password is one of the list: what is put before or behind it is tried as soon.
+fn is_listed(lower: &str) -> bool {
+    let starts: Vec<usize> = lower.char_indices().map(|(at, _)| at).chain([lower.len()]).collect();
+    let characters = starts.len() - 1;
+    let least = characters / 2 + 1;
+    // None of the list has more.
+    (least..=characters.min(LONGEST_LISTED)).any(|length| {
+        starts.windows(length + 1).any(|part| match part {
+            [from, .., to] => lower.get(*from..*to).is_some_and(|part| LISTED.contains(part)),
+            _ => false,
+        })
+    })
 }
 
 /// The parts of a name or an address that are long enough to build a password on.
@@ -159,6 +182,9 @@ mod tests {
             ("830519462750", Err(WeakPassword::Simple)),
             ("Motdepasse123456", Err(WeakPassword::Common)),
             ("azertyazerty1!", Err(WeakPassword::Common)),
+            ("q1w2e3r4t5y6", Err(WeakPassword::Common)),
+            ("PE#5GZ29PTZMSE", Err(WeakPassword::Common)),
+            ("xk-pe#5gz29ptzmse-9", Err(WeakPassword::Common)),
             ("mnopqrstuvwxyz-98765", Err(WeakPassword::Simple)),
         ];
         for (password, expected) in cases {
@@ -169,5 +195,14 @@ mod tests {
         assert_eq!(fault("claire.durand!1", known()), Some("password_personal"));
         assert_eq!(fault("Vr7!kd0#QzpL", known()), None);
         assert_eq!(fault("", known()), Some("required"));
+    }
+
+    #[test]
+    fn the_list_has_what_it_says_and_nothing_longer() {
+        assert!(LISTED.len() > 10_000);
+        let fits = |word: &&str| {
+            (7..=LONGEST_LISTED).contains(&word.chars().count()) && *word == word.to_lowercase()
+        };
+        assert!(LISTED.iter().all(fits));
     }
 }

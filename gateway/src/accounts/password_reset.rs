@@ -15,15 +15,16 @@ use serde_json::json;
 use sha2::{Digest, Sha256};
 
 use crate::accounts::sign_up::link;
-use crate::accounts::{self, Account, notified, password_policy, sessions};
+use crate::accounts::{self, Account, even, notified, password_policy, sessions};
 use crate::app::{App, SharedApp};
+use crate::audit::{self, Event};
 use crate::outbox;
 use crate::sealing;
 use crate::store::{Batch, StoreError};
 use crate::web::posted::{self, Posted};
 use crate::web::{WebError, negotiation, render};
 
-const ASK: &str = "/compte/mot-de-passe-oublie";
+pub(super) const ASK: &str = "/compte/mot-de-passe-oublie";
 const ASKED: &str = "/compte/mot-de-passe-oublie/envoye";
 const CHOOSE: &str = "/compte/reinitialisation";
 const CHOSEN: &str = "/compte/reinitialisation/faite";
@@ -49,6 +50,7 @@ async fn ask_page(State(app): State<SharedApp>, uri: Uri, headers: HeaderMap) ->
 
 /// `POST /compte/mot-de-passe-oublie`: 303, whoever has the address.
 async fn ask(State(app): State<SharedApp>, posted: Posted) -> Result<Response, WebError> {
+    let since = tokio::time::Instant::now();
     let mut checker = posted.check(&["email"]);
     let email = checker.email("email");
     let email = match (checker.finish(), email) {
@@ -59,16 +61,23 @@ async fn ask(State(app): State<SharedApp>, posted: Posted) -> Result<Response, W
     let may_write = notified::may_write(&app, &email).await?;
     match accounts::find(&app, &email).await? {
         Some(account) if may_write => {
-            let until = app.clock.now().saturating_add(LIFETIME).unwrap_or(Timestamp::MAX);
-            let token = app.tokens.sign(RESET, &subject(&account), until);
-            let link = link(&app, &format!("{CHOOSE}?jeton={token}"), posted.language);
+            let link = format!("{}{}", app.settings.platform_url, choice(&app, &account, posted.language));
             let context = json!({ "link": link, "minutes": LIFETIME.as_mins() });
             accounts::write_to(&app, &account, "mot_de_passe", posted.language, context).await?;
         }
         _ => notified::write_nothing(&app, &email).await?,
     }
     app.outbox.wake();
+    even::step(since).await;
     Ok(posted.accepted(ASKED))
+}
+
+/// Where the holder of an account's address chooses another password, once, within the hour.
+pub(super) fn choice(app: &App, account: &Account, language: Language) -> String {
+    let until = app.clock.now().saturating_add(LIFETIME).unwrap_or(Timestamp::MAX);
+    let token = app.tokens.sign(RESET, &subject(account), until);
+    let asked = if language == Language::En { "&lang=en" } else { "" };
+    format!("{CHOOSE}?jeton={token}{asked}")
 }
 
 /// `GET /compte/mot-de-passe-oublie/envoye`.
@@ -91,7 +100,7 @@ async fn choose_page(
 ) -> Result<Response, WebError> {
     let token = Query::<Link>::try_from_uri(&uri).map(|link| link.0.jeton).unwrap_or_default();
     let language = negotiation::language(&uri, &headers);
-    match meant(&app, &token).await? {
+    match meant(&app, RESET, &token).await? {
         Some(_) => {
             let values = BTreeMap::from([("jeton", token.as_str())]);
             Ok(posted::blank(&app, language, "reinitialisation", CHOOSE, &values))
@@ -105,7 +114,7 @@ async fn choose(State(app): State<SharedApp>, uri: Uri, posted: Posted) -> Resul
     let checker = posted.check(&["jeton", "mot_de_passe"]);
     let in_query = Query::<Link>::try_from_uri(&uri).map(|link| link.0.jeton).unwrap_or_default();
     let token = posted.fields.get("jeton").cloned().unwrap_or(in_query);
-    let Some((account, version)) = meant(&app, &token).await? else {
+    let Some((account, version)) = meant(&app, RESET, &token).await? else {
         if posted.wants_json {
             let errors = json!({ "errors": { "jeton": "token" } });
             return Ok((StatusCode::GONE, axum::Json(errors)).into_response());
@@ -145,10 +154,11 @@ pub(super) async fn change(
     password: &str,
     language: Language,
 ) -> Result<Option<Account>, WebError> {
-    let account = Account { password: app.passwords.hash(password).await?, ..account };
+    let account = Account { password: app.passwords.hash(password).await?, moving: None, ..account };
     let mut batch = Batch::new(&account.organisation);
     let key = accounts::put(app, &mut batch, &account, version).await?;
     sessions::end_all(app, &mut batch, &account.id).await?;
+    audit::note(&mut batch, &Event::of(app, &account, "password changed", &account.id))?;
     let context = json!({ "link": link(app, ASK, language) });
     let mail = accounts::letter(&account, "mot_de_passe_change", language, context);
     outbox::enqueue(app, &mut batch, &key, &mail)?;
@@ -168,9 +178,13 @@ pub(super) fn known(account: &Account) -> impl Iterator<Item = &str> {
     names.chain([account.email.as_str()])
 }
 
-/// The account of a link that still serves.
-async fn meant(app: &App, token: &str) -> Result<Option<(Account, u64)>, WebError> {
-    let Ok(signed) = app.tokens.verify(RESET, token, app.clock.now()) else {
+/// The account of a token that still serves.
+pub(super) async fn meant(
+    app: &App,
+    purpose: &'static str,
+    token: &str,
+) -> Result<Option<(Account, u64)>, WebError> {
+    let Ok(signed) = app.tokens.verify(purpose, token, app.clock.now()) else {
         return Ok(None);
     };
     let mut parts = signed.split('/');
@@ -181,9 +195,10 @@ async fn meant(app: &App, token: &str) -> Result<Option<(Account, u64)>, WebErro
     Ok(found.filter(|(account, _)| subject(account) == signed))
 }
 
-/// Whom a link is about, and the password that it replaces: once that is changed, the link serves no more.
-fn subject(account: &Account) -> String {
-    let digest = Sha256::digest(account.password.as_bytes());
+/// Whom a link is about, the password that it replaces and the address that it went to: once either is another, the link
+/// serves no more.
+pub(super) fn subject(account: &Account) -> String {
+    let digest = Sha256::digest(format!("{}\n{}", account.password, account.email));
     let stamp = sealing::hex(digest.first_chunk::<16>().unwrap_or(&[0; 16]));
     format!("{}/{}/{stamp}", account.organisation, account.id)
 }

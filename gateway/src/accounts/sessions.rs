@@ -2,16 +2,20 @@
 //! (`p-relogin`). It checks no password.
 //!
 //! The cookie holds 256 random bits; the store knows only their SHA-256, so a stolen store opens no session.
+//!
+//! What concerns safety, people, keys or money asks more than a session: that its holder proved who they are a moment
+//! ago ([`require_proof`]).
 
 use axum::response::{IntoResponse, Redirect, Response};
-use http::{HeaderMap, HeaderValue};
+use http::{HeaderMap, HeaderValue, header};
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use crate::accounts::{Account, LocalPath, random};
+use crate::accounts::{Account, LocalPath, devices, proof, random};
 use crate::app::App;
 use crate::records::{self, RecordError};
+use crate::sealing;
 use crate::store::{Address, Batch, Expect, StoreError};
 use crate::web::{WebError, cookies};
 
@@ -21,8 +25,10 @@ pub const COOKIE: &str = "__Host-session";
 pub const IDLE: SignedDuration = SignedDuration::from_mins(30);
 /// So long after signing in, one signs in again.
 pub const ABSOLUTE: SignedDuration = SignedDuration::from_hours(12);
+/// So long after a password or a passkey was given, what is delicate asks for it again.
+pub const RECENT: SignedDuration = SignedDuration::from_mins(15);
 
-const SESSIONS: &str = "sessions";
+pub(super) const SESSIONS: &str = "sessions";
 /// By account, how often its sessions were all ended.
 pub(super) const GENERATIONS: &str = "session_generations";
 /// A session is written again only when this much of its idle time is used: not at each request.
@@ -37,8 +43,11 @@ pub struct Session {
     pub organisation: String,
     /// The account.
     pub account: String,
-    /// When its password was checked.
+    /// When its holder signed in.
     pub signed_in: Timestamp,
+    /// When its holder last proved who they are, since.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    proved: Option<Timestamp>,
     /// When it was last written.
     touched: Timestamp,
     /// How often the account's password had been changed: a session of an earlier one is over.
@@ -46,11 +55,36 @@ pub struct Session {
     generation: u32,
 }
 
-/// Nobody is signed in, or the store cannot tell.
+impl records::Document for Session {}
+
+/// What a browser is given with a session.
+#[derive(Debug)]
+pub struct Cookies([HeaderValue; 2]);
+
+impl Cookies {
+    /// Has an answer set them.
+    pub fn onto(self, response: &mut Response) {
+        for cookie in self.0 {
+            response.headers_mut().append(header::SET_COOKIE, cookie);
+        }
+    }
+
+    /// What the browser sends back.
+    #[cfg(test)]
+    pub(crate) fn sent_back(&self) -> HeaderMap {
+        let pairs = self.0.iter().filter_map(|cookie| cookie.to_str().ok()?.split(';').next());
+        let pairs = pairs.collect::<Vec<_>>().join("; ");
+        HeaderValue::from_str(&pairs).map(|pairs| (header::COOKIE, pairs)).into_iter().collect()
+    }
+}
+
+/// Nobody is signed in, or not surely enough, or the store cannot tell.
 #[derive(Debug)]
 pub enum SignInNeeded {
     /// To the sign-in page, and back to this path after it.
     To(Option<LocalPath>),
+    /// To the page that asks for the password or a passkey, and back to this path after it.
+    Prove(Option<LocalPath>),
     /// The store cannot tell.
     Failed(WebError),
 }
@@ -74,6 +108,10 @@ impl IntoResponse for SignInNeeded {
             Self::To(Some(path)) => {
                 Redirect::to(&format!("/compte/connexion?suite={}", path.encoded())).into_response()
             }
+            Self::Prove(None) => Redirect::to(proof::PAGE).into_response(),
+            Self::Prove(Some(path)) => {
+                Redirect::to(&format!("{}?suite={}", proof::PAGE, path.encoded())).into_response()
+            }
             Self::Failed(error) => error.into_response(),
         }
     }
@@ -88,6 +126,26 @@ pub async fn require(app: &App, headers: &HeaderMap, wanted: &str) -> Result<Ses
         Ok(Some(session)) => Ok(session),
         Ok(None) => Err(SignInNeeded::To(LocalPath::parse(wanted))),
         Err(error) => Err(SignInNeeded::Failed(error)),
+    }
+}
+
+/// Whether the holder of a session proved a moment ago who they are, by their password or a passkey: what concerns
+/// safety, rights, keys or payment asks for it ([`require_proof`]).
+pub fn recently_proved(app: &App, session: &Session) -> bool {
+    let proved = session.proved.unwrap_or(session.signed_in);
+    app.clock.now().duration_since(proved) < RECENT
+}
+
+/// As [`require`], of somebody who [recently proved](recently_proved) who they are; others are sent to prove it and
+/// then to `wanted`.
+///
+/// # Errors
+/// [`SignInNeeded`], an answer by itself.
+pub async fn require_proof(app: &App, headers: &HeaderMap, wanted: &str) -> Result<Session, SignInNeeded> {
+    let session = require(app, headers, wanted).await?;
+    match recently_proved(app, &session) {
+        true => Ok(session),
+        false => Err(SignInNeeded::Prove(LocalPath::parse(wanted))),
     }
 }
 
@@ -127,27 +185,70 @@ pub async fn current(app: &App, headers: &HeaderMap) -> Result<Option<Session>, 
     Ok(Some(session))
 }
 
-/// Begins a session and answers its `Set-Cookie`; the one that the request came with ends, whoever's it was,
-/// so that a planted cookie is worth nothing after sign-in.
+/// Begins a session and answers its cookies; the one that the request came with ends, whoever's it was, so that a
+/// planted cookie is worth nothing after sign-in. The holder is told by letter when the device is new.
 ///
 /// # Errors
 /// [`WebError`] when it cannot be recorded.
-pub async fn begin(app: &App, headers: &HeaderMap, account: &Account) -> Result<HeaderValue, WebError> {
+pub async fn begin(app: &App, headers: &HeaderMap, account: &Account) -> Result<Cookies, WebError> {
     end_current(app, headers).await?;
+    let now = app.clock.now();
+    start(app, headers, account, now, now).await
+}
+
+/// The same session under another name, its holder having proved now who they are; its absolute limit stays.
+///
+/// # Errors
+/// [`WebError`] when it cannot be recorded.
+pub(super) async fn renew(
+    app: &App,
+    headers: &HeaderMap,
+    session: &Session,
+    account: &Account,
+) -> Result<Cookies, WebError> {
+    end_current(app, headers).await?;
+    start(app, headers, account, session.signed_in, app.clock.now()).await
+}
+
+/// The same session under another name and nothing more, after all were ended.
+///
+/// # Errors
+/// [`WebError`] when it cannot be recorded.
+pub(super) async fn again(
+    app: &App,
+    headers: &HeaderMap,
+    session: &Session,
+    account: &Account,
+) -> Result<Cookies, WebError> {
+    end_current(app, headers).await?;
+    start(app, headers, account, session.signed_in, session.proved.unwrap_or(session.signed_in)).await
+}
+
+async fn start(
+    app: &App,
+    headers: &HeaderMap,
+    account: &Account,
+    signed_in: Timestamp,
+    proved: Timestamp,
+) -> Result<Cookies, WebError> {
     let token = random::token()?;
     let now = app.clock.now();
     let session = Session {
         organisation: account.organisation.clone(),
         account: account.id.clone(),
-        signed_in: now,
+        signed_in,
+        proved: Some(proved),
         touched: now,
         generation: generation(app, &account.organisation, &account.id).await?.0,
     };
     let address = address(&token);
+    // First among the account's devices: a session that is on no list could not be ended from it.
+    let device = devices::entered(app, headers, account, &address.key).await?;
     let mut batch = Batch::new(&address.partition);
     records::put_plain(&mut batch, SESSIONS, &address.key, Expect::Absent, &session, Some(end(&session)))?;
     app.store.commit(batch).await?;
-    cookie(&token, ABSOLUTE.as_secs())
+    let left = ABSOLUTE.saturating_sub(now.duration_since(signed_in));
+    Ok(Cookies([cookie(&token, left.as_secs())?, device]))
 }
 
 /// Ends the session of a request and answers the `Set-Cookie` that makes the browser forget it.
@@ -172,6 +273,48 @@ pub(super) async fn end_all(app: &App, batch: &mut Batch, account: &str) -> Resu
     records::put_plain(batch, GENERATIONS, account, expect, &next, None)
 }
 
+/// As [`end_all`], of an account that is no more: nothing of it stays once its sessions would have ended by themselves.
+///
+/// # Errors
+/// [`RecordError`].
+pub(super) async fn end_for_good(app: &App, batch: &mut Batch, account: &str) -> Result<(), RecordError> {
+    let (generation, expect) = generation(app, &batch.partition.clone(), account).await?;
+    let end = app.clock.now().saturating_add(ABSOLUTE).unwrap_or(Timestamp::MAX);
+    records::put_plain(batch, GENERATIONS, account, expect, &generation.wrapping_add(1), Some(end))
+}
+
+/// A session of an account by its name in the store, if it lives.
+///
+/// # Errors
+/// [`RecordError`].
+pub(super) async fn alive(app: &App, account: &Account, name: &str) -> Result<Option<Session>, RecordError> {
+    let found = records::read_plain::<Session>(app, &at(name)).await?;
+    let (now, last) = (app.clock.now(), generation(app, &account.organisation, &account.id).await?.0);
+    let lives =
+        |session: &Session| session.account == account.id && session.generation == last && end(session) > now;
+    Ok(found.map(|(session, _)| session).filter(lives))
+}
+
+/// Ends a session by its name in the store.
+///
+/// # Errors
+/// [`StoreError`].
+pub(super) async fn end_named(app: &App, name: &str) -> Result<(), StoreError> {
+    let address = at(name);
+    let batch = Batch::new(&address.partition).delete(SESSIONS, &address.key, Expect::Anything);
+    app.store.commit(batch).await
+}
+
+/// The name in the store of the session that a request's cookie names.
+pub(super) fn name(headers: &HeaderMap) -> Option<String> {
+    named(headers).map(|address| address.key)
+}
+
+/// When it was last used, to the minute.
+pub(super) fn used(session: &Session) -> Timestamp {
+    session.touched
+}
+
 /// How often an account's sessions were all ended, and what the document is expected to be.
 async fn generation(app: &App, organisation: &str, account: &str) -> Result<(u32, Expect), RecordError> {
     let found = records::read_plain(app, &Address::new(GENERATIONS, organisation, account)).await?;
@@ -191,124 +334,23 @@ fn cookie(token: &str, max_age_seconds: i64) -> Result<HeaderValue, WebError> {
 
 /// The document that a request's cookie names.
 fn named(headers: &HeaderMap) -> Option<Address> {
-    let token = cookies::sole(headers, COOKIE)?;
+    cookies::sole(headers, COOKIE).filter(|token| is_token(token)).map(address)
+}
+
+/// Whether a text has the shape of [`random::token`].
+pub(super) fn is_token(text: &str) -> bool {
     let known = |b: u8| b.is_ascii_alphanumeric() || b == b'-' || b == b'_';
-    let whole = token.len() == TOKEN_LENGTH && token.bytes().all(known);
-    whole.then(|| address(token))
+    text.len() == TOKEN_LENGTH && text.bytes().all(known)
 }
 
 fn address(token: &str) -> Address {
-    let name: String = Sha256::digest(token.as_bytes()).iter().map(|byte| format!("{byte:02x}")).collect();
+    at(&sealing::hex(&Sha256::digest(token.as_bytes())))
+}
+
+fn at(name: &str) -> Address {
     // Spread over 256 partitions, so that no single one holds every session.
     Address::new(SESSIONS, format!("sessions-{}", name.get(..2).unwrap_or_default()), name)
 }
 
 #[cfg(test)]
-mod tests {
-    use http::header;
-
-    use super::*;
-
-    fn with_cookie(text: &str) -> HeaderMap {
-        HeaderMap::from_iter([(header::COOKIE, HeaderValue::from_str(text).unwrap())])
-    }
-
-    #[test]
-    fn a_session_is_named_by_one_whole_cookie_and_stored_under_its_hash() {
-        let token = random::token().unwrap();
-        let address = named(&with_cookie(&format!("a=b; {COOKIE}={token}; c=d"))).unwrap();
-        assert!(!address.to_string().contains(&token));
-        assert_eq!(address.key.len(), 64);
-        for other in [
-            String::new(),
-            format!("{COOKIE}="),
-            format!("{COOKIE}={token}x"),
-            format!("session={token}"),
-            format!("{COOKIE}={token}; {COOKIE}={token}"),
-        ] {
-            assert_eq!(named(&with_cookie(&other)), None, "{other}");
-        }
-    }
-
-    #[test]
-    fn the_cookie_is_bound_to_the_host_to_tls_and_kept_from_scripts() {
-        let text = cookie("t", 60).unwrap();
-        assert_eq!(text, "__Host-session=t; Path=/; Max-Age=60; Secure; HttpOnly; SameSite=Lax");
-    }
-
-    #[test]
-    fn p_relogin_a_session_ends_at_the_first_of_its_two_limits() {
-        let signed_in = Timestamp::UNIX_EPOCH;
-        let mut session = Session {
-            organisation: "org_a".into(),
-            account: "acc_a".into(),
-            signed_in,
-            touched: signed_in,
-            generation: 0,
-        };
-        assert_eq!(end(&session), signed_in + IDLE);
-        session.touched = signed_in + SignedDuration::from_hours(11);
-        assert_eq!(end(&session), session.touched + IDLE);
-        session.touched = signed_in + SignedDuration::from_mins(11 * 60 + 50);
-        assert_eq!(end(&session), signed_in + ABSOLUTE);
-    }
-
-    #[tokio::test]
-    async fn p_relogin_a_session_lives_by_the_clock_and_is_another_after_each_sign_in() {
-        let folder = tempfile::tempdir().unwrap();
-        let later = |minutes| crate::testing::app(folder.path(), SignedDuration::from_mins(minutes));
-        let account = Account {
-            id: "acc_a".into(),
-            organisation: "org_a".into(),
-            email: "a@example.com".into(),
-            password: String::new(),
-            role: crate::accounts::Role::Owner,
-            verified: true,
-            created: Timestamp::UNIX_EPOCH,
-            holder: None,
-            accepted: Vec::new(),
-            seen: None,
-        };
-        let app = later(0).await;
-        let first = sent_back(&begin(&app, &HeaderMap::new(), &account).await.unwrap());
-        let second = sent_back(&begin(&app, &first, &account).await.unwrap());
-        assert_eq!(current(&app, &first).await.unwrap(), None);
-        assert_eq!(current(&app, &second).await.unwrap().unwrap().account, "acc_a");
-        drop(app);
-        // 29 minutes at a time, it lives on; 31 minutes of rest end it.
-        for minutes in [29, 58] {
-            assert!(current(&later(minutes).await, &second).await.unwrap().is_some(), "{minutes}");
-        }
-        assert_eq!(current(&later(89).await, &second).await.unwrap(), None);
-    }
-
-    #[tokio::test]
-    async fn a_session_that_ended_by_sign_out_opens_nothing() {
-        let folder = tempfile::tempdir().unwrap();
-        let app = crate::testing::app(folder.path(), SignedDuration::ZERO).await;
-        let new = crate::accounts::NewAccount {
-            email: crate::email::Email::parse("a@example.com").unwrap(),
-            password: String::from("Vr7!kd0#QzpL").into(),
-            role: crate::accounts::Role::Owner,
-            verified: true,
-        };
-        let account = crate::accounts::create(&app, new).await.unwrap();
-        let headers = sent_back(&begin(&app, &HeaderMap::new(), &account).await.unwrap());
-        assert!(require(&app, &headers, "/espace-client/").await.is_ok());
-        let forget = end_current(&app, &headers).await.unwrap();
-        assert!(forget.to_str().unwrap().starts_with("__Host-session=; Path=/; Max-Age=0;"));
-        assert!(require(&app, &headers, "/espace-client/").await.is_err());
-    }
-
-    /// The request fields of a browser that got this `Set-Cookie`.
-    fn sent_back(set_cookie: &HeaderValue) -> HeaderMap {
-        with_cookie(set_cookie.to_str().unwrap().split(';').next().unwrap())
-    }
-
-    #[test]
-    fn the_way_back_after_sign_in_is_told_in_the_redirect() {
-        let response = SignInNeeded::To(LocalPath::parse("/espace-client/?a=1")).into_response();
-        assert_eq!(response.status(), 303);
-        assert_eq!(response.headers()[header::LOCATION], "/compte/connexion?suite=/espace-client/%3Fa%3D1");
-    }
-}
+mod tests;

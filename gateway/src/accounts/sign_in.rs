@@ -11,8 +11,9 @@ use axum::{Extension, Router};
 use http::{HeaderMap, StatusCode, Uri, header};
 use serde_json::json;
 
-use crate::accounts::{self, Account, LocalPath, sessions, sign_up};
+use crate::accounts::{self, Account, LocalPath, even, passkeys, second_factor, sessions, sign_up};
 use crate::app::{App, SharedApp};
+use crate::audit::{self, Actor, Event};
 use crate::edge::jails::Offence;
 use crate::edge::prefix::ClientPrefix;
 use crate::store::{Batch, StoreError};
@@ -20,7 +21,7 @@ use crate::web::posted::{Posted, fault_title};
 use crate::web::{Peer, WebError, negotiation, render, render_titled};
 
 /// Where one lands without a `suite`.
-const AREA: &str = "/espace-client/";
+pub(super) const AREA: &str = "/espace-client/";
 const PAGE: &str = "/compte/connexion";
 const FIELDS: [&str; 3] = ["email", "mot_de_passe", "suite"];
 
@@ -48,6 +49,7 @@ async fn sign_in(
     headers: HeaderMap,
     posted: Posted,
 ) -> Result<Response, WebError> {
+    let since = tokio::time::Instant::now();
     let mut checker = posted.check(&FIELDS);
     let email = checker.email("email");
     let password = posted.fields.get("mot_de_passe").map_or("", String::as_str);
@@ -68,22 +70,27 @@ async fn sign_in(
     let (true, Some(account)) = (matches, account) else {
         app.throttle.failed(&counted, client, Instant::now());
         app.jails.saw(Offence::FailedSignIn, peer);
+        even::step(since).await;
         return Ok(refused(&app, &posted, "credentials"));
     };
-    app.throttle.succeeded(&counted, client);
+    let account = renewed(&app, account, password).await?;
     if !account.verified {
         // Whoever has the password may know that there is an account.
         sign_up::ask_again(&app, &account, &email, posted.language).await?;
         return Ok(refused(&app, &posted, "unverified"));
     }
-    seen(&app, &account).await?;
-    let cookie = sessions::begin(&app, &headers, &account).await?;
+    if account.has_second_factor() {
+        return second_factor::ask(&app, &account, &posted);
+    }
+    app.throttle.succeeded(&counted, client);
+    seen(&app, &account, posted.language).await?;
+    let cookies = sessions::begin(&app, &headers, &account).await?;
     let wanted = posted.fields.get("suite").and_then(|suite| LocalPath::parse(suite));
     let mut response = match posted.wants_json {
         true => axum::Json(json!({})).into_response(),
         false => Redirect::to(wanted.as_ref().map_or(AREA, LocalPath::as_str)).into_response(),
     };
-    response.headers_mut().insert(header::SET_COOKIE, cookie);
+    cookies.onto(&mut response);
     Ok(response)
 }
 
@@ -93,6 +100,10 @@ async fn sign_out(
     headers: HeaderMap,
     posted: Posted,
 ) -> Result<Response, WebError> {
+    if let Some(session) = sessions::current(&app, &headers).await? {
+        let left = Event::new(&app, "signed out", &session.account).concerning(&session.organisation);
+        audit::record(&app, &Event { actor: Actor::account(&session.account), ..left }).await?;
+    }
     let cookie = sessions::end_current(&app, &headers).await?;
     let mut response = match posted.wants_json {
         true => axum::Json(json!({})).into_response(),
@@ -108,14 +119,36 @@ pub(super) fn bounded(password: &str) -> &str {
     &password[..end]
 }
 
+/// The account with its password hashed anew, if that was by other parameters than those in force or without the pepper.
+async fn renewed(app: &App, account: Account, password: &str) -> Result<Account, WebError> {
+    if !app.passwords.outdated(&account.password) {
+        return Ok(account);
+    }
+    let hashed = app.passwords.hash(password).await?;
+    let found = accounts::versioned(app, &account.organisation, &account.id).await?;
+    let Some((now, version)) = found.filter(|(now, _)| now.password == account.password) else {
+        return Ok(account);
+    };
+    let stronger = Account { password: hashed, ..now };
+    let mut batch = Batch::new(&stronger.organisation);
+    accounts::put(app, &mut batch, &stronger, version).await?;
+    match app.store.commit(batch).await {
+        Ok(()) => Ok(stronger),
+        // It is tried again at the next sign-in.
+        Err(StoreError::Conflict(_)) => Ok(account),
+        Err(error) => Err(error.into()),
+    }
+}
+
 /// Notes the contact; another write of the account at the same moment is one as well.
-async fn seen(app: &App, account: &Account) -> Result<(), WebError> {
+async fn seen(app: &App, account: &Account, language: Language) -> Result<(), WebError> {
     let Some((account, version)) = accounts::versioned(app, &account.organisation, &account.id).await? else {
         return Ok(());
     };
-    let account = Account { seen: Some(app.clock.now()), ..account };
+    let account = Account { seen: Some(app.clock.now()), language, warned: None, ..account };
     let mut batch = Batch::new(&account.organisation);
     accounts::put(app, &mut batch, &account, version).await?;
+    audit::note(&mut batch, &Event::of(app, &account, "signed in", &account.id))?;
     match app.store.commit(batch).await {
         Ok(()) | Err(StoreError::Conflict(_)) => Ok(()),
         Err(error) => Err(error.into()),
@@ -124,7 +157,11 @@ async fn seen(app: &App, account: &Account) -> Result<(), WebError> {
 
 /// One answer for a wrong password, an unknown address and what is no address: 401 with what was typed.
 fn refused(app: &App, posted: &Posted, code: &str) -> Response {
-    let errors = BTreeMap::from([("email".to_owned(), code.to_owned())]);
+    refused_for(app, posted, BTreeMap::from([("email".to_owned(), code.to_owned())]))
+}
+
+/// 401 with what was typed and what is wrong.
+pub(super) fn refused_for(app: &App, posted: &Posted, errors: BTreeMap<String, String>) -> Response {
     if posted.wants_json {
         return (StatusCode::UNAUTHORIZED, axum::Json(json!({ "errors": errors }))).into_response();
     }
@@ -147,6 +184,7 @@ fn form(
     let context = json!({
         "form": { "values": values, "errors": errors, "action": PAGE },
         "suite": values.get("suite"),
+        "passkey": passkeys::offered(app),
     });
     if errors.is_empty() {
         return render(app, status, language, "connexion.title", "gateway/connexion.html", context);
@@ -186,7 +224,9 @@ mod tests {
             let page = testing::text(response).await;
             let typed = email.replace("%40", "@");
             assert!(page.contains(&typed) && !page.contains("Faux-mot"), "{page}");
-            pages.push(page.replace(&typed, ""));
+            // What a passkey is asked is another each time.
+            let asked = |line: &&str| !line.starts_with("token=") && !line.starts_with("options=");
+            pages.push(page.replace(&typed, "").lines().filter(asked).collect::<Vec<_>>().join("\n"));
         }
         assert!(pages.windows(2).all(|pair| pair[0] == pair[1]), "{pages:?}");
     }
@@ -257,6 +297,27 @@ mod tests {
         let followed = testing::ask(&app, http::Method::GET, &link, &HeaderMap::new(), "".into()).await;
         assert_eq!(followed.status(), StatusCode::OK);
         assert_eq!(attempt(&app, form).await.status(), StatusCode::SEE_OTHER);
+    }
+
+    #[tokio::test]
+    async fn p_password_hash_one_of_before_is_made_anew_at_sign_in() {
+        let folder = tempfile::tempdir().unwrap();
+        let app = testing::shared(folder.path()).await;
+        let account = testing::account(&app, "a@example.com").await;
+        let older = accounts::passwords::tests::bare();
+        let (found, version) =
+            accounts::versioned(&app, &account.organisation, &account.id).await.unwrap().unwrap();
+        let mut batch = Batch::new(&found.organisation);
+        let older = Account { password: older, ..found };
+        accounts::put(&app, &mut batch, &older, version).await.unwrap();
+        app.store.commit(batch).await.unwrap();
+        for _ in 0..2 {
+            let response = attempt(&app, "email=a%40example.com&mot_de_passe=Vr7!kd0%23QzpL").await;
+            assert_eq!(response.status(), StatusCode::SEE_OTHER);
+        }
+        let now = accounts::read(&app, &account.organisation, &account.id).await.unwrap().unwrap();
+        assert_ne!(now.password, older.password);
+        assert!(!app.passwords.outdated(&now.password));
     }
 
     #[tokio::test]

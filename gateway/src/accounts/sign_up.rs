@@ -16,7 +16,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use crate::accounts::holder::{self, Profile};
-use crate::accounts::{self, Account, AccountError, Role, notified, password_policy, random};
+use crate::accounts::{self, Account, AccountError, Role, even, notified, password_policy, random};
 use crate::app::{App, SharedApp};
 use crate::edge::jails::Offence;
 use crate::email::Email;
@@ -36,7 +36,7 @@ const FORM: &str = "inscription";
 /// What verification links are signed for.
 const VERIFY: &str = "account verification";
 /// What waits for its holder.
-const SIGN_UPS: &str = "sign_ups";
+pub(super) const SIGN_UPS: &str = "sign_ups";
 
 /// An account that was asked for and never confirmed.
 pub const UNCONFIRMED: Retention = Retention {
@@ -49,7 +49,7 @@ pub const UNCONFIRMED: Retention = Retention {
 
 /// What was typed, until its address is confirmed.
 #[derive(Clone, Serialize, Deserialize)]
-struct SignUp {
+pub(super) struct SignUp {
     account: String,
     organisation: String,
     email: Email,
@@ -59,9 +59,13 @@ struct SignUp {
     language: Language,
 }
 
+impl records::Document for SignUp {}
+
 /// What stands where a confirmed one waited: its link says so again, and nothing of it is left.
 #[derive(Serialize, Deserialize)]
-struct Done;
+pub(super) struct Done;
+
+impl records::Document for Done {}
 
 /// The routes of this file.
 pub(super) fn routes() -> Router<SharedApp> {
@@ -83,6 +87,7 @@ async fn sign_up(
     Extension(Peer(peer)): Extension<Peer>,
     posted: Posted,
 ) -> Result<Response, WebError> {
+    let since = tokio::time::Instant::now();
     let mut checker = posted.check(&[&holder::FIELDS[..], &["email", "mot_de_passe", "cgu"]].concat());
     let profile = holder::read(&mut checker, app.clock.now());
     let email = checker.email("email");
@@ -118,6 +123,7 @@ async fn sign_up(
         (false, _) => notified::write_nothing(&app, &email).await?,
     }
     app.outbox.wake();
+    even::step(since).await;
     Ok(posted.accepted(THANKS))
 }
 
@@ -264,6 +270,12 @@ async fn confirm(app: &App, id: &str) -> Result<Confirmed, AccountError> {
         holder: Some(sign_up.profile.holder),
         accepted: sign_up.profile.accepted,
         seen: None,
+        language: sign_up.language,
+        warned: None,
+        second_factor: None,
+        passkeys: Vec::new(),
+        moving: None,
+        left: Vec::new(),
     };
     let welcome = Some(sign_up.language);
     accounts::establish(app, &account, Some(&sign_up.profile.organisation), welcome).await?;
@@ -289,7 +301,7 @@ pub(super) fn link(app: &App, path: &str, language: Language) -> String {
         Language::En => format!("{mark}lang=en"),
         Language::Fr => String::new(),
     };
-    format!("{}{path}{asked}", app.settings.base_url)
+    format!("{}{path}{asked}", app.settings.platform_url)
 }
 
 #[cfg(test)]
@@ -425,6 +437,20 @@ mod tests {
         }
         let written = letters(&app).await.iter().filter(|(name, _)| name == "compte_existant").count();
         assert_eq!(written, 3, "five letters an hour, two of them to confirm");
+    }
+
+    #[tokio::test]
+    async fn a_link_that_is_followed_several_times_at_once_makes_one_account() {
+        let folder = tempfile::tempdir().unwrap();
+        let app = testing::shared(folder.path()).await;
+        sign_up(&app, FORM_POSTED).await;
+        let link = letters(&app).await[0].1.clone();
+        let follow = || follow(&app, &link);
+        let (a, b, c) = tokio::join!(follow(), follow(), follow());
+        assert_eq!([a, b, c], [StatusCode::OK; 3]);
+        assert_eq!(accounts::list(&app).await.unwrap().len(), 1);
+        let welcomes = letters(&app).await.iter().filter(|(name, _)| name == "compte_bienvenue").count();
+        assert_eq!(welcomes, 1);
     }
 
     #[tokio::test]

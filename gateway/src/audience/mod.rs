@@ -16,7 +16,7 @@ use http::HeaderMap;
 use serde::{Deserialize, Serialize};
 use tokio::sync::watch;
 
-pub use self::stored::{Line, list};
+pub use self::stored::{Line, SHAPES, list};
 
 use self::visits::{Counts, Visits};
 use crate::accounts::random::NoRandomness;

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::Measure;
 use super::visits::{Counts, MOST_HOSTS, OTHERS};
 use crate::app::App;
-use crate::records::{self, RecordError};
+use crate::records::{self, RecordError, Shape};
 use crate::retention::{Ground, Retention, Term, Then};
 use crate::store::{Address, Batch, Expect, Scan, StoreError};
 
@@ -29,6 +29,11 @@ const KEPT: Retention = Retention {
 
 /// A day's totals by measure and value.
 type Day = BTreeMap<Measure, BTreeMap<String, u64>>;
+
+impl records::Document for Day {}
+
+/// What is kept of visits.
+pub const SHAPES: &[Shape] = &[Shape::plain::<Day>(AUDIENCE)];
 
 /// One total.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

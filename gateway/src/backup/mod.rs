@@ -21,9 +21,11 @@ use sha2::{Digest, Sha256};
 use tokio::sync::mpsc;
 
 use crate::config::Settings;
+use crate::files;
 use crate::records;
 use crate::sealing::{self, MasterKey, SealError, Sealer, SubjectKey};
-use crate::store::{Address, Copied, RedbStore, Store, StoreError, Stored};
+use crate::store::{Address, Copied, RedbStore, Store, StoreError, Stored, ValkeyStore};
+use crate::valkey::Valkey;
 
 const MAGIC: &[u8; 8] = b"AOPSBAK\x01";
 /// What a frame holds before it is sealed, about.
@@ -34,6 +36,8 @@ const LONGEST: usize = 64 * 1024 * 1024;
 const SUBJECT: &str = "backup";
 /// Documents that wait for the other side.
 const WAITING: usize = 256;
+/// Documents that a restore writes at once, with one sync of the disk.
+const LOADED: usize = 4_096;
 
 /// What a backup holds.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -110,7 +114,7 @@ pub async fn write(store: &dyn Store, sealer: &Sealer, path: &Path) -> Result<Su
     let (copied, written) = tokio::join!(store.copy(to), writing);
     let summary = written.map_err(|error| fault(io::Error::other(error)))?;
     let done = match (copied, summary) {
-        (Ok(()), Ok(summary)) => fs::rename(&part, path).map(|()| summary).map_err(fault),
+        (Ok(()), Ok(summary)) => files::rename(&part, path).map(|()| summary).map_err(fault),
         (Err(error), _) => Err(error.into()),
         (_, Err(WriteError::Io(error))) => Err(fault(error)),
         (_, Err(WriteError::Seal(error))) => Err(error.into()),
@@ -166,14 +170,14 @@ pub async fn restore(
             return Ok(());
         }
         waiting.push(copied);
-        if waiting.len() == WAITING { load(std::mem::take(&mut waiting)) } else { Ok(()) }
+        if waiting.len() == LOADED { load(std::mem::take(&mut waiting)) } else { Ok(()) }
     })?;
     load(waiting)?;
     summary.erased = left_out;
     Ok(summary)
 }
 
-/// Restores the embedded store of a configuration, where none stands; half-way, none stands still.
+/// Restores the store of a configuration, where none stands; half-way, none stands still.
 ///
 /// # Errors
 /// [`BackupError`].
@@ -182,6 +186,15 @@ pub async fn restore_place(
     path: &Path,
     erased: &BTreeSet<String>,
 ) -> Result<Summary, BackupError> {
+    if let Some(server) =
+        Valkey::of_store(settings).map_err(|error| StoreError::Away(format!("[store] {error}")))?
+    {
+        let replicas = settings.store.as_ref().map_or(0, |store| store.replicas);
+        let store = ValkeyStore::restoring(&server, replicas, settings.clock).await?;
+        let summary = restore(&store, Sealer::new(MasterKey::load(settings)?)?, path, erased).await?;
+        store.restored(&settings.data).await?;
+        return Ok(summary);
+    }
     let place = settings.data.join("aops.redb");
     let fault = |source| BackupError::File { path: place.clone(), source };
     if place.exists() {
@@ -192,12 +205,12 @@ pub async fn restore_place(
     if part.exists() {
         fs::remove_file(&part).map_err(fault)?;
     }
-    fs::create_dir_all(&settings.data).map_err(fault)?;
+    fs::create_dir_all(&settings.data).and_then(|()| files::sync_name(&settings.data)).map_err(fault)?;
     let store = RedbStore::open(&part, settings.clock)?;
     let restored = restore(&store, sealer, path, erased).await;
     drop(store);
     match restored {
-        Ok(summary) => fs::rename(&part, &place).map(|()| summary).map_err(fault),
+        Ok(summary) => files::rename(&part, &place).map(|()| summary).map_err(fault),
         Err(error) => {
             // What is left of it is of no use, and is removed at the next try as well.
             let _ = fs::remove_file(&part);

@@ -6,6 +6,7 @@ use jiff::SignedDuration;
 
 use super::*;
 use crate::clock::Clock;
+use crate::files::synced;
 use crate::store::{Batch, Expect};
 use crate::testing;
 
@@ -31,6 +32,28 @@ async fn everything(store: &dyn Store) -> Vec<Copied> {
     let (done, all) = tokio::join!(store.copy(to), gather);
     done.unwrap();
     all
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_names_of_a_backup_and_of_what_is_restored_are_on_the_disk_before_it_is_said() {
+    let folder = tempfile::tempdir().unwrap();
+    let app = testing::app(folder.path(), SignedDuration::ZERO).await;
+    let file = folder.path().join("a.backup");
+    synced::take();
+    write(&*app.store, &app.sealer, &file).await.unwrap();
+    assert_eq!(synced::take(), [file.as_path()]);
+    let settings = testing::settings(&folder.path().join("elsewhere"), SignedDuration::ZERO);
+    // In development the master key stands beside the store.
+    fs::create_dir_all(&settings.data).unwrap();
+    files::write_private(
+        &settings.data.join("master.key"),
+        &fs::read(app.settings.data.join("master.key")).unwrap(),
+    )
+    .unwrap();
+    synced::take();
+    restore_place(&settings, &file, &BTreeSet::new()).await.unwrap();
+    let [part, place] = ["aops.redb.restoring", "aops.redb"].map(|name| settings.data.join(name));
+    assert_eq!(synced::take(), [settings.data, part, place]);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -21,7 +21,7 @@ pub(super) fn routes() -> Router<SharedApp> {
 async fn account(State(app): State<SharedApp>, headers: HeaderMap) -> Result<Response, WebError> {
     let client = api_keys::authenticate(&app, &headers).await?;
     let now = app.clock.now();
-    let mut plans = checkout::plans(&app, &client.organisation).await?;
+    let mut plans = checkout::plans_for(&app, &client.organisation, &client.account).await?;
     let modules: Vec<&str> =
         MODULES.iter().copied().filter(|module| plans.iter().any(|plan| plan.opens(module, now))).collect();
     plans.retain(|plan| MODULES.iter().any(|module| plan.opens(module, now)));

@@ -37,7 +37,7 @@ async fn compute(
     body: Body,
 ) -> Result<Response, WebError> {
     let client = api_keys::authenticate(&app, &headers).await?;
-    let plans = checkout::plans(&app, &client.organisation).await?;
+    let plans = checkout::plans_for(&app, &client.organisation, &client.account).await?;
     let mut paid = Paying::new(&app, client, &plans);
     let answer = match paid.spend(1) {
         Ok(()) => answer(&app, &plans, &module, &uri, &headers, body, &mut paid).await,
@@ -124,9 +124,15 @@ async fn answer(
     let input: Value =
         serde_json::from_slice(&body).map_err(|_| WebError::BadRequest("the body is not JSON"))?;
     paid.spend(cost::of(module, &input) - 1)?;
-    match app.calculations.run(module, input).await? {
-        Ok(result) => Ok(json(&result)),
-        Err(found) => {
+    let counted = checkout::meter(app, &paid.client.organisation, plans, module).await?;
+    match app.calculations.run(module, input).await {
+        Ok(Ok(result)) => Ok(json(&result)),
+        Err(error) => {
+            counted.take_back(app).await?;
+            Err(error)
+        }
+        Ok(Err(found)) => {
+            counted.take_back(app).await?;
             let site = app.site.load();
             let told = faults::told(&site.texts, negotiation::language(uri, headers), &found);
             Err(WebError::Unprocessable(told))

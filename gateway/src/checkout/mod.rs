@@ -1,10 +1,24 @@
 //! Buying: orders, the payment page, and the access that a paid order gives. It moves no money and computes
 //! nothing.
 
+mod basket;
+mod billing;
+mod client;
+mod customers;
+mod invoices;
+mod letters;
+#[cfg(test)]
+mod localstripe;
 mod order;
 mod place;
+mod plans;
+mod reconcile;
 mod retained;
+mod seats;
+mod subscription;
+mod sync;
 mod test_page;
+mod usage;
 mod webhook;
 
 use jiff::Timestamp;
@@ -12,18 +26,27 @@ use serde::Serialize;
 
 use crate::accounts::{Account, random};
 use crate::app::{App, SharedApp};
-use crate::records::{self, RecordError};
+use crate::audit::{self, Event};
+use crate::payments;
+use crate::records::{self, Document, RecordError, Shape};
 use crate::store::{Address, Batch, Expect, Scan};
 use crate::web::WebError;
 
+pub use self::invoices::{FILED, Filed, Invoices};
 pub use self::order::{CGV_VERSION, Order, OrderState, Plan, PlanSource};
+pub use self::plans::{may, plans, plans_for};
+pub use self::reconcile::{Difference, reconcile};
 pub use self::retained::{ARCHIVED, Archive, ORDER, Orders, UNPAID, archive, has_bought, is_client};
+pub use self::subscription::Subscription;
+pub use self::sync::{Dues, follow};
+pub use self::usage::{Meter, meter};
 
 /// The plan that opens every module, by staff's decision.
 pub const UNLIMITED: &str = "illimite";
 
 const ORDERS: &str = "orders";
 const PLANS: &str = "plans";
+const SUBSCRIPTIONS: &str = "subscriptions";
 /// Payment page → order.
 const SESSIONS: &str = "checkout_sessions";
 /// Events of the payment processor, as far as we keep them.
@@ -31,26 +54,25 @@ const EVENTS: &str = "payment_events";
 /// Documents read at once in a listing.
 const PAGE: usize = 500;
 
-/// The routes: order, what follows payment, the webhook, the test payment page.
+/// What is kept of buying.
+pub const SHAPES: &[Shape] = &[
+    Shape::plain::<Order>(ORDERS),
+    Shape::plain::<Order>(retained::ARCHIVE),
+    Shape::plain::<Plan>(PLANS),
+    Shape::plain::<Opening>(SESSIONS),
+    Shape::plain::<payments::Event>(EVENTS),
+    Shape::plain::<Subscription>(SUBSCRIPTIONS),
+    Shape::plain::<sync::Due>(sync::DUES),
+    Shape::plain::<customers::Owner>(customers::CUSTOMERS),
+    Shape::plain::<usage::Counter>(usage::USAGE),
+    Shape::plain::<seats::Held>(seats::SEATS),
+    Shape::sealed::<billing::Billing>(billing::BILLING),
+    Shape::sealed::<Filed>(invoices::INVOICES),
+];
+
+/// The routes: order, what follows payment, subscriptions and invoices, the webhook, the test payment page.
 pub fn routes() -> axum::Router<SharedApp> {
-    place::routes().merge(webhook::routes()).merge(test_page::routes())
-}
-
-/// Whether an organisation may use a module now.
-///
-/// # Errors
-/// [`RecordError`] when the store cannot tell.
-pub async fn may(app: &App, organisation: &str, module: &str) -> Result<bool, RecordError> {
-    let now = app.clock.now();
-    Ok(plans(app, organisation).await?.iter().any(|plan| plan.opens(module, now)))
-}
-
-/// The plans of an organisation.
-///
-/// # Errors
-/// [`RecordError`].
-pub async fn plans(app: &App, organisation: &str) -> Result<Vec<Plan>, RecordError> {
-    documents(app, PLANS, Some(organisation)).await
+    place::routes().merge(client::routes()).merge(webhook::routes()).merge(test_page::routes())
 }
 
 /// The orders of an organisation, newest first.
@@ -61,6 +83,16 @@ pub async fn orders_of(app: &App, organisation: &str) -> Result<Vec<Order>, Reco
     let mut orders: Vec<Order> = documents(app, ORDERS, Some(organisation)).await?;
     orders.sort_by_key(|order| std::cmp::Reverse(order.created));
     Ok(orders)
+}
+
+/// The subscriptions of an organisation, those that go on first, the newest first.
+///
+/// # Errors
+/// [`RecordError`].
+pub async fn subscriptions_of(app: &App, organisation: &str) -> Result<Vec<Subscription>, RecordError> {
+    let mut all: Vec<Subscription> = documents(app, SUBSCRIPTIONS, Some(organisation)).await?;
+    all.sort_by_key(|one| (!one.is_alive(), std::cmp::Reverse(one.period_start)));
+    Ok(all)
 }
 
 /// Every order, oldest first.
@@ -99,6 +131,8 @@ pub fn staff_plan(app: &App, name: &str, from: Timestamp) -> Result<Plan, GrantE
             from,
             until: None,
             source: PlanSource::Staff,
+            seats: None,
+            counted: None,
         });
     }
     let offer = app.settings.offers.iter().find(|offer| offer.id == name);
@@ -114,8 +148,24 @@ pub async fn grant(app: &App, account: &Account, plan: &Plan) -> Result<(), Gran
     let mut batch = Batch::new(&account.organisation);
     let name = format!("staff_{}", random::base62(20)?);
     records::put_plain(&mut batch, PLANS, &name, Expect::Absent, plan, plan.until)?;
+    audit::note(&mut batch, &Event::of(app, account, "plan given", &name))?;
     app.store.commit(batch).await.map_err(RecordError::from)?;
     Ok(())
+}
+
+/// A batch that ends, with the rest, every plan of its organisation, which is no more. Nobody is charged for it again:
+/// what goes on at the processor is ended there, soon after.
+///
+/// # Errors
+/// [`RecordError`].
+pub async fn end_plans(app: &App, mut batch: Batch) -> Result<Batch, RecordError> {
+    let partition = Some(batch.partition.clone());
+    let scan = Scan { collection: PLANS, partition, prefix: String::new(), after: None, limit: PAGE };
+    for (address, _) in app.store.scan(scan).await?.documents {
+        batch = batch.delete(PLANS, &address.key, Expect::Anything);
+    }
+    sync::close(app, &mut batch).await?;
+    Ok(batch)
 }
 
 /// An order as `aops admin orders list` tells it.
@@ -158,7 +208,7 @@ pub async fn lines(app: &App) -> Result<Vec<Line>, RecordError> {
     Ok(lines)
 }
 
-async fn documents<T: serde::de::DeserializeOwned>(
+async fn documents<T: Document>(
     app: &App,
     collection: &'static str,
     partition: Option<&str>,
@@ -186,10 +236,19 @@ struct Opening {
     order: String,
 }
 
+impl Document for Opening {}
+impl Document for Order {}
+impl Document for Plan {}
+impl Document for Subscription {}
+impl Document for payments::Event {}
+
 fn opening_address(session: &str) -> Address {
-    // Spread by the end of the id, which is random where its beginning is a prefix.
-    let shard: String = session.chars().rev().take(2).filter(char::is_ascii_alphanumeric).collect();
-    Address::new(SESSIONS, format!("checkout-sessions-{shard}"), session)
+    Address::new(SESSIONS, format!("checkout-sessions-{}", shard(session)), session)
+}
+
+/// Names spread by their end, which is random where their beginning is a prefix.
+fn shard(name: &str) -> String {
+    name.chars().rev().take(2).filter(char::is_ascii_alphanumeric).collect()
 }
 
 /// The order of a payment page, with its version; none when the page is not ours.

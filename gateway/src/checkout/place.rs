@@ -1,84 +1,173 @@
 //! Placing an order: the order first, then its payment page, then the way there; and where one comes back.
 
+use std::collections::BTreeMap;
+
 use aops_manifest::Language;
 use axum::Router;
 use axum::extract::State;
 use axum::response::{IntoResponse, Redirect, Response};
-use axum::routing::{get, post};
+use axum::routing::get;
 use http::{HeaderMap, StatusCode, Uri, header};
-use serde_json::json;
+use serde_json::{Value, json};
 
+use super::basket::{self, Wanted};
+use super::billing;
+use super::client::{self, Client};
 use crate::accounts::{self, LocalPath, random};
 use crate::app::{App, SharedApp};
+use crate::audit::{self, Event};
 use crate::checkout::{ORDERS, Opening, Order, OrderState, SESSIONS, opening_address};
 use crate::payments::{Basket, PaymentsError};
 use crate::records;
 use crate::store::{Batch, Expect};
+use crate::tax::{Buyer, Tax};
 use crate::web::posted::Posted;
 use crate::web::{WebError, negotiation, render};
+
+/// Where a basket is looked at and ordered.
+const PATH: &str = "/commande";
 
 /// The routes of this file.
 pub(super) fn routes() -> Router<SharedApp> {
     Router::new()
-        .route("/commande", post(place))
+        .route(PATH, get(look).post(place))
         .route("/commande/merci", get(thanks))
         .route("/commande/annulee", get(cancelled))
 }
 
-/// `POST /commande`: 303 to the payment page.
+/// `GET /commande`: the basket, as it was left before signing in.
+async fn look(State(app): State<SharedApp>, uri: Uri, headers: HeaderMap) -> Result<Response, WebError> {
+    let language = negotiation::language(&uri, &headers);
+    let asked = negotiation::query(&uri)?;
+    let named = asked.get("offre").and_then(|id| app.settings.offers.iter().find(|offer| offer.id == *id));
+    let found = named.map(|offer| (offer, 1)).or_else(|| basket::remembered(&app, &headers));
+    let Some((offer, seats)) = found else {
+        let offers = app.site.load().texts.text(language, "path.offers", &[]);
+        let offers = LocalPath::parse(&offers).unwrap_or_else(LocalPath::offers);
+        return Ok(Redirect::to(offers.as_str()).into_response());
+    };
+    let session = accounts::sessions::current(&app, &headers).await?;
+    let said = match &session {
+        Some(session) => billing::of(&app, &session.organisation).await?,
+        None => billing::Billing::default(),
+    };
+    let buyer = Buyer { country: &said.country, has_number: said.number.is_some(), consumer: false };
+    let tax = Tax::of(app.settings.tax.as_ref(), &buyer);
+    let summary = basket::told(&first(&app, offer, seats, tax, language));
+    let mut values = BTreeMap::from([
+        ("offre".to_owned(), offer.id.clone()),
+        ("sieges".to_owned(), seats.to_string()),
+        ("pays".to_owned(), said.country.clone()),
+    ]);
+    if let Some(checked) = said.number {
+        values.insert("tva".into(), checked.number.to_string());
+    }
+    Ok(page(&app, language, &json!(values), &summary))
+}
+
+fn page(app: &App, language: Language, values: &Value, summary: &Value) -> Response {
+    let form = json!({ "values": values, "errors": {}, "action": PATH, "summary": summary });
+    let context = json!({ "form_name": "commande", "form": form });
+    render(app, StatusCode::OK, language, "form.commande.title", "gateway/form.html", context)
+}
+
+/// `POST /commande`: 303 to the payment page; or, asked for a summary alone, the basket again.
 async fn place(
     State(app): State<SharedApp>,
     headers: HeaderMap,
     posted: Posted,
 ) -> Result<Response, WebError> {
-    let back = offers_page(&app, &headers, posted.language);
-    let session = match accounts::require(&app, &headers, back.as_str()).await {
-        Ok(session) => session,
-        Err(needed) => return Ok(needed.into_response()),
+    let known = posted.fields.get("offre").map(|id| id.trim());
+    let known = known.is_some_and(|id| app.settings.offers.iter().any(|offer| offer.id == id));
+    let back = match known {
+        true => PATH.to_owned(),
+        false => offers_page(&app, &headers, posted.language).as_str().to_owned(),
     };
-    let mut checker = posted.check(&["offre", "cgv"]);
-    let wanted = posted.fields.get("offre").map_or("", |id| id.trim());
-    let offer = app.settings.offers.iter().find(|offer| offer.id == wanted);
-    if offer.is_none() {
-        checker.fault("offre", if wanted.is_empty() { "required" } else { "offer" });
-    }
-    if posted.fields.get("cgv").map(String::as_str) != Some("accepte") {
-        checker.fault("cgv", "cgv");
-    }
-    let offer = match (checker.finish(), offer) {
-        (Ok(()), Some(offer)) => offer,
-        (Err(errors), _) => return Ok(posted.refused(&app, "commande", "/commande", &errors)),
-        (Ok(()), None) => return Err(WebError::Internal("an unknown offer passed".into())),
-    };
-    let Some(account) = accounts::read(&app, &session.organisation, &session.account).await? else {
-        return Ok(accounts::SignInNeeded::To(Some(back)).into_response());
+    let client = match client::of(&app, &headers, &back).await {
+        Ok(client) => client,
+        Err(needed) => {
+            let mut response = needed.into_response();
+            if let Some(cookie) = basket::kept(&posted).filter(|_| known) {
+                response.headers_mut().append(header::SET_COOKIE, cookie);
+            }
+            return Ok(response);
+        }
     };
     let id = format!("ord_{}", random::base62(20)?);
-    let order = Order::new(id, &account, offer, posted.language, app.clock.now());
-    record(&app, &order, Expect::Absent).await?;
-    let name = offer.name.get(posted.language.tag()).or_else(|| offer.name.values().next());
-    let base = &app.settings.base_url;
-    let lang = if posted.language == Language::En { "?lang=en" } else { "" };
-    let basket = Basket {
-        order: order.id.clone(),
-        name: name.cloned().unwrap_or_else(|| offer.id.clone()),
-        amount_cents: order.amount_cents,
-        currency: order.currency.clone(),
-        email: account.email.clone(),
-        language: posted.language,
-        success_url: format!("{base}/commande/merci{lang}"),
-        cancel_url: format!("{base}/commande/annulee{lang}"),
+    let wanted = match basket::read(&app, &posted, &client.organisation, &id).await? {
+        Ok(wanted) => wanted,
+        Err(errors) => return Ok(posted.refused(&app, "commande", PATH, &errors)),
     };
-    match app.payments.open(&basket).await {
+    let asked = first(&app, wanted.offer, wanted.seats, wanted.tax(&app), posted.language);
+    let asked = Basket {
+        order: id,
+        organisation: client.organisation.clone(),
+        customer: customer(&app, &client.organisation).await?,
+        email: client.account.email.clone(),
+        ..asked
+    };
+    let Some(asked) = wanted.summed(&app, asked).await.map_err(refusal)? else {
+        let fault = BTreeMap::from([("code_promo".to_owned(), "promotion".to_owned())]);
+        return Ok(posted.refused(&app, "commande", PATH, &fault));
+    };
+    if posted.fields.get("action").is_some_and(|action| action == "recapituler") {
+        return Ok(page(&app, posted.language, &json!(posted.fields), &basket::told(&asked)));
+    }
+    let order = placed(&app, &client, &wanted, &asked).await?;
+    match app.payments.open(&asked).await {
         Ok(opened) => {
             tie(&app, order, &opened.session).await?;
-            Ok(onward(&opened.url, posted.wants_json))
+            let mut response = onward(&opened.url, posted.wants_json);
+            response.headers_mut().append(header::SET_COOKIE, basket::emptied());
+            Ok(response)
         }
         Err(error) => {
             give_up(&app, order).await?;
             Err(refusal(error))
         }
     }
+}
+
+/// A basket of an offer, before anything is known of who buys.
+fn first(app: &App, offer: &crate::config::Offer, seats: u32, tax: Tax, language: Language) -> Basket {
+    let base = &app.settings.platform_url;
+    let lang = if language == Language::En { "?lang=en" } else { "" };
+    Basket {
+        order: String::new(),
+        organisation: String::new(),
+        offer: offer.id.clone(),
+        name: offer.name_in(language.tag()).to_owned(),
+        unit_cents: offer.price_cents,
+        quantity: seats,
+        currency: offer.currency.clone(),
+        period: offer.period,
+        tax,
+        promotion: None,
+        customer: None,
+        email: String::new(),
+        language,
+        success_url: format!("{base}/commande/merci{lang}"),
+        cancel_url: format!("{base}/commande/annulee{lang}"),
+    }
+}
+
+/// The processor's name of an organisation, if it has paid before.
+async fn customer(app: &App, organisation: &str) -> Result<Option<String>, WebError> {
+    let orders = super::orders_of(app, organisation).await?;
+    Ok(orders.into_iter().find_map(|order| order.paid.customer))
+}
+
+/// Writes the order, before any payment page exists, with what was said of the buyer.
+async fn placed(app: &App, client: &Client, wanted: &Wanted<'_>, asked: &Basket) -> Result<Order, WebError> {
+    let order = Order::new(&client.account, &client.organisation, wanted.offer, asked, app.clock.now());
+    let order = Order { consumer: wanted.consumer, ..order };
+    let mut batch = Batch::new(&order.organisation);
+    audit::note(&mut batch, &Event::of(app, &client.account, "order placed", &order.id))?;
+    if wanted.said {
+        billing::put(app, &mut batch, &wanted.billing).await?;
+    }
+    record(app, batch, &order, Expect::Absent).await?;
+    Ok(order)
 }
 
 /// The page's id leads to the order before the buyer can pay: its events always find it.
@@ -89,21 +178,20 @@ async fn tie(app: &App, order: Order, session: &str) -> Result<(), WebError> {
     records::put_plain(&mut batch, SESSIONS, &address.key, Expect::Anything, &opening, None)?;
     app.store.commit(batch).await?;
     let order = Order { session: Some(session.to_owned()), updated: app.clock.now(), ..order };
-    record(app, &order, Expect::Version(1)).await
+    record(app, Batch::new(&order.organisation), &order, Expect::Version(1)).await
 }
 
 async fn give_up(app: &App, order: Order) -> Result<(), WebError> {
     let order = Order { state: OrderState::Failed, updated: app.clock.now(), ..order };
-    record(app, &order, Expect::Version(1)).await
+    record(app, Batch::new(&order.organisation), &order, Expect::Version(1)).await
 }
 
-async fn record(app: &App, order: &Order, expect: Expect) -> Result<(), WebError> {
-    let mut batch = Batch::new(&order.organisation);
+async fn record(app: &App, mut batch: Batch, order: &Order, expect: Expect) -> Result<(), WebError> {
     records::put_plain(&mut batch, ORDERS, &order.id, expect, order, super::retained::expiry(app, order))?;
     Ok(app.store.commit(batch).await?)
 }
 
-fn refusal(error: PaymentsError) -> WebError {
+pub(super) fn refusal(error: PaymentsError) -> WebError {
     match error {
         PaymentsError::Unavailable(_) | PaymentsError::Answer(_) | PaymentsError::Random(_) => {
             WebError::Unavailable(error.to_string())
@@ -116,7 +204,7 @@ fn refusal(error: PaymentsError) -> WebError {
     }
 }
 
-fn onward(url: &str, wants_json: bool) -> Response {
+pub(super) fn onward(url: &str, wants_json: bool) -> Response {
     if wants_json {
         let location = [(header::LOCATION, url.to_owned())];
         return (StatusCode::SEE_OTHER, location, axum::Json(json!({ "url": url }))).into_response();
@@ -146,13 +234,14 @@ async fn thanks(State(app): State<SharedApp>, uri: Uri, headers: HeaderMap) -> R
 /// `GET /commande/annulee`: nothing was paid.
 async fn cancelled(State(app): State<SharedApp>, uri: Uri, headers: HeaderMap) -> Response {
     let language = negotiation::language(&uri, &headers);
+    let used = uri.query().is_some_and(|query| query.contains("code=epuise"));
     render(
         &app,
         StatusCode::OK,
         language,
         "commande_annulee.title",
         "gateway/commande_annulee.html",
-        json!({}),
+        json!({ "code_used": used }),
     )
 }
 
@@ -171,7 +260,11 @@ mod tests {
         let account = testing::account(&app, "a@example.com").await;
         let stranger = testing::post(&app, "/commande", &HeaderMap::new(), "offre=rente&cgv=accepte").await;
         assert_eq!(stranger.status(), StatusCode::SEE_OTHER);
-        assert_eq!(testing::location(&stranger), "/compte/connexion?suite=/offres/");
+        assert_eq!(testing::location(&stranger), "/compte/connexion?suite=/commande");
+        let cookie = stranger.headers()[header::SET_COOKIE].to_str().unwrap();
+        assert!(cookie.starts_with("__Host-panier=rente.1; "), "{cookie}");
+        let nothing = testing::post(&app, "/commande", &HeaderMap::new(), "offre=x&cgv=accepte").await;
+        assert_eq!(testing::location(&nothing), "/compte/connexion?suite=/offres/");
         let someone = testing::signed_in(&app, &account).await;
         for form in [
             "offre=inconnue&cgv=accepte",

@@ -13,7 +13,7 @@ use crate::retention::{self, Ended, Ground, Kept, Retention, Term, Then};
 use crate::store::{Address, Batch, Expect, StoreError, Stored};
 
 /// Orders of the legal archive.
-const ARCHIVE: &str = "orders_archived";
+pub(super) const ARCHIVE: &str = "orders_archived";
 
 /// An order that was paid.
 pub const ORDER: Retention = Retention {
@@ -50,7 +50,8 @@ pub(super) fn expiry(app: &App, order: &Order) -> Option<Timestamp> {
 /// # Errors
 /// [`RecordError`].
 pub async fn has_bought(app: &App, organisation: &str) -> Result<bool, RecordError> {
-    let paid = orders_of(app, organisation).await?.iter().any(|order| order.state == OrderState::Paid);
+    let paid = |order: &Order| matches!(order.state, OrderState::Paid | OrderState::Refunded);
+    let paid = orders_of(app, organisation).await?.iter().any(paid);
     Ok(paid || !super::plans(app, organisation).await?.is_empty())
 }
 
@@ -108,7 +109,7 @@ impl Kept for Orders {
         }
         batch = batch.delete(ORDERS, &address.key, expect);
         // What was paid, even wrongly, is in the accounts.
-        if !matches!(order.state, OrderState::Paid | OrderState::Mismatch) {
+        if !matches!(order.state, OrderState::Paid | OrderState::Mismatch | OrderState::Refunded) {
             return Ok(Some(Ended { by: &UNPAID, batch }));
         }
         let until = retention::expiry(app.settings.retention.end(&ARCHIVED, order.created));

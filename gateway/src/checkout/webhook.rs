@@ -1,29 +1,29 @@
 //! The payment processor's webhook: verified, recorded, and carried out exactly once, whatever the order,
 //! the repetition or the concurrency of what is sent.
 //!
-//! One batch in the order's partition holds the event's name (created if absent), the order's new state (put
-//! if its version still stands), the plan and the mail. It is applied whole or not at all, so an event counts
-//! once or will be sent again.
+//! One batch in the organisation's partition holds the event's name (created if absent), the order's new state (put
+//! if its version still stands), the plan and the mail, and that the client is to be fetched anew ([`super::sync`]). It
+//! is applied whole or not at all, so an event counts once or will be sent again.
 
 use axum::body::Body;
 use axum::extract::State;
 use axum::routing::post;
 use axum::{Extension, Router};
-use http::{HeaderMap, StatusCode};
+use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
+use jiff::Timestamp;
 use serde_json::json;
 
-use crate::accounts;
+use super::order::{Order, OrderState, Paid, Plan, PlanSource};
+use super::{EVENTS, ORDERS, PLANS, customers, letters, order_of_session, seats, sync};
 use crate::app::{App, SharedApp};
-use crate::checkout::{EVENTS, ORDERS, Order, OrderState, PLANS, Plan, PlanSource, order_of_session};
 use crate::edge::jails::Offence;
 use crate::edge::prefix::ClientPrefix;
 use crate::edge::route_class::RouteClass;
-use crate::outbox::{self, Mail, Purpose};
-use crate::payments::Event;
-use crate::records;
+use crate::payments::{Event, PaidObject, SIGNATURE_HEADER};
 use crate::store::{Address, Batch, Expect, StoreError};
 use crate::web::posted::read_body;
 use crate::web::{Peer, WebError};
+use crate::{audit, records};
 
 /// The largest event that is read, in bytes.
 const BODY_LIMIT: usize = 256 * 1024;
@@ -33,7 +33,7 @@ const FORGERY: u32 = 3;
 const TRIES: usize = 16;
 /// What is told of a call that the processor did not sign.
 const UNSIGNED: &str = "the webhook's signature is not good";
-/// The partition of events about no order of ours.
+/// The partition of events about nobody of ours.
 const UNMATCHED: &str = "payments-unmatched";
 
 /// The routes of this file.
@@ -83,14 +83,37 @@ pub(super) async fn receive(app: &App, headers: &HeaderMap, body: &[u8]) -> Resu
             Some(session) => order_of_session(app, session).await?,
             None => None,
         };
-        let partition = found.as_ref().map_or(UNMATCHED, |(order, _)| order.organisation.as_str());
+        let organisation = match (&found, &event.object.customer) {
+            (Some((order, _)), _) => Some(order.organisation.clone()),
+            (None, Some(customer)) => customers::owner(app, customer).await?,
+            (None, None) => None,
+        };
+        let partition = organisation.as_deref().unwrap_or(UNMATCHED);
         if records::read_plain::<Event>(app, &Address::new(EVENTS, partition, &event.id)).await?.is_some() {
             return Ok(());
         }
-        let batch = carry_out(app, &event, found).await?;
+        let mut batch = Batch::new(partition);
+        records::put_plain(&mut batch, EVENTS, &event.id, Expect::Absent, &event, None)?;
+        let mut paid = None;
+        if let Some((order, version)) = found
+            && let Some(state) = order.after(&event)
+        {
+            paid = carry_out(app, &mut batch, order, version, state, &event.object).await?;
+        }
+        // Whoever is known is fetched, whatever was told of them.
+        let customer = event.object.customer.as_deref().filter(|_| organisation.is_some());
+        if let Some(customer) = customer {
+            sync::mark(&mut batch, customer)?;
+        }
         match app.store.commit(batch).await {
             Ok(()) => {
                 app.outbox.wake();
+                if let Some(order) = paid {
+                    sit(app, &order).await;
+                }
+                if let (Some(organisation), Some(customer)) = (&organisation, customer) {
+                    app.dues.note(organisation, customer);
+                }
                 return Ok(());
             }
             // The same event or another one of this order came first: look again.
@@ -101,75 +124,101 @@ pub(super) async fn receive(app: &App, headers: &HeaderMap, body: &[u8]) -> Resu
     Err(WebError::Unavailable(format!("the order of event {} is written by too many at once", event.id)))
 }
 
-/// Everything that an event changes, as one batch.
-async fn carry_out(app: &App, event: &Event, found: Option<(Order, u64)>) -> Result<Batch, WebError> {
-    let Some((order, version)) = found else {
-        let mut batch = Batch::new(UNMATCHED);
-        records::put_plain(&mut batch, EVENTS, &event.id, Expect::Absent, event, None)?;
-        return Ok(batch);
-    };
-    let mut batch = Batch::new(&order.organisation);
-    records::put_plain(&mut batch, EVENTS, &event.id, Expect::Absent, event, None)?;
-    let Some(state) = order.after(event) else {
-        return Ok(batch);
-    };
-    let now = app.clock.now();
-    let order = Order { state, updated: now, ..order };
-    records::put_plain(
-        &mut batch,
-        ORDERS,
-        &order.id,
-        Expect::Version(version),
-        &order,
-        super::retained::expiry(app, &order),
-    )?;
-    match state {
-        OrderState::Paid => {
-            let plan = Plan::of(&order.offer, &order.module, order.period, now, PlanSource::Order);
-            records::put_plain(&mut batch, PLANS, &order.id, Expect::Absent, &plan, None)?;
-            confirm(app, &order, &mut batch).await?;
-        }
-        OrderState::Mismatch => {
-            tracing::error!(order = %order.id, event = %event.id, "what was paid is not what was asked");
-        }
-        OrderState::Pending | OrderState::Failed | OrderState::Expired => {}
+/// Takes the events of the embedded side by the door through which Stripe's come.
+///
+/// # Errors
+/// [`WebError`]; what was not taken is told again.
+pub(super) async fn take_embedded(app: &App) -> Result<(), WebError> {
+    let Some(embedded) = app.payments.embedded() else { return Ok(()) };
+    let failed = |error: crate::payments::PaymentsError| WebError::Unavailable(error.to_string());
+    for told in embedded.due().map_err(failed)? {
+        let signed = app.payments.secrets().sign(&told.body, app.clock.now());
+        let Some(field) = signed.and_then(|text| HeaderValue::from_str(&text).ok()) else {
+            return Ok(());
+        };
+        let headers = HeaderMap::from_iter([(HeaderName::from_static(SIGNATURE_HEADER), field)]);
+        receive(app, &headers, told.body.as_bytes()).await?;
+        embedded.taken(&told.id).map_err(failed)?;
     }
-    Ok(batch)
+    Ok(())
 }
 
-/// The mail that confirms a paid order; an account that is gone gets none.
-async fn confirm(app: &App, order: &Order, batch: &mut Batch) -> Result<(), WebError> {
-    let Some(account) = accounts::read(app, &order.organisation, &order.account).await? else {
+/// What a payment page changes in its order: the state, and what a paid one gives. Answers the order if it is paid.
+///
+/// # Errors
+/// [`WebError`].
+pub(super) async fn carry_out(
+    app: &App,
+    batch: &mut Batch,
+    order: Order,
+    version: u64,
+    state: OrderState,
+    page: &PaidObject,
+) -> Result<Option<Order>, WebError> {
+    let now = app.clock.now();
+    let mut order = Order { state, updated: now, ..order };
+    if let (OrderState::Paid, Some(customer)) = (state, &page.customer)
+        && !customers::claim(app, customer, &order.organisation).await?
+    {
+        tracing::error!(order = %order.id, "it was paid by a customer who is another organisation's");
+        order.state = OrderState::Mismatch;
+    }
+    if order.state == OrderState::Paid {
+        order.paid = Paid {
+            at: Some(now),
+            customer: page.customer.clone(),
+            payment: page.payment_intent.clone(),
+            subscription: page.subscription.clone(),
+        };
+    }
+    let until = super::retained::expiry(app, &order);
+    records::put_plain(batch, ORDERS, &order.id, Expect::Version(version), &order, until)?;
+    match order.state {
+        OrderState::Paid => {
+            open(app, batch, &order, now).await?;
+            let context = json!({
+                "amount_cents": order.amount_cents,
+                "cgv_version": order.cgv_version,
+                "withdrawal": order.withdrawal().map(|until| until.to_string()),
+                "link": format!("{}/espace-client/", app.settings.platform_url),
+            });
+            letters::write(app, batch, &order, "commande_confirmee", context).await?;
+            let paid = audit::Event::new(app, "order paid", &order.id).concerning(&order.organisation);
+            audit::note(batch, &paid)?;
+            return Ok(Some(order));
+        }
+        OrderState::Mismatch => {
+            tracing::error!(order = %order.id, "what was paid is not what was asked");
+        }
+        OrderState::Pending | OrderState::Failed | OrderState::Expired | OrderState::Refunded => {}
+    }
+    Ok(None)
+}
+
+/// The access that a paid order gives at once; a subscription's is told exactly when its client is fetched.
+async fn open(app: &App, batch: &mut Batch, order: &Order, now: Timestamp) -> Result<(), WebError> {
+    let address = Address::new(PLANS, &order.organisation, &order.id);
+    if records::read_plain::<Plan>(app, &address).await?.is_some() {
         return Ok(());
-    };
-    let key = records::subject_key(app, &order.organisation, &account.id, batch).await?;
+    }
+    let mut plan = Plan::of(&order.offer, &order.module, order.period, now, PlanSource::Order);
     let offer = app.settings.offers.iter().find(|offer| offer.id == order.offer);
-    let name = offer.and_then(|offer| offer.name.get(order.language.tag())).unwrap_or(&order.offer);
-    let mail = Mail {
-        to: account.email.clone(),
-        template: "commande_confirmee".into(),
-        language: order.language,
-        purpose: Purpose::Contract,
-        reply_to: None,
-        context: json!({
-            "offer": name,
-            "order": order.id,
-            "amount_cents": order.amount_cents,
-            "currency": order.currency,
-            "cgv_version": order.cgv_version,
-            "link": format!("{}/espace-client/", app.settings.base_url),
-        }),
-        unsubscribe: None,
-        subject: account.id,
-    };
-    Ok(outbox::enqueue(app, batch, &key, &mail)?)
+    plan.seats = offer.and_then(|offer| offer.seats).map(|_| order.quantity);
+    Ok(records::put_plain(batch, PLANS, &order.id, Expect::Absent, &plan, None)?)
+}
+
+/// Whoever ordered seats has the first one. Should it fail, they take it themselves.
+async fn sit(app: &App, order: &Order) {
+    match seats::take(app, &order.organisation, &order.id, &order.account).await {
+        Ok(()) | Err(seats::SeatError::Unknown | seats::SeatError::Full) => {}
+        Err(error) => tracing::warn!(%error, order = %order.id, "whoever ordered has no seat yet"),
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use std::sync::Arc;
 
-    use http::{HeaderName, HeaderValue};
     use jiff::SignedDuration;
     use serde_json::Value;
 
@@ -177,7 +226,6 @@ mod tests {
     use crate::accounts::{Account, NewAccount, Role};
     use crate::checkout::{self, Opening, SESSIONS, opening_address};
     use crate::email::Email;
-    use crate::payments::{SIGNATURE_HEADER, completed_event};
     use crate::store::Scan;
     use crate::testing;
 
@@ -192,11 +240,13 @@ mod tests {
             role: Role::Owner,
             verified: true,
         };
-        let account = accounts::create(&app, new).await.unwrap();
-        let offer = &app.settings.offers[0];
-        let mut order =
-            Order::new("ord_1".into(), &account, offer, aops_manifest::Language::Fr, app.clock.now());
-        order.session = Some(SESSION.into());
+        let account = crate::accounts::create(&app, new).await.unwrap();
+        let order = Order {
+            organisation: account.organisation.clone(),
+            account: account.id.clone(),
+            session: Some(SESSION.into()),
+            ..super::super::order::tests::order()
+        };
         let mut batch = Batch::new(&account.organisation);
         records::put_plain(&mut batch, ORDERS, &order.id, Expect::Absent, &order, None).unwrap();
         app.store.commit(batch).await.unwrap();
@@ -208,8 +258,20 @@ mod tests {
         (Arc::new(app), account, order)
     }
 
+    /// What Stripe tells of a paid page, without the members that we do not read.
     fn paid(app: &App, order: &Order) -> String {
-        completed_event(SESSION, &order.id, order.amount_cents, &order.currency, app.clock.now()).unwrap()
+        let event = json!({
+            "id": format!("evt_{}", crate::accounts::random::base62(24).unwrap()),
+            "object": "event",
+            "created": app.clock.now().as_second(),
+            "type": "checkout.session.completed",
+            "data": { "object": {
+                "id": SESSION, "object": "checkout.session", "client_reference_id": order.id,
+                "amount_total": order.amount_cents, "currency": order.currency.to_ascii_lowercase(),
+                "payment_status": "paid",
+            } },
+        });
+        event.to_string()
     }
 
     fn altered(body: &str, change: impl FnOnce(&mut Value)) -> String {

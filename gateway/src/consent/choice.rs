@@ -1,7 +1,7 @@
 //! A visitor's choice, as the cookie carries it: signed, dated, bound to the version of the question. Whatever
 //! was altered, has lapsed or answers another question is no choice.
 
-use http::{HeaderMap, HeaderValue};
+use http::{HeaderMap, HeaderName, HeaderValue, header};
 use jiff::Timestamp;
 use serde::Serialize;
 
@@ -100,7 +100,8 @@ pub(super) fn state(app: &App, headers: &HeaderMap, signalled: bool) -> State {
 
 /// Whether the browser asks not to be tracked (Global Privacy Control, W3C; Tracking Preference Expression).
 pub fn signalled(headers: &HeaderMap) -> bool {
-    ["sec-gpc", "dnt"].iter().any(|name| headers.get(*name).is_some_and(|value| value == "1"))
+    const SIGNALS: [HeaderName; 2] = [HeaderName::from_static("sec-gpc"), header::DNT];
+    SIGNALS.iter().any(|name| headers.get(name).is_some_and(|value| value == "1"))
 }
 
 /// The services that a choice by kind accepts; of a kind, only those of `named` when they are named.

@@ -10,7 +10,7 @@ pub mod registry;
 
 pub use self::choice::{KEPT, OPPOSITION, signalled};
 pub use self::guard::registered;
-pub use self::proof::{Proof, list};
+pub use self::proof::{Proof, SHAPES, list};
 pub use self::registry::{ConsentConfig, Registry, Services};
 
 use axum::Router;

@@ -6,12 +6,15 @@ use serde::{Deserialize, Serialize};
 use crate::app::App;
 use crate::consent::choice::{self, Choice};
 use crate::consent::registry::Kind;
-use crate::records::{self, RecordError};
+use crate::records::{self, RecordError, Shape};
 use crate::sealing;
 use crate::store::{Batch, Expect, Scan};
 
 const CONSENTS: &str = "consents";
 const PAGE: usize = 500;
+
+/// What is kept of consents.
+pub const SHAPES: &[Shape] = &[Shape::plain::<Proof>(CONSENTS)];
 
 /// What is kept of a choice (`p-consent-proof`).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -31,6 +34,8 @@ pub struct Proof {
     /// The version of the question that the page showed.
     pub banner: String,
 }
+
+impl records::Document for Proof {}
 
 /// Keeps the proof of a choice and answers the choice, ready for the cookie.
 ///

@@ -329,7 +329,14 @@ mod tests {
     fn p_cookie_categories_cookies_are_known_by_name_or_by_the_beginning_of_it() {
         let with = ConsentConfig { google_analytics: Some("G-ABC123".into()), ..config() };
         let registry = Registry::new(theme(), with).unwrap();
-        for known in ["__Host-session", "__Host-consentement", "__Host-opposition", "_ga", "_ga_ABC123"] {
+        for known in [
+            "__Host-session",
+            "__Host-appareil",
+            "__Host-consentement",
+            "__Host-opposition",
+            "_ga",
+            "_ga_ABC123",
+        ] {
             assert!(registry.knows_cookie(known), "{known}");
         }
         // What a script keeps, or another site, is no cookie of ours.

@@ -185,7 +185,14 @@ async fn step(
     Ok(())
 }
 
-fn mail(app: &App, address: &Address, thread: &Thread, template: &str, context: serde_json::Value) -> Mail {
+/// A letter to the writer of a thread, which `address` is in.
+pub(super) fn mail(
+    app: &App,
+    address: &Address,
+    thread: &Thread,
+    template: &str,
+    context: serde_json::Value,
+) -> Mail {
     Mail {
         to: thread.email.clone(),
         reply_to: Some(app.settings.mail.staff.clone()),

@@ -141,6 +141,7 @@ async fn keep(app: &App, id: &str, message: &Message) -> Result<(), RecordError>
                     contact: message.created,
                     answer_by: before.answer_by.or(answer_by),
                     closed: None,
+                    warned: None,
                     ..before
                 };
                 (thread, Expect::Version(version))
@@ -174,6 +175,7 @@ fn new_thread(message: &Message, answer_by: Option<Timestamp>) -> Thread {
         closed: None,
         satisfaction: None,
         client: false,
+        warned: None,
     }
 }
 

@@ -12,7 +12,7 @@ use axum::Router;
 
 pub use self::desk::{ContactError, Line, Shown, answer, close, list, show};
 pub use self::retained::{CLIENT, PROSPECT, Threads};
-pub use self::thread::{Message, State, Thread};
+pub use self::thread::{Message, SHAPES, State, Thread, place};
 use crate::app::SharedApp;
 
 /// The routes of this feature.

@@ -63,7 +63,7 @@ async fn note(State(app): State<SharedApp>, uri: Uri, posted: Posted) -> Result<
         }
     };
     let contact = app.clock.now();
-    let thread = Thread { satisfaction: Some((note, comment)), contact, ..thread };
+    let thread = Thread { satisfaction: Some((note, comment)), contact, warned: None, ..thread };
     let mut batch = Batch::new(&partition);
     let key = records::subject_key(&app, &partition, &partition, &mut batch).await?;
     thread::put(&app, &mut batch, &key, &thread, Expect::Version(version))?;

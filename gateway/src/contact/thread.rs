@@ -7,7 +7,8 @@ use serde::{Deserialize, Serialize};
 use super::retained::ends;
 use super::spam::Spam;
 use crate::app::App;
-use crate::records::{self, RecordError};
+use crate::email::Email;
+use crate::records::{self, RecordError, Shape};
 use crate::retention::{self, Term};
 use crate::sealing::SubjectKey;
 use crate::store::{Address, Batch, Expect, Scan};
@@ -24,6 +25,10 @@ const PAGE: usize = 500;
 /// By when a complaint is answered; it is acknowledged at once. ACPR, recommendation 2024-R-02 on the handling of
 /// complaints: within ten working days and two months.
 pub(super) const COMPLAINT: Term = Term::Months(2);
+
+/// What is kept of messages.
+pub const SHAPES: &[Shape] =
+    &[Shape::sealed::<Thread>(THREADS), Shape::sealed::<Message>(MESSAGES), Shape::sealed::<Answer>(ANSWERS)];
 
 /// What a message is about, as far as its form tells.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -67,6 +72,8 @@ pub struct Message {
     pub spam: Spam,
 }
 
+impl records::Document for Message {}
+
 /// Where a thread stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -101,7 +108,12 @@ pub struct Thread {
     /// Whether they were a client when that was last looked at.
     #[serde(default)]
     pub client: bool,
+    /// When they were told that the term comes to its end, since the last contact.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub warned: Option<Timestamp>,
 }
+
+impl records::Document for Thread {}
 
 /// An answer of the firm, sealed at rest.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -114,10 +126,18 @@ pub struct Answer {
     pub text: String,
 }
 
+impl records::Document for Answer {}
+
 /// The partition and key of a person's thread.
 pub(super) fn partition(app: &App, email: &str) -> String {
     let hash = app.sealer.lookup("contact thread", &email.to_lowercase());
     format!("{PREFIX}{}", hash.get(..DIGITS).unwrap_or_default())
+}
+
+/// Where what somebody wrote stands.
+pub fn place(app: &App, email: &Email) -> records::Place {
+    let partition = partition(app, email.as_str());
+    records::Place::of(partition.clone(), partition)
 }
 
 /// Whose key seals a message: its thread's, or its own where it was written before there were threads.

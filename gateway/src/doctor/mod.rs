@@ -13,6 +13,7 @@ use crate::edge::feeds::Feeds;
 use crate::edge::tls;
 use crate::edge::tls::acme::Line;
 use crate::staff;
+use crate::store::ValkeyStore;
 use crate::valkey::Valkey;
 use crate::web::Site;
 
@@ -40,14 +41,15 @@ pub async fn examine(settings: &Settings) -> Vec<Finding> {
     }
     lists(settings, &mut found);
     shared(settings, &mut found).await;
+    traces(settings, &mut found).await;
     site(&settings.public, &mut found);
     machine::sandbox(settings, &mut found);
     machine::data(settings, running, &mut found);
     machine::limits(settings, &mut found);
     if !running {
         machine::ports(settings, &mut found);
-        machine::store(settings, &mut found);
     }
+    store(settings, running, &mut found).await;
     findings
 }
 
@@ -159,8 +161,43 @@ async fn shared(settings: &Settings, found: &mut impl FnMut(&'static str, String
                 found("valkey", format!("{error}; look at [valkey] urls and AOPS_VALKEY_PASSWORD"));
             }
         }
-        Err(error) => found("valkey", error.to_string()),
+        Err(error) => found("valkey", format!("[valkey] {error}")),
     }
+}
+
+/// The store opens, or its server is what it must be.
+async fn store(settings: &Settings, running: bool, found: &mut impl FnMut(&'static str, String)) {
+    let (server, config) = match (Valkey::of_store(settings), &settings.store) {
+        (Ok(Some(server)), Some(config)) => (server, config),
+        (Err(error), _) => return found("store", format!("[store] {error}")),
+        _ if running => return,
+        _ => return machine::store(settings, found),
+    };
+    match ValkeyStore::faults(&server, config.replicas, &settings.data).await {
+        Ok(faults) => faults.into_iter().for_each(|fault| found("store", fault)),
+        Err(error) => found("store", format!("{error}; look at [store] urls and AOPS_STORE_PASSWORD")),
+    }
+}
+
+/// Whether a collector takes what it will be told.
+async fn traces(settings: &Settings, found: &mut impl FnMut(&'static str, String)) {
+    let Some(config) = &settings.traces else { return };
+    #[cfg(feature = "otlp")]
+    match crate::trace::otlp::Collector::of(settings) {
+        Ok(Some(collector)) => {
+            if let Err(error) = collector.try_out().await {
+                let host = config.otlp.host_str().unwrap_or_default();
+                found("traces", format!("{host}: {error}; look at [traces] and AOPS_OTLP_AUTHORIZATION"));
+            }
+        }
+        Ok(None) => {}
+        Err(error) => found("traces", error.to_string()),
+    }
+    #[cfg(not(feature = "otlp"))]
+    found(
+        "traces",
+        format!("[traces] otlp = \"{}\": this binary is built without `--features otlp`", config.otlp),
+    );
 }
 
 /// A site that has not been built is built at the start; one that is there must be whole.

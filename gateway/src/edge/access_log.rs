@@ -3,18 +3,18 @@
 //! Lines are gathered and written by a thread of their own: a slow or full disk holds no request up.
 
 use std::cell::RefCell;
-use std::fmt::Write as _;
 use std::io::{self, Write as _};
 use std::net::IpAddr;
 use std::sync::{Arc, LazyLock, Mutex, PoisonError};
 use std::time::Duration;
 
-use http::{Method, StatusCode};
+use http::{Method, StatusCode, Version};
 use jiff::Timestamp;
 use metrics::{Counter, Histogram, counter, histogram};
 
 use crate::edge::prefix::Truncated;
 use crate::edge::route_class::RouteClass;
+use crate::trace::Trace;
 
 /// How long a line may wait for others.
 const GATHERING: Duration = Duration::from_millis(50);
@@ -24,10 +24,12 @@ const MOST_WAITING: usize = 8 << 20;
 /// What is told of a request.
 #[derive(Debug)]
 pub struct Line<'a> {
-    /// The request's id, which is its trace id too.
-    pub request: &'a str,
+    /// The request's id, which is its trace's, and its span.
+    pub trace: &'a Trace,
     /// The client.
     pub peer: IpAddr,
+    /// The protocol.
+    pub version: Version,
     /// The method.
     pub method: &'a Method,
     /// The path as sent, without its query.
@@ -42,7 +44,7 @@ pub struct Line<'a> {
     pub elapsed: Duration,
 }
 
-/// Writes the line and counts the request.
+/// Writes the line, counts the request, and tells a collector of it where there is one.
 pub fn write(line: &Line<'_>) {
     let figures = &FIGURES[line.class as usize];
     figures.answered[usize::from(line.status.as_u16() / 100).clamp(1, 5) - 1].increment(1);
@@ -51,6 +53,8 @@ pub fn write(line: &Line<'_>) {
     if tracing::enabled!(target: "access", tracing::Level::INFO) {
         WAITING.push(line);
     }
+    #[cfg(feature = "otlp")]
+    crate::trace::otlp::answered(line);
 }
 
 /// Writes what waits, for ever; ends when the thread's owner has gone.
@@ -112,10 +116,13 @@ fn format(out: &mut Vec<u8>, now: Timestamp, line: &Line<'_>) {
     SECOND.with_borrow_mut(|second| out.extend_from_slice(second.told(now.as_second())));
     digits(out, u64::from(now.subsec_microsecond().unsigned_abs()), 6);
     out.extend_from_slice(b"Z\",\"level\":\"INFO\",\"target\":\"access\",\"request\":\"");
-    out.extend_from_slice(line.request.as_bytes());
+    out.extend_from_slice(line.trace.id().as_bytes());
+    out.extend_from_slice(b"\",\"span\":\"");
+    out.extend_from_slice(line.trace.span().as_bytes());
+    out.extend_from_slice(b"\",\"client\":\"");
+    client(out, line.peer);
+    out.extend_from_slice(b"\",\"method\":\"");
     let mut text = Text(out);
-    // Writing to memory cannot fail.
-    let _ = write!(text, "\",\"client\":\"{}\",\"method\":\"", Truncated(line.peer));
     text.0.extend_from_slice(line.method.as_str().as_bytes());
     text.0.extend_from_slice(b"\",\"path\":\"");
     text.escaped(told(line.path));
@@ -130,6 +137,20 @@ fn format(out: &mut Vec<u8>, now: Timestamp, line: &Line<'_>) {
     out.extend_from_slice(b",\"micros\":");
     digits(out, u64::try_from(line.elapsed.as_micros()).unwrap_or(u64::MAX), 1);
     out.extend_from_slice(b"}\n");
+}
+
+/// The client's address, cut as [`Truncated`] cuts it.
+fn client(out: &mut Vec<u8>, peer: IpAddr) {
+    if let IpAddr::V4(address) = peer.to_canonical() {
+        for octet in &address.octets()[..3] {
+            digits(out, u64::from(*octet), 1);
+            out.push(b'.');
+        }
+        out.extend_from_slice(b"0/24");
+        return;
+    }
+    // Writing to memory cannot fail.
+    let _ = write!(out, "{}", Truncated(peer));
 }
 
 /// A number in decimal, in at least so many digits.
@@ -180,15 +201,8 @@ impl Text<'_> {
     }
 }
 
-impl std::fmt::Write for Text<'_> {
-    fn write_str(&mut self, text: &str) -> std::fmt::Result {
-        self.0.extend_from_slice(text.as_bytes());
-        Ok(())
-    }
-}
-
 /// Paths are told up to a length, and none that bears a payment session's id.
-fn told(path: &str) -> &str {
+pub fn told(path: &str) -> &str {
     const LIMIT: usize = 200;
     if path.starts_with("/paiement-test/") {
         return "/paiement-test/...";
@@ -219,9 +233,10 @@ mod tests {
 
     #[test]
     fn a_line_is_json_whatever_the_path_and_names_no_person() {
-        let mut out = Vec::new();
+        let (mut out, trace) = (Vec::new(), Trace::draw());
         let line = Line {
-            request: "0123",
+            trace: &trace,
+            version: Version::HTTP_2,
             peer: "192.0.2.77".parse().unwrap(),
             method: &Method::GET,
             path: "/a\"b\\c/é",
@@ -234,7 +249,8 @@ mod tests {
         assert!(out.ends_with(b"}\n"));
         let told: serde_json::Value = serde_json::from_slice(&out).unwrap();
         let expected = serde_json::json!({
-            "timestamp": "1970-01-01T00:00:00.000000Z", "level": "INFO", "target": "access", "request": "0123",
+            "timestamp": "1970-01-01T00:00:00.000000Z", "level": "INFO", "target": "access",
+            "request": trace.id(), "span": trace.span(),
             "client": "192.0.2.0/24", "method": "GET", "path": "/a\"b\\c/??", "class": "pages", "status": 200,
             "bytes": 12, "micros": 34,
         });

@@ -6,11 +6,11 @@ use http::{StatusCode, Version};
 use crate::edge::refusal::Refusal;
 use crate::web::hosts::Hosts;
 
-/// Checks the authority of a request.
+/// The authority of a request, which is ours.
 ///
 /// # Errors
 /// 400 when it is missing, doubled or told in two ways; 421 when it is not ours.
-pub fn check<B>(request: &http::Request<B>, hosts: &Hosts) -> Result<(), Refusal> {
+pub fn check<'a, B>(request: &'a http::Request<B>, hosts: &Hosts) -> Result<&'a str, Refusal> {
     let bad = |why| Refusal::closing(StatusCode::BAD_REQUEST, "authority", why);
     let mut fields = request.headers().get_all(HOST).iter();
     let field = fields.next().map(|value| value.to_str().map_err(|_| bad("host"))).transpose()?;
@@ -29,7 +29,7 @@ pub fn check<B>(request: &http::Request<B>, hosts: &Hosts) -> Result<(), Refusal
         (None, None) => return Err(bad("no_host")),
     };
     if hosts.names(authority) {
-        Ok(())
+        Ok(authority)
     } else {
         Err(Refusal::new(StatusCode::MISDIRECTED_REQUEST, "authority", "unknown"))
     }
@@ -47,7 +47,7 @@ mod tests {
             request = request.header(HOST, *field);
         }
         let hosts = Hosts::new(&["localhost".into()], &[8443]);
-        check(&request.body(()).unwrap(), &hosts).map_err(|refusal| refusal.status.as_u16())
+        check(&request.body(()).unwrap(), &hosts).map(|_| ()).map_err(|refusal| refusal.status.as_u16())
     }
 
     #[test]

@@ -8,6 +8,7 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures::FutureExt;
 use http::HeaderValue;
 use http::header::ALT_SVC;
 use hyper::body::Incoming;
@@ -178,26 +179,26 @@ impl Connections {
             };
             let answering = Arc::clone(&doing);
             let answer = service_fn(move |request: http::Request<Incoming>| {
-                let (service, answering) = (service.clone(), answering.answering());
                 let elsewhere = elsewhere.clone();
-                async move {
-                    let mut answer = service.answer(client, answering, request).await;
+                service.answer(client, answering.answering(), request).map(move |mut answer| {
                     if let Some(elsewhere) = elsewhere {
                         answer.headers_mut().insert(ALT_SVC, elsewhere);
                     }
                     Ok::<_, Infallible>(answer)
-                }
+                })
             });
             let connection = pin!(builder.serve_connection(stream, answer));
             let mut connection = Gathering::new(connection, outgoing);
             let served = async {
                 tokio::select! {
+                    biased;
                     ended = &mut connection => return ended,
                     () = guest.told(|| doing.has_asked()) => connection.get_mut().graceful_shutdown(),
                 }
                 connection.await
             };
             tokio::select! {
+                biased;
                 ended = served => if ended.is_err() {
                     counter!("connections_broken_total").increment(1);
                 },

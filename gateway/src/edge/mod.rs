@@ -32,7 +32,6 @@ pub mod redirect;
 pub mod refusal;
 pub mod request;
 pub mod request_headers;
-pub mod request_id;
 pub mod response_headers;
 pub mod route_class;
 pub mod sockets;

@@ -5,9 +5,10 @@ use std::collections::{BTreeMap, HashMap};
 use std::net::IpAddr;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use metrics::counter;
+use rustix::time::{ClockId, clock_gettime};
 use tokio::task::AbortHandle;
 
 use crate::edge::prefix::ClientPrefix;
@@ -18,17 +19,19 @@ const RESTS: Duration = Duration::from_secs(1);
 /// What a connection does, told by itself.
 #[derive(Debug)]
 pub struct Activity {
-    begun: Instant,
+    /// By [`now`].
+    begun: u64,
     /// Answers that have not left whole.
     answering: AtomicU32,
-    /// The last sign of life, in milliseconds since it began.
+    /// The last sign of life, by [`now`]; the same instant as `begun` before the first.
     last: AtomicU64,
 }
 
 impl Activity {
     /// A connection that begins now.
     pub fn new() -> Arc<Self> {
-        Arc::new(Self { begun: Instant::now(), answering: AtomicU32::new(0), last: AtomicU64::new(0) })
+        let begun = now();
+        Arc::new(Self { begun, answering: AtomicU32::new(0), last: AtomicU64::new(begun) })
     }
 
     /// A request came; its answer has left when the value goes.
@@ -40,7 +43,7 @@ impl Activity {
 
     /// Whether a request has come.
     pub fn has_asked(&self) -> bool {
-        !self.at_rest() || self.last.load(Ordering::Relaxed) > 0
+        !self.at_rest() || self.last.load(Ordering::Relaxed) > self.begun
     }
 
     /// Whether no answer is on its way.
@@ -50,18 +53,25 @@ impl Activity {
 
     /// Since the last sign of life.
     pub fn still_for(&self) -> Duration {
-        self.begun.elapsed().saturating_sub(Duration::from_millis(self.last.load(Ordering::Relaxed)))
+        Duration::from_millis(now().saturating_sub(self.last.load(Ordering::Relaxed)))
     }
 
     /// Since it began.
     pub fn age(&self) -> Duration {
-        self.begun.elapsed()
+        Duration::from_millis(now().saturating_sub(self.begun))
     }
 
     fn touch(&self) {
-        let now = u64::try_from(self.begun.elapsed().as_millis()).unwrap_or(u64::MAX);
-        self.last.store(now, Ordering::Relaxed);
+        // Whoever asked within the first tick has asked all the same.
+        self.last.store(now().max(self.begun + 1), Ordering::Relaxed);
     }
+}
+
+/// Milliseconds of the monotonic clock, to a tick of the kernel: an answer looks several times, and the exact clock
+/// costs four times as much.
+fn now() -> u64 {
+    let now = clock_gettime(ClockId::MonotonicCoarse);
+    now.tv_sec.unsigned_abs() * 1_000 + now.tv_nsec.unsigned_abs() / 1_000_000
 }
 
 /// An answer on its way.
@@ -182,15 +192,15 @@ mod tests {
         let open = OpenConnections::default();
         let task = tokio::spawn(std::future::pending::<()>());
         let address: IpAddr = "192.0.2.1".parse().unwrap();
-        let long_ago = Instant::now().checked_sub(RESTS * 2).unwrap();
-        let activity =
-            Arc::new(Activity { begun: long_ago, answering: AtomicU32::new(0), last: AtomicU64::new(0) });
+        let long_ago = now() - 2_000;
+        let last = AtomicU64::new(long_ago);
+        let activity = Arc::new(Activity { begun: long_ago, answering: AtomicU32::new(0), last });
         let _entered = open.enter(address, Arc::clone(&activity), task.abort_handle());
         let answering = activity.answering();
         assert!(!open.make_room(ClientPrefix::of(address)), "an answer is on its way");
         drop(answering);
         assert!(!open.make_room(ClientPrefix::of(address)), "it has just left");
-        activity.last.store(0, Ordering::Relaxed);
+        activity.last.store(long_ago, Ordering::Relaxed);
         assert!(open.make_room(ClientPrefix::of(address)));
         assert!(task.await.unwrap_err().is_cancelled());
         assert!(!open.make_room(ClientPrefix::of(address)));

@@ -6,11 +6,8 @@ use http::{HeaderMap, HeaderValue};
 /// A head with every fixed field, and a place for each that changes from answer to answer: the quota's and
 /// the name. Who starts from a copy of it grows no table.
 pub fn places() -> HeaderMap {
-    const CHANGING: [HeaderName; 3] = [
-        HeaderName::from_static("ratelimit-policy"),
-        HeaderName::from_static("ratelimit"),
-        HeaderName::from_static("x-request-id"),
-    ];
+    const CHANGING: [HeaderName; 3] =
+        [HeaderName::from_static("ratelimit-policy"), HeaderName::from_static("ratelimit"), REQUEST_ID];
     let mut headers: HeaderMap =
         FIXED.into_iter().map(|(name, value)| (name, HeaderValue::from_static(value))).collect();
     headers.insert(header::CONTENT_SECURITY_POLICY, NOTHING);
@@ -35,9 +32,11 @@ pub fn name(headers: &mut HeaderMap, request_id: &str) {
     if let Ok(mut id) = HeaderValue::from_str(request_id) {
         // Never twice the same: HPACK need not remember it (RFC 7541 § 7.1.3).
         id.set_sensitive(true);
-        headers.insert("x-request-id", id);
+        headers.insert(REQUEST_ID, id);
     }
 }
+
+const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
 /// The policy of what is no page.
 const NOTHING: HeaderValue =

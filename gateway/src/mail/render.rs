@@ -130,9 +130,17 @@ mod tests {
     }
 
     /// Mails that no journey of tests/browser/mails.test.mjs sets off: it reads their snapshots instead.
-    const UNSENT: [&str; 9] = [
+    const UNSENT: [&str; 17] = [
+        "adresse_changee",
+        "adresse_confirmation",
+        "adresse_demandee",
+        "cle_acces",
+        "compte_ferme",
+        "nouvel_appareil",
         "compte_bienvenue",
+        "compte_echeance",
         "compte_existant",
+        "contact_echeance",
         "mot_de_passe",
         "mot_de_passe_change",
         "newsletter_numero",
@@ -152,6 +160,10 @@ mod tests {
             "text": "## Deux âges\n\n**[La rente](https://aops.fr/offres/)** à 60 et à 70 ans.\n\n- une table\n- un taux",
         });
         let message = "Bonjour,\n\nNous cherchons un actuaire.\nCordialement";
+        let bought = json!({
+            "day": "2027-11-24T10:00:00Z", "offer": "Rentes viagères", "order": "ord_0123", "amount_cents": 49_000,
+            "link": "https://actuarem.com/espace-client/abonnements",
+        });
         vec![
             (
                 "newsletter_confirmation",
@@ -164,6 +176,16 @@ mod tests {
                 "newsletter_rappel",
                 json!({ "link": "https://aops.fr/newsletter/preferences?jeton=abc", "until": "2029-11-24T10:00:00Z" }),
                 leave,
+            ),
+            (
+                "compte_echeance",
+                json!({ "link": "https://aops.fr/compte/connexion", "until": "2029-11-24T10:00:00Z" }),
+                None,
+            ),
+            (
+                "contact_echeance",
+                json!({ "link": "https://aops.fr/contact/", "until": "2029-11-24T10:00:00Z" }),
+                None,
             ),
             ("contact_accuse", json!({ "message": message, "reference": "msg_0123" }), None),
             (
@@ -191,6 +213,52 @@ mod tests {
                 None,
             ),
             ("compte_verification", json!({ "link": "https://aops.fr/compte/verification?jeton=abc" }), None),
+            ("abonnement_echeance", bought.clone(), None),
+            ("abonnement_impaye", bought.clone(), None),
+            ("abonnement_relance", bought.clone(), None),
+            ("abonnement_rembourse", bought.clone(), None),
+            ("abonnement_reprise", bought.clone(), None),
+            ("abonnement_resilie", bought.clone(), None),
+            ("abonnement_suspendu", bought.clone(), None),
+            ("commande_remboursee", bought, None),
+            (
+                "facture",
+                json!({
+                    "number": "2026-000012", "offer": "Rentes viagères", "amount_cents": 58_800,
+                    "link": "https://actuarem.com/espace-client/factures",
+                }),
+                None,
+            ),
+            ("audit_ancre", json!({ "anchor": format!("1234:{}", "0123456789abcdef".repeat(4)) }), None),
+            ("second_facteur", json!({ "what": "added" }), None),
+            (
+                "adresse_demandee",
+                json!({ "new": "claire@example.org", "forgotten": "https://aops.fr/compte/mot-de-passe-oublie" }),
+                None,
+            ),
+            (
+                "adresse_confirmation",
+                json!({ "link": "https://aops.fr/compte/adresse?jeton=abc", "hours": 24 }),
+                None,
+            ),
+            (
+                "adresse_changee",
+                json!({
+                    "new": "claire@example.org", "link": "https://aops.fr/compte/adresse/retour?jeton=abc", "days": 7,
+                }),
+                None,
+            ),
+            ("compte_ferme", json!({}), None),
+            ("cle_acces", json!({ "what": "added" }), None),
+            (
+                "nouvel_appareil",
+                json!({
+                    "agent": { "browser": "firefox", "system": "linux" }, "at": "2026-11-24T10:00:00Z",
+                    "link": "https://aops.fr/espace-client/appareils",
+                    "forgotten": "https://aops.fr/compte/mot-de-passe-oublie",
+                }),
+                None,
+            ),
             ("compte_bienvenue", json!({ "link": "https://aops.fr/espace-client/" }), None),
             (
                 "compte_existant",
@@ -278,7 +346,9 @@ mod tests {
         let context = json!({
             "nom": typed, "prenom": typed, "email": "a@example.org", "telephone": typed, "raison_sociale": typed,
             "adresse": typed, "message": typed, "title": typed, "lead": typed, "link": "https://aops.fr/", "offer": typed,
-            "order": typed, "minutes": 30, "text": typed, "reference": typed, "until": "2029-11-24", "answer_by": "2029-11-24",
+            "order": typed, "minutes": 30, "text": typed, "reference": typed, "until": "2029-11-24", "answer_by": "2029-11-24", "anchor": typed, "what": "added",
+            "agent": { "browser": "firefox", "system": "linux" }, "at": "2029-11-24T10:00:00Z", "forgotten": "https://aops.fr/", "new": typed, "hours": 24, "days": 7,
+            "day": "2029-11-24T10:00:00Z", "amount_cents": 100, "number": typed,
         });
         let (texts, settings) = (theme(), settings());
         // What an editor published is Markdown, and no visitor's words.

@@ -17,6 +17,7 @@ use url::{Host, Url};
 use super::{Bulk, Handed, Letter, MailError, Mailer, MailerError, Reader};
 use crate::config::MailConfig;
 use crate::email::ascii_domain;
+use crate::trace::{Call, TRACEPARENT};
 
 const PRODUCTION: &str = "https://api.sendgrid.com";
 const CONNECT: Duration = Duration::from_secs(5);
@@ -71,7 +72,10 @@ impl SendGrid {
 
     /// One call, named so that its repetition can be told.
     async fn call(&self, name: &str, message: &Message<'_>) -> Result<(), MailError> {
-        let call = self.client.post(&self.url).header(IDEMPOTENCY, name).json(message).send().await;
+        let traced = Call::begin("sendgrid");
+        let call = self.client.post(&self.url).header(IDEMPOTENCY, name).header(TRACEPARENT, traced.field());
+        let call = call.json(message).send().await;
+        traced.ended(call.as_ref().ok().map(|answer| answer.status().as_u16()));
         // What went wrong on the way may quote the address: it is not told.
         let answer = call.map_err(|error| MailError::Away {
             why: if error.is_timeout() {
@@ -325,6 +329,8 @@ mod tests {
         assert!(head.starts_with("POST /v3/mail/send HTTP/1.1"), "{head}");
         assert!(head.contains("authorization: Bearer SG.key"), "{head}");
         assert!(head.contains("idempotency-key: abc"), "{head}");
+        let field = head.lines().find_map(|line| line.strip_prefix("traceparent: 00-")).unwrap();
+        assert_eq!(field.split('-').map(str::len).collect::<Vec<_>>(), [32, 16, 2], "{field}");
         let body: serde_json::Value = serde_json::from_str(body).unwrap();
         let person = &body["personalizations"][0];
         assert_eq!(person["to"][0]["email"], "c@xn--socit-esab.example");

@@ -6,7 +6,7 @@ use crate::app::App;
 use crate::records::{self, RecordError};
 use crate::store::{Address, Batch, Expect, StoreError};
 
-const FIGURES: &str = "issue_figures";
+pub(super) const FIGURES: &str = "issue_figures";
 const KEY: &str = "figures";
 const TRIES: usize = 64;
 
@@ -42,6 +42,8 @@ pub struct Figures {
     /// Readers who left because of it.
     pub unsubscribed: u64,
 }
+
+impl records::Document for Figures {}
 
 impl Figures {
     fn add(&mut self, happened: Happened) {

@@ -10,7 +10,7 @@ use crate::app::App;
 use crate::records::{self, RecordError};
 use crate::store::{Address, Batch, Expect, Scan, StoreError};
 
-const MAILINGS: &str = "mailings";
+pub(super) const MAILINGS: &str = "mailings";
 const PARTITION: &str = "newsletter";
 const PAGE: usize = 500;
 
@@ -71,6 +71,8 @@ pub struct Mailing {
     #[serde(default)]
     pub claimed: Option<Timestamp>,
 }
+
+impl records::Document for Mailing {}
 
 /// A mailing and what became of its issue.
 #[derive(Debug, Clone, Serialize)]

@@ -9,7 +9,7 @@ use crate::app::App;
 use crate::checkout;
 use crate::outbox;
 use crate::records::{self, KEYS, RecordError};
-use crate::retention::{Ended, Ground, Kept, Retention, Term, Terms, Then};
+use crate::retention::{Ended, Ground, Kept, Retention, Term, Terms, Then, WARNING};
 use crate::store::{Address, Batch, Expect, StoreError, Stored};
 
 /// That someone left is kept so that it can be shown, and nobody is written to again by mistake.
@@ -49,9 +49,9 @@ pub const CLIENT: Retention = Retention {
 fn declared(subscriber: &Subscriber) -> (&'static Retention, Timestamp) {
     match subscriber.state {
         State::Pending => (&PENDING, subscriber.asked),
-        State::Unsubscribed => (&LEFT, subscriber.left.or(subscriber.confirmed).unwrap_or(subscriber.asked)),
+        State::Unsubscribed => (&LEFT, subscriber.left.unwrap_or(subscriber.asked)),
         State::Confirmed => {
-            let contact = subscriber.contact.or(subscriber.confirmed).unwrap_or(subscriber.asked);
+            let contact = subscriber.contact.unwrap_or(subscriber.asked);
             (if subscriber.client { &CLIENT } else { &PROSPECT }, contact)
         }
     }
@@ -110,8 +110,12 @@ impl Kept for Subscribers {
             return Ok(false);
         }
         let subscriber = renewed(app, subscriber).await?;
-        let until = ends(&app.settings.retention, &subscriber);
-        if until.duration_since(now).as_hours() > 30 * 24 {
+        let terms = &app.settings.retention;
+        if !terms.warn(declared(&subscriber).0) {
+            return Ok(false);
+        }
+        let until = ends(terms, &subscriber);
+        if until.duration_since(now) > WARNING {
             keep(app, &address.key, stored, &subscriber).await?;
             return Ok(false);
         }

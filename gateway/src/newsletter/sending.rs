@@ -25,7 +25,7 @@ use crate::store::{Batch, Expect, Scan};
 use crate::suppression;
 
 /// Who was written to, by issue.
-const SENT: &str = "issue_sent";
+pub(super) const SENT: &str = "issue_sent";
 /// That an issue was sent to somebody: hashes, no addresses.
 pub const LETTER: Retention = Retention {
     what: "sent letter",
@@ -44,7 +44,7 @@ const CLAIM: Duration = Duration::from_secs(120);
 
 /// Some readers of an issue, all of one partition.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-struct Part {
+pub(super) struct Part {
     /// Names of subscribers: hashes, no addresses.
     readers: Vec<String>,
     /// Those whose letter was handed over, refused for good, or left out because they left meanwhile.
@@ -52,6 +52,8 @@ struct Part {
     refused: BTreeSet<String>,
     left_out: BTreeSet<String>,
 }
+
+impl records::Document for Part {}
 
 impl Part {
     fn open(&self) -> Vec<&String> {

@@ -12,7 +12,7 @@ use crate::app::App;
 use crate::checkout;
 use crate::email::Email;
 use crate::outbox::{self, Mail, Purpose};
-use crate::records::{self, RecordError};
+use crate::records::{self, Document, Older, RecordError};
 use crate::retention;
 use crate::sealing;
 use crate::store::{Address, Batch, Expect, Scan, StoreError};
@@ -67,7 +67,7 @@ pub struct Subscriber {
     pub asked: Timestamp,
     /// When the holder confirmed: the proof of consent.
     pub confirmed: Option<Timestamp>,
-    /// What was asked for; absent from what was written before it was noted.
+    /// What was asked for; unknown of those who asked before it was noted.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub request: Option<Request>,
     /// The last contact: the confirmation, or a choice made on the page of preferences.
@@ -83,6 +83,27 @@ pub struct Subscriber {
     #[serde(default)]
     pub client: bool,
 }
+
+impl Document for Subscriber {
+    const SCHEMA: u16 = 1;
+
+    fn upgraded(older: Older<'_>) -> Result<Self, RecordError> {
+        let Unnoted(before) = older.read()?;
+        let (mut contact, mut left) = (before.contact, before.left);
+        match before.state {
+            State::Pending => {}
+            State::Confirmed => contact = contact.or(before.confirmed),
+            State::Unsubscribed => left = left.or(before.confirmed),
+        }
+        Ok(Self { contact, left, ..before })
+    }
+}
+
+/// A subscriber as it was first kept: contact and leaving were not noted, and counted from the confirmation.
+#[derive(Serialize, Deserialize)]
+struct Unnoted(Subscriber);
+
+impl Document for Unnoted {}
 
 /// What the proof of consent says of the request that was then confirmed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -312,31 +333,42 @@ pub async fn withdraw(app: &App, email: &Email, at: Timestamp) -> Result<bool, R
 /// # Errors
 /// [`RecordError`].
 pub async fn list(app: &App) -> Result<Vec<Line>, RecordError> {
-    let (mut lines, mut after, now) = (Vec::new(), None, app.clock.now());
+    let (mut lines, mut after) = (Vec::new(), None);
     loop {
-        let scan =
-            Scan { collection: SUBSCRIBERS, partition: None, prefix: String::new(), after, limit: PAGE };
-        let page = app.store.scan(scan).await?;
-        for (address, _) in page.documents {
-            let found = records::read_sealed::<Subscriber>(app, &address, &address.key).await;
-            let Some((found, _)) = records::sound(found)?.flatten() else { continue };
-            let until = ends(&app.settings.retention, &found);
-            if until <= now {
-                continue;
-            }
-            let Subscriber { email, state, created, confirmed, language, request, .. } = found;
-            let text = request.as_ref().and_then(|request| request.text.clone());
-            let (policy, page) = request.map(|request| (request.policy, request.page)).unzip();
-            let until = Some(until);
-            lines.push(Line { email, state, created, confirmed, language, policy, page, text, until });
-        }
-        after = page.next;
+        let (page, next) = page(app, after, PAGE).await?;
+        lines.extend(page);
+        after = next;
         if after.is_none() {
             break;
         }
     }
     lines.sort_by_key(|line| line.created);
     Ok(lines)
+}
+
+/// Some subscribers in the order of the store, and where the next ones begin.
+pub(super) async fn page(
+    app: &App,
+    after: Option<Address>,
+    limit: usize,
+) -> Result<(Vec<Line>, Option<Address>), RecordError> {
+    let scan = Scan { collection: SUBSCRIBERS, partition: None, prefix: String::new(), after, limit };
+    let (page, now) = (app.store.scan(scan).await?, app.clock.now());
+    let mut lines = Vec::new();
+    for (address, _) in page.documents {
+        let found = records::read_sealed::<Subscriber>(app, &address, &address.key).await;
+        let Some((found, _)) = records::sound(found)?.flatten() else { continue };
+        let until = ends(&app.settings.retention, &found);
+        if until <= now {
+            continue;
+        }
+        let Subscriber { email, state, created, confirmed, language, request, .. } = found;
+        let text = request.as_ref().and_then(|request| request.text.clone());
+        let (policy, page) = request.map(|request| (request.policy, request.page)).unzip();
+        let until = Some(until);
+        lines.push(Line { email, state, created, confirmed, language, policy, page, text, until });
+    }
+    Ok((lines, page.next))
 }
 
 /// What a request makes of a subscriber, and whether a letter is to be written.
@@ -399,6 +431,12 @@ pub(super) async fn put(
 /// Spread over 256 partitions, so that no single one holds every subscriber.
 pub(super) fn partition(id: &str) -> String {
     format!("newsletter-{}", id.get(..2).unwrap_or_default())
+}
+
+/// Where what is kept of an address stands.
+pub fn place(app: &App, email: &Email) -> records::Place {
+    let id = id(app, email);
+    records::Place::of(partition(&id), id)
 }
 
 /// The name of an address's document.

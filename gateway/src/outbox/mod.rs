@@ -19,7 +19,7 @@ use tokio::sync::Notify;
 
 use crate::app::App;
 use crate::mail::MailError;
-use crate::records::{self, KEYS, RecordError};
+use crate::records::{self, KEYS, RecordError, Shape};
 use crate::retention::{Ground, Retention, Term, Then};
 use crate::sealing::{self, SubjectKey};
 use crate::store::{Address, Batch, Expect};
@@ -43,6 +43,9 @@ pub const UNDELIVERED: Retention = Retention {
     ground: Ground::LegitimateInterest,
     then: Then::Delete,
 };
+
+/// What is kept of letters.
+pub const SHAPES: &[Shape] = &[Shape::plain::<Waiting>(OUTBOX), Shape::plain::<Waiting>(DEAD)];
 
 /// Why somebody is written to: the closed list of purposes (`p-purposes`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -117,6 +120,8 @@ struct Waiting {
     revived: Option<Timestamp>,
     sealed: String,
 }
+
+impl records::Document for Waiting {}
 
 /// The outbox of this process: what wakes it, and the circuit to the mailer.
 #[derive(Debug, Default)]

@@ -2,6 +2,9 @@
 //! stay at the processor.
 
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use super::objects::{reference, text};
 
 /// A verified event, as it is kept.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -40,6 +43,21 @@ pub struct PaidObject {
     pub client_reference_id: Option<String>,
     /// `pi_…`: where to ask about the payment later.
     pub payment_intent: Option<String>,
+    /// Before rebates and tax.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub amount_subtotal: Option<i64>,
+    /// What was taken off.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub amount_discount: Option<i64>,
+    /// What tax was added.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub amount_tax: Option<i64>,
+    /// `cus_…`: whose it is; of a customer itself, its id.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub customer: Option<String>,
+    /// `sub_…`: the subscription that a payment page began.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub subscription: Option<String>,
 }
 
 /// Why a signed body is no event.
@@ -59,23 +77,35 @@ impl Event {
         if !usable(&sent.id) || !usable(&sent.kind) {
             return Err(EventError("its id or its type cannot be used as a name".into()));
         }
-        let object = &sent.data.object;
-        let text = |name: &str| object.get(name).and_then(|value| value.as_str()).map(str::to_owned);
         Ok(Self {
             id: sent.id,
             kind: sent.kind,
             created: sent.created,
             api_version: sent.api_version,
             livemode: sent.livemode,
-            object: PaidObject {
-                id: text("id"),
-                payment_status: text("payment_status"),
-                amount_total: object.get("amount_total").and_then(serde_json::Value::as_i64),
-                currency: text("currency"),
-                client_reference_id: text("client_reference_id"),
-                payment_intent: text("payment_intent"),
-            },
+            object: PaidObject::read(&sent.data.object.into()),
         })
+    }
+}
+
+impl PaidObject {
+    /// Reads what we keep of an object.
+    pub fn read(object: &Value) -> Self {
+        let amount = |path: &str| object.pointer(path).and_then(Value::as_i64);
+        let itself = text(object, "object").is_some_and(|kind| kind == "customer");
+        Self {
+            id: text(object, "id"),
+            payment_status: text(object, "payment_status"),
+            amount_total: amount("/amount_total"),
+            currency: text(object, "currency"),
+            client_reference_id: text(object, "client_reference_id"),
+            payment_intent: text(object, "payment_intent"),
+            amount_subtotal: amount("/amount_subtotal"),
+            amount_discount: amount("/total_details/amount_discount"),
+            amount_tax: amount("/total_details/amount_tax"),
+            customer: if itself { text(object, "id") } else { reference(object, "customer") },
+            subscription: reference(object, "subscription"),
+        }
     }
 }
 

@@ -1,42 +1,29 @@
-//! The payments port: opens a page where someone pays, and proves that what comes back is from there. It
-//! knows neither offers nor accounts.
+//! The payments port: it opens payment pages, reads what the processor keeps of a client, changes subscriptions, and
+//! believes signed events. It knows no order, no account and no plan.
+//!
+//! Stripe is the production side; the embedded side plays its part in development, on a page marked as a test.
 
+mod basket;
 mod embedded;
 mod event;
+mod objects;
 mod signature;
 mod stripe;
 
-use aops_manifest::Language;
 use async_trait::async_trait;
 
 use crate::accounts::random::NoRandomness;
 use crate::config::{Environment, Settings};
 
-pub use self::embedded::{Embedded, completed_event};
+pub use self::basket::{Basket, Change, Preview, Usage};
+pub use self::embedded::{Card, Embedded, Outcome, Unsettled};
 pub use self::event::{Event, EventError, PaidObject};
+pub use self::objects::{
+    Books, CreditNote, Invoice, InvoiceLine, InvoiceState, Lasting, Off, Payment, Promotion, Standing,
+    Subscription,
+};
 pub use self::signature::{SIGNATURE_HEADER, SignatureError, WebhookSecrets};
 pub use self::stripe::Stripe;
-
-/// What is to be paid, and where to go from the payment page.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Basket {
-    /// The order; also the idempotency key, so that a repeated call opens one page.
-    pub order: String,
-    /// What the payment page shows.
-    pub name: String,
-    /// In hundredths of the currency.
-    pub amount_cents: u32,
-    /// ISO 4217.
-    pub currency: String,
-    /// The buyer's address, typed in for them.
-    pub email: String,
-    /// The payment page's language.
-    pub language: Language,
-    /// Where the buyer goes once paid.
-    pub success_url: String,
-    /// Where the buyer goes instead of paying.
-    pub cancel_url: String,
-}
 
 /// A payment page that is open.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -47,7 +34,18 @@ pub struct Opened {
     pub url: String,
 }
 
-/// Why there is no payment page.
+/// How a subscription comes to its end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum End {
+    /// With the period that is paid.
+    WithPeriod,
+    /// Not, after all.
+    Never,
+    /// Now.
+    Now,
+}
+
+/// Why the processor did not do what was asked.
 #[derive(Debug, Clone, thiserror::Error)]
 pub enum PaymentsError {
     /// What the environment says cannot be used.
@@ -59,7 +57,7 @@ pub enum PaymentsError {
     /// The processor refused the call as it is.
     #[error("the payment processor refused the call (status {status}): {message}")]
     Refused {
-        /// HTTP status.
+        /// HTTP status; 402 when the means of payment was refused.
         status: u16,
         /// What it said.
         message: String,
@@ -72,17 +70,44 @@ pub enum PaymentsError {
     Random(#[from] NoRandomness),
 }
 
-/// Where payments happen.
+/// Where payments happen. Calls that change something take a key: a second call of the same key does nothing more.
 #[async_trait]
 pub trait Payments: Send + Sync + 'static {
     /// Opens a payment page.
     async fn open(&self, basket: &Basket) -> Result<Opened, PaymentsError>;
 
+    /// What became of a payment page; none when the processor knows no such one.
+    async fn session(&self, id: &str) -> Result<Option<PaidObject>, PaymentsError>;
+
+    /// Everything of a customer.
+    async fn books(&self, customer: &str) -> Result<Books, PaymentsError>;
+
+    /// A promotion code, if it may be used now.
+    async fn promotion(&self, code: &str) -> Result<Option<Promotion>, PaymentsError>;
+
+    /// Ends a subscription, or keeps it from ending.
+    async fn end(&self, subscription: &str, end: End) -> Result<(), PaymentsError>;
+
+    /// What a change would cost now: what is left of the period is credited and charged to the second.
+    async fn preview(&self, change: &Change) -> Result<Preview, PaymentsError>;
+
+    /// Changes a subscription as it was previewed; nothing changes when what is due cannot be charged.
+    async fn change(&self, change: &Change, key: &str) -> Result<(), PaymentsError>;
+
+    /// Puts what was used on the subscription's next invoice.
+    async fn bill(&self, usage: &Usage, key: &str) -> Result<(), PaymentsError>;
+
+    /// Gives a payment back whole.
+    async fn refund(&self, payment: &str, key: &str) -> Result<(), PaymentsError>;
+
+    /// Where a customer changes their means of payment; it leads back to `back`.
+    async fn portal(&self, customer: &str, back: &str) -> Result<String, PaymentsError>;
+
     /// What signs the events that come back.
     fn secrets(&self) -> &WebhookSecrets;
 
-    /// Whether payments are played by ourselves, for tests.
-    fn is_test(&self) -> bool;
+    /// The side that is played by ourselves, for tests.
+    fn embedded(&self) -> Option<&Embedded>;
 }
 
 /// Stripe when there is a key; otherwise, in development alone, payments played by ourselves.
@@ -102,7 +127,8 @@ pub fn payments(settings: &Settings) -> Result<Box<dyn Payments>, PaymentsError>
             true => WebhookSecrets::generated()?,
             false => WebhookSecrets::new(&secrets.stripe_webhook_secrets),
         };
-        return Ok(Box::new(Embedded::new(&settings.base_url, signing)));
+        let file = settings.data.join(embedded::FILE);
+        return Ok(Box::new(Embedded::open(&settings.platform_url, signing, settings.clock, Some(file))?));
     };
     let signing = WebhookSecrets::new(&secrets.stripe_webhook_secrets);
     if signing.is_empty() {
@@ -113,10 +139,18 @@ pub fn payments(settings: &Settings) -> Result<Box<dyn Payments>, PaymentsError>
         }
         tracing::warn!("STRIPE_WEBHOOK_SECRET is missing: every webhook will be refused");
     }
-    Ok(Box::new(Stripe::new(key, secrets.stripe_base.as_deref(), signing)?))
+    Ok(Box::new(Stripe::new(key, secrets.stripe_base.as_deref(), signing)?.taxing(settings.tax.as_ref())?))
 }
 
-/// A side for work that opens no payment page: it asks for no key and believes no webhook.
-pub fn none(settings: &Settings) -> Box<dyn Payments> {
-    Box::new(Embedded::new(&settings.base_url, WebhookSecrets::new(&[])))
+/// For commands beside no gateway: the processor where it is configured, else a side that knows nobody and believes no
+/// webhook.
+///
+/// # Errors
+/// [`PaymentsError::Configuration`].
+pub fn offline(settings: &Settings) -> Result<Box<dyn Payments>, PaymentsError> {
+    if let Ok(configured) = payments(settings) {
+        return Ok(configured);
+    }
+    let nobody = WebhookSecrets::new(&[]);
+    Ok(Box::new(Embedded::open(&settings.platform_url, nobody, settings.clock, None)?))
 }

@@ -4,8 +4,10 @@
 use serde::Serialize;
 use serde::de::IgnoredAny;
 use tokio::sync::mpsc;
+use zeroize::Zeroizing;
 
-use super::{KEYS, RecordError};
+use super::document::{self, Shape};
+use super::{ERASED, KEYS, RecordError};
 use crate::app::App;
 use crate::sealing::FORMAT;
 use crate::store::{Address, Copied, Scan};
@@ -27,6 +29,8 @@ pub struct Verified {
     pub erased: u64,
     /// What is damaged.
     pub damaged: Vec<Damage>,
+    /// What a later program wrote: this one leaves it as it is.
+    pub newer: Vec<Newer>,
 }
 
 /// A damaged document.
@@ -38,24 +42,34 @@ pub struct Damage {
     pub why: &'static str,
 }
 
+/// A document of a version that this program does not know.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Newer {
+    /// Where it stands: collection, partition and key.
+    pub at: String,
+    /// The version of its shape.
+    pub schema: u16,
+}
+
 enum Found {
     Key,
-    Sealed,
+    /// What it says, opened.
+    Sealed(Zeroizing<Vec<u8>>),
     Erased,
     Plain,
     Damaged(&'static str),
 }
 
-/// Reads every document through, beside whatever else is done with the store.
+/// Reads every document through, beside whatever else is done with the store; those of `shapes` as what they are.
 ///
 /// # Errors
 /// [`RecordError`], of the store as a whole.
-pub async fn verify(app: &App) -> Result<Verified, RecordError> {
+pub async fn verify(app: &App, shapes: &[&[Shape]]) -> Result<Verified, RecordError> {
     let (to, mut from) = mpsc::channel(WAITING);
     let looking = async move {
         let mut verified = Verified::default();
         while let Some(copied) = from.recv().await {
-            look(app, &copied, &mut verified).await?;
+            look(app, shapes, &copied, &mut verified).await?;
         }
         // The channel goes with this block, so that a look that fails ends the copy too.
         Ok::<_, RecordError>(verified)
@@ -66,23 +80,57 @@ pub async fn verify(app: &App) -> Result<Verified, RecordError> {
     Ok(verified)
 }
 
-async fn look(app: &App, copied: &Copied, verified: &mut Verified) -> Result<(), RecordError> {
+async fn look(
+    app: &App,
+    shapes: &[&[Shape]],
+    copied: &Copied,
+    verified: &mut Verified,
+) -> Result<(), RecordError> {
     let Some(stored) = &copied.stored else { return Ok(()) };
     if stored.expires.is_some_and(|expires| expires <= app.clock.now()) {
         return Ok(());
     }
     verified.documents += 1;
-    match found(app, copied, &stored.body).await? {
-        Found::Key => verified.keys += 1,
-        Found::Sealed => verified.sealed += 1,
-        Found::Erased => verified.erased += 1,
-        Found::Plain => {}
-        Found::Damaged(why) => {
-            let at = format!("{}/{}/{}", copied.collection, copied.partition, copied.key);
-            verified.damaged.push(Damage { at, why });
+    let at = place(copied);
+    let (sealed, told) = match found(app, copied, &stored.body).await? {
+        Found::Key => {
+            verified.keys += 1;
+            return Ok(());
         }
+        Found::Erased => {
+            verified.erased += 1;
+            return Ok(());
+        }
+        Found::Damaged(why) => {
+            verified.damaged.push(Damage { at, why });
+            return Ok(());
+        }
+        Found::Sealed(opened) => (true, judged(shapes, copied, true, &at, &opened)),
+        Found::Plain => (false, judged(shapes, copied, false, &at, &stored.body)),
+    };
+    match told {
+        Ok(()) => verified.sealed += u64::from(sealed),
+        Err(RecordError::Newer { schema, .. }) => verified.newer.push(Newer { at, schema }),
+        Err(_) => verified.damaged.push(Damage { at, why: "it is not of the shape that stands there" }),
     }
     Ok(())
+}
+
+/// Whether a document is what its collection holds. Of a collection that nobody declared, the first version is taken
+/// for whole.
+fn judged(
+    shapes: &[&[Shape]],
+    copied: &Copied,
+    sealed: bool,
+    at: &str,
+    plain: &[u8],
+) -> Result<(), RecordError> {
+    let same = |shape: &&Shape| shape.sealed == sealed && shape.collection == copied.collection;
+    match (shapes.iter().copied().flatten().find(same), document::split(plain).0) {
+        (Some(shape), _) => (shape.read)(at, plain),
+        (None, 0) => Ok(()),
+        (None, schema) => Err(RecordError::Newer { at: at.to_owned(), schema, known: 0 }),
+    }
 }
 
 async fn found(app: &App, copied: &Copied, body: &[u8]) -> Result<Found, RecordError> {
@@ -90,7 +138,8 @@ async fn found(app: &App, copied: &Copied, body: &[u8]) -> Result<Found, RecordE
         let whole = app.sealer.unwrap(&copied.key, body).is_ok();
         return Ok(if whole { Found::Key } else { Found::Damaged("no given master key opens this key") });
     }
-    if serde_json::from_slice::<IgnoredAny>(body).is_ok() {
+    // A tombstone says all by its name.
+    if copied.collection == ERASED || serde_json::from_slice::<IgnoredAny>(document::split(body).1).is_ok() {
         return Ok(Found::Plain);
     }
     if body.first() != Some(&FORMAT) {
@@ -100,8 +149,8 @@ async fn found(app: &App, copied: &Copied, body: &[u8]) -> Result<Found, RecordE
     for subject in [&copied.key, &copied.partition] {
         let at = Address::new(KEYS, copied.partition.clone(), subject.clone());
         let wrapped = app.store.read(&at).await?;
-        if wrapped.is_some_and(|wrapped| opens(app, subject, &wrapped.body, copied, body)) {
-            return Ok(Found::Sealed);
+        if let Some(opened) = wrapped.and_then(|wrapped| open(app, subject, &wrapped.body, copied, body)) {
+            return Ok(Found::Sealed(opened));
         }
     }
     let (mut any, mut after) = (false, None);
@@ -111,8 +160,8 @@ async fn found(app: &App, copied: &Copied, body: &[u8]) -> Result<Found, RecordE
         let page = app.store.scan(scan).await?;
         for (address, wrapped) in page.documents {
             any |= address.key == copied.key || address.key == copied.partition;
-            if opens(app, &address.key, &wrapped.body, copied, body) {
-                return Ok(Found::Sealed);
+            if let Some(opened) = open(app, &address.key, &wrapped.body, copied, body) {
+                return Ok(Found::Sealed(opened));
             }
         }
         after = page.next;
@@ -123,9 +172,18 @@ async fn found(app: &App, copied: &Copied, body: &[u8]) -> Result<Found, RecordE
     Ok(if any { Found::Damaged("it was altered or moved: its key does not open it") } else { Found::Erased })
 }
 
-fn opens(app: &App, subject: &str, wrapped: &[u8], copied: &Copied, body: &[u8]) -> bool {
-    let place = format!("{}/{}/{}", copied.collection, copied.partition, copied.key);
-    app.sealer.unwrap(subject, wrapped).is_ok_and(|key| key.open_at(&place, body).is_ok())
+fn open(
+    app: &App,
+    subject: &str,
+    wrapped: &[u8],
+    copied: &Copied,
+    body: &[u8],
+) -> Option<Zeroizing<Vec<u8>>> {
+    app.sealer.unwrap(subject, wrapped).ok()?.open_at(&place(copied), body).ok()
+}
+
+fn place(copied: &Copied) -> String {
+    format!("{}/{}/{}", copied.collection, copied.partition, copied.key)
 }
 
 #[cfg(test)]
@@ -133,6 +191,7 @@ mod tests {
     use http::HeaderMap;
 
     use super::*;
+    use crate::inventory::SHAPES;
     use crate::store::{Batch, Expect};
     use crate::{accounts, newsletter, testing};
 
@@ -145,7 +204,7 @@ mod tests {
         for email in ["c%40example.com", "d%40example.com"] {
             testing::post(&app, "/newsletter", &HeaderMap::new(), &format!("email={email}")).await;
         }
-        let before = verify(&app).await.unwrap();
+        let before = verify(&app, &SHAPES).await.unwrap();
         assert_eq!(before.damaged, []);
         assert!(before.keys >= 4 && before.sealed >= 4, "{before:?}");
         let mut flipped = Vec::new();
@@ -161,7 +220,7 @@ mod tests {
             app.store.commit(batch).await.unwrap();
             flipped.push(address.to_string());
         }
-        let after = verify(&app).await.unwrap();
+        let after = verify(&app, &SHAPES).await.unwrap();
         let told: Vec<_> = after.damaged.iter().map(|damage| damage.at.clone()).collect();
         assert_eq!(told.len(), 2);
         assert!(flipped.iter().all(|at| told.contains(at)), "{told:?}");
@@ -185,9 +244,10 @@ mod tests {
         app.store.commit(batch).await.unwrap();
         let batch = Batch::new("p").put(KEYS, "lost", Expect::Absent, vec![FORMAT; 80], None);
         app.store.commit(batch).await.unwrap();
-        let gone = Batch::new(&account.organisation).delete(KEYS, &account.id, Expect::Anything);
+        let mut gone = Batch::new(&account.organisation);
+        crate::records::erase(&app, &mut gone, &account.id).await.unwrap();
         app.store.commit(gone).await.unwrap();
-        let verified = verify(&app).await.unwrap();
+        let verified = verify(&app, &SHAPES).await.unwrap();
         let told: Vec<_> = verified.damaged.iter().map(|damage| damage.at.as_str()).collect();
         assert_eq!(told.len(), 2, "{told:?}");
         assert!(told.contains(&"things/p/rubbish") && told.contains(&"keys/p/lost"), "{told:?}");

@@ -2,29 +2,32 @@
 //! line that proves it and says nothing of anybody.
 
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use jiff::{SignedDuration, Timestamp};
+use futures::{StreamExt, stream};
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::{Ground, Retention, Term, Then, end_of};
+use super::{Ground, Retention, Term, Then, WARNING, end_of};
 use crate::app::{App, SharedApp};
-use crate::records::{self, RecordError};
+use crate::records::{self, RecordError, Shape};
 use crate::sealing;
 use crate::store::{Address, Batch, Expect, Scan, StoreError, Stored};
 
 /// Documents looked at in one piece.
 const PAGE: usize = 500;
+/// Documents of a piece that are written at once: they share one sync of the disk, and a request that comes meanwhile
+/// waits for no more than these.
+const AT_ONCE: usize = 64;
 /// Rests between two pieces, so that requests come first.
-const REST: Duration = Duration::from_millis(5);
+const REST: Duration = Duration::from_millis(1);
 /// How often the engine runs by itself; the first time soon after the start.
 const PERIOD: Duration = Duration::from_secs(6 * 3_600);
 const FIRST: Duration = Duration::from_secs(20);
 const PROOFS: &str = "retention_proofs";
 const PARTITION: &str = "system";
-/// How long before the end somebody is warned.
-const WARNING: SignedDuration = SignedDuration::from_hours(30 * 24);
 
 /// A line that proves a removal.
 pub const PROOF: Retention = Retention {
@@ -35,11 +38,19 @@ pub const PROOF: Retention = Retention {
     then: Then::Delete,
 };
 
+/// What is kept of its work.
+pub const SHAPES: &[Shape] = &[Shape::plain::<Proof>(PROOFS)];
+
 /// A type that the engine carries out. Its documents expire at [`super::expiry`] of their end.
 #[async_trait]
 pub trait Kept: Send + Sync {
     /// The collection of its documents.
     fn collection(&self) -> &'static str;
+
+    /// How many of them may be looked at at once: one, where each must stand on what the one before left.
+    fn at_once(&self) -> usize {
+        AT_ONCE
+    }
 
     /// What is to be written when the end of a document has come; nothing when it lives on after all.
     ///
@@ -53,7 +64,7 @@ pub trait Kept: Send + Sync {
         now: Timestamp,
     ) -> Result<Option<Ended>, RecordError>;
 
-    /// Warns whoever it concerns a month before; whether a letter was written.
+    /// Warns whoever it concerns within [`WARNING`] of the end, once; whether a letter was written.
     ///
     /// # Errors
     /// [`RecordError`].
@@ -99,6 +110,8 @@ pub struct Proof {
     #[serde(flatten)]
     pub done: Done,
 }
+
+impl records::Document for Proof {}
 
 /// Runs now and then until the process ends.
 pub async fn follow(app: SharedApp, kept: &'static [&'static dyn Kept]) {
@@ -175,28 +188,61 @@ async fn walk(
             limit: PAGE,
         };
         let page = app.store.scan(scan).await?;
-        for (address, stored) in &page.documents {
-            let Some(end) = stored.expires.map(end_of) else { continue };
-            if end <= now {
-                let ended = records::sound(kept.end(app, address, stored, now).await)?.flatten();
-                if let Some(Ended { by, batch }) = ended
-                    && committed(app, batch).await?
-                {
-                    let then = if by.then == Then::Archive { "archive" } else { "delete" };
-                    *counts.entry((by.name(), then)).or_default() += 1;
-                }
-            } else if end.duration_since(now) <= WARNING
-                && records::sound(kept.warn(app, address, stored, now).await)?.unwrap_or_default()
-            {
-                *counts.entry(("warned".into(), "warn")).or_default() += 1;
+        // Once the store fails, nothing new is begun; what is under way ends, and is counted.
+        let failed = AtomicBool::new(false);
+        let each = page.documents.into_iter();
+        let looked = each.map(|(address, stored)| unless(&failed, look(app, kept, address, stored, now)));
+        let mut outcomes = stream::iter(looked).buffer_unordered(kept.at_once());
+        let mut first = Ok(());
+        while let Some(outcome) = outcomes.next().await {
+            match outcome {
+                Ok(None) => {}
+                Ok(Some(done)) => *counts.entry(done).or_default() += 1,
+                Err(error) => first = first.and(Err(error)),
             }
         }
+        drop(outcomes);
+        first?;
         after = page.next;
         if after.is_none() {
             return Ok(());
         }
         tokio::time::sleep(REST).await;
     }
+}
+
+/// Nothing, once another has failed.
+async fn unless<T>(
+    failed: &AtomicBool,
+    act: impl Future<Output = Result<Option<T>, RecordError>>,
+) -> Result<Option<T>, RecordError> {
+    if failed.load(Ordering::Relaxed) {
+        return Ok(None);
+    }
+    let outcome = act.await;
+    failed.fetch_or(outcome.is_err(), Ordering::Relaxed);
+    outcome
+}
+
+/// What is done to one document: the declaration and the word for it, if anything.
+async fn look(
+    app: &App,
+    kept: &dyn Kept,
+    address: Address,
+    stored: Stored,
+    now: Timestamp,
+) -> Result<Option<(String, &'static str)>, RecordError> {
+    let Some(end) = stored.expires.map(end_of) else { return Ok(None) };
+    if end > now {
+        let soon = end.duration_since(now) <= WARNING;
+        let warned =
+            soon && records::sound(kept.warn(app, &address, &stored, now).await)?.unwrap_or_default();
+        return Ok(warned.then(|| ("warned".into(), "warn")));
+    }
+    let ended = records::sound(kept.end(app, &address, &stored, now).await)?.flatten();
+    let Some(Ended { by, batch }) = ended else { return Ok(None) };
+    let then = if by.then == Then::Archive { "archive" } else { "delete" };
+    Ok(committed(app, batch).await?.then(|| (by.name(), then)))
 }
 
 async fn committed(app: &App, batch: Batch) -> Result<bool, RecordError> {

@@ -8,7 +8,7 @@ use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Span, Timestamp};
 use serde::Serialize;
 
-pub use self::engine::{Done, Ended, Kept, PROOF, Proof, follow, proofs, run};
+pub use self::engine::{Done, Ended, Kept, PROOF, Proof, SHAPES, follow, proofs, run};
 pub use self::terms::{TermError, Terms};
 
 /// What is kept, how long, and on what ground (GDPR art. 5.1.e and 6).
@@ -113,6 +113,9 @@ impl Term {
 /// that instant, which it can read without the key; readers of the types that it carries out hide what is past its
 /// end themselves.
 const BACKSTOP: SignedDuration = SignedDuration::from_hours(30 * 24);
+
+/// How long before the end somebody is warned.
+pub const WARNING: SignedDuration = SignedDuration::from_hours(30 * 24);
 
 /// The expiry to give a document whose end is this one, so that the engine finds it.
 pub fn expiry(end: Timestamp) -> Option<Timestamp> {

@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use serde::Deserialize;
 use serde::de::{Deserializer, Error};
 
-use super::{Retention, Term};
+use super::{Retention, Term, WARNING};
 
 /// The `[retention]` table: by name of a declaration (`contact_message = "2 years"`), a shorter term.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
@@ -37,6 +37,12 @@ impl Terms {
     /// The instant from which what is declared must be gone.
     pub fn end(&self, retention: &Retention, from: Timestamp) -> Timestamp {
         self.of(retention).after(from)
+    }
+
+    /// Whether there is time for a warning: in a term that is no longer than it, everybody would be warned at once.
+    pub fn warn(&self, retention: &Retention) -> bool {
+        let from = Timestamp::UNIX_EPOCH;
+        self.end(retention, from).duration_since(from) > WARNING
     }
 
     /// Checks the table against all declarations.
@@ -91,6 +97,19 @@ mod tests {
         ground: Ground::LegitimateInterest,
         then: Then::Delete,
     };
+
+    #[test]
+    fn there_is_a_warning_where_the_term_leaves_time_for_it() {
+        for (table, warned) in [
+            ("", true),
+            ("contact_message = \"2 months\"", true),
+            ("contact_message = \"31 days\"", true),
+            ("contact_message = \"30 days\"", false),
+            ("contact_message = \"1 day\"", false),
+        ] {
+            assert_eq!(toml::from_str::<Terms>(table).unwrap().warn(&KEPT), warned, "{table}");
+        }
+    }
 
     #[test]
     fn a_term_may_be_shortened_and_nothing_else() {

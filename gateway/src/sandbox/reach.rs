@@ -7,6 +7,7 @@ use url::Url;
 
 use crate::config::Settings;
 use crate::mail::SmtpConfig;
+use crate::valkey::StoreConfig;
 
 /// What the resolver reads, and the authorities that a machine trusts; what is not there is passed over.
 const SYSTEM: [&str; 13] = [
@@ -56,16 +57,19 @@ impl Reach {
         });
         let countries = gateway.countries.as_ref().map(|countries| countries.table.clone());
         let lists = [&gateway.blocklist, &gateway.allowlist, &settings.audience.country_table, &countries];
-        let valkey = settings.valkey.iter().flat_map(|valkey| {
+        let store = settings.store.as_ref().map(StoreConfig::server);
+        let valkey = settings.valkey.iter().chain(&store).flat_map(|valkey| {
             let pair = valkey.certificate.iter().flat_map(|files| [&files.certificate, &files.key]);
             pair.chain(&valkey.authority).cloned().collect::<Vec<_>>()
         });
         let mail = settings.mail.smtp.iter().filter_map(|smtp| smtp.authority.clone());
+        let traces = settings.traces.iter().filter_map(|traces| traces.authority.clone());
         let authorities = ["SSL_CERT_FILE", "SSL_CERT_DIR"].into_iter().filter_map(std::env::var_os);
         let files = tls
             .chain(lists.into_iter().flatten().cloned())
             .chain(valkey)
             .chain(mail)
+            .chain(traces)
             .chain(secrets.iter().cloned());
         // A file that is replaced is another file to the kernel: its folder is what stays.
         let mut reads: Vec<_> = files.flat_map(|file| folders(&file)).collect();
@@ -100,8 +104,11 @@ pub fn outbound_ports(settings: &Settings) -> BTreeSet<u16> {
     let feeds = settings.gateway.feeds.iter().map(|feed| feed.url.clone());
     let mail = settings.mail.smtp.as_ref().map(SmtpConfig::port);
     let authority = settings.gateway.acme().map(|acme| acme.directory.clone());
-    let called = bases.chain(feeds).chain(authority).filter_map(|url| url.port_or_known_default());
-    let valkey = settings.valkey.iter().flat_map(|valkey| &valkey.urls);
+    let traces = settings.traces.as_ref().map(|traces| traces.otlp.clone());
+    let called =
+        bases.chain(feeds).chain(authority).chain(traces).filter_map(|url| url.port_or_known_default());
+    let store = settings.store.iter().flat_map(|store| &store.urls);
+    let valkey = settings.valkey.iter().flat_map(|valkey| &valkey.urls).chain(store);
     let valkey = valkey.filter_map(|url| Some(Url::parse(url).ok()?.port().unwrap_or(VALKEY)));
     // HTTPS, and names whose answer is too long for a datagram.
     called.chain(valkey).chain(mail).chain([443, 53]).collect()
@@ -139,6 +146,11 @@ mod tests {
         let acme = json!({ "acme": { "directory": "https://ca.example:14000/dir", "terms_agreed": true } });
         settings.gateway.tls = Some(serde_json::from_value(acme).unwrap());
         assert_eq!(outbound_ports(&settings), [53, 80, 443, 465, 4711, 14_000].into());
+        settings.store = Some(toml::from_str("urls = [\"rediss://store.internal\"]").unwrap());
+        assert_eq!(outbound_ports(&settings), [53, 80, 443, 465, 4711, 6379, 14_000].into());
+        settings.store = None;
+        settings.traces = Some(toml::from_str("otlp = \"http://localhost:4318/v1/traces\"").unwrap());
+        assert_eq!(outbound_ports(&settings), [53, 80, 443, 465, 4318, 4711, 14_000].into());
     }
 
     #[test]

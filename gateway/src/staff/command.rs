@@ -11,6 +11,7 @@ use zeroize::Zeroizing;
 
 use crate::accounts::{self, AccountError, NewAccount, Role, api_keys};
 use crate::app::App;
+use crate::audit::{self, Anchor};
 use crate::backup::{self, BackupError};
 use crate::checkout::{self, GrantError};
 use crate::edge::tls::acme::{self, Acme, AcmeError, Reason};
@@ -42,6 +43,13 @@ pub enum Command {
     },
     /// `account list`.
     AccountList,
+    /// `account second-factor remove`: answers `{id}`.
+    SecondFactorRemove {
+        /// The account's address.
+        email: String,
+        /// Why: it is entered in the audit log.
+        reason: String,
+    },
     /// `apikey create`: answers `{id, key}`.
     ApikeyCreate {
         /// The account's address.
@@ -53,6 +61,11 @@ pub enum Command {
     MessagesList,
     /// `orders list`.
     OrdersList,
+    /// `orders reconcile`: what differs from the payment processor.
+    OrdersReconcile {
+        /// Whether what can be mended is.
+        mend: bool,
+    },
     /// `messages show`: the whole thread of a message.
     MessageShow {
         /// Its id.
@@ -159,6 +172,18 @@ pub enum Command {
     StoreVerify,
     /// `keys roll`: answers how many keys were wrapped anew.
     KeysRoll,
+    /// `audit list`.
+    AuditList {
+        /// The first day.
+        from: Option<Date>,
+        /// The last day.
+        to: Option<Date>,
+    },
+    /// `audit verify`.
+    AuditVerify {
+        /// What was told of the log before.
+        anchors: Vec<Anchor>,
+    },
     /// `ban add`.
     BanAdd {
         /// An address or a CIDR block.
@@ -218,6 +243,9 @@ pub enum StaffError {
     /// The account was not made.
     #[error(transparent)]
     Account(#[from] AccountError),
+    /// The second factor is still there.
+    #[error(transparent)]
+    NotTaken(#[from] accounts::NotTaken),
     /// The plan was not given.
     #[error(transparent)]
     Grant(#[from] GrantError),
@@ -260,7 +288,7 @@ impl From<StoreError> for StaffError {
 ///
 /// # Errors
 /// [`StaffError`], a sentence for whoever typed the command.
-pub async fn execute(app: &App, command: Command) -> Result<Value, StaffError> {
+pub(super) async fn execute(app: &App, command: Command) -> Result<Value, StaffError> {
     match command {
         Command::AccountCreate { email, password, verified, plan, role } => {
             let password = Zeroizing::new(password);
@@ -285,6 +313,10 @@ pub async fn execute(app: &App, command: Command) -> Result<Value, StaffError> {
             };
             Ok(accounts::list(app).await?.into_iter().map(line).collect())
         }
+        Command::SecondFactorRemove { email, reason } => {
+            let email = Email::parse(&email).map_err(|_| StaffError::Email(email))?;
+            Ok(json!({ "id": accounts::take_away(app, &email, &reason).await? }))
+        }
         Command::ApikeyCreate { account } => {
             let email = Email::parse(&account).map_err(|_| StaffError::Email(account.clone()))?;
             let found = accounts::find(app, &email).await?.ok_or(StaffError::NoAccount(account))?;
@@ -293,6 +325,9 @@ pub async fn execute(app: &App, command: Command) -> Result<Value, StaffError> {
         Command::SubscribersList => Ok(serde_json::to_value(newsletter::list(app).await?)?),
         Command::MessagesList => Ok(serde_json::to_value(contact::list(app).await?)?),
         Command::OrdersList => Ok(serde_json::to_value(checkout::lines(app).await?)?),
+        Command::OrdersReconcile { mend } => {
+            Ok(json!({ "differences": checkout::reconcile(app, mend).await? }))
+        }
         Command::MessageShow { id } => Ok(serde_json::to_value(contact::show(app, &id).await?)?),
         Command::MessageAnswer { id, text } => {
             contact::answer(app, &id, &text).await?;
@@ -390,12 +425,14 @@ pub async fn execute(app: &App, command: Command) -> Result<Value, StaffError> {
             told["path"] = json!(path);
             Ok(told)
         }
-        Command::StoreVerify => Ok(serde_json::to_value(records::verify(app).await?)?),
+        Command::StoreVerify => Ok(serde_json::to_value(records::verify(app, &inventory::SHAPES).await?)?),
         Command::ErasedList => {
             let stone = |name| json!({ "erased": name });
             Ok(records::erased(app).await?.into_iter().map(stone).collect())
         }
         Command::KeysRoll => Ok(serde_json::to_value(app.sealer.roll(app.store.as_ref()).await?)?),
+        Command::AuditList { from, to } => Ok(serde_json::to_value(audit::list(app, from, to).await?)?),
+        Command::AuditVerify { anchors } => Ok(serde_json::to_value(audit::verify(app, &anchors).await?)?),
         Command::BanList => Ok(serde_json::to_value(app.blocklist.bans(app.clock.now()))?),
         Command::BanFeeds => Ok(serde_json::to_value(app.feeds.states(app.clock.now()))?),
         Command::BanRemove { block } => match bans::remove(app, &block).await? {

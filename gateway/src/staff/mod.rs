@@ -7,9 +7,11 @@ mod desk;
 mod figures;
 mod page;
 mod socket;
+mod traced;
 
-pub use self::command::{Command, StaffError, execute};
+pub use self::command::{Command, StaffError};
 pub use self::socket::{CallError, answers, call, serve};
+pub use self::traced::perform;
 
 /// The routes of the staff's page.
 pub fn routes() -> axum::Router<crate::app::SharedApp> {

@@ -16,8 +16,9 @@ use tokio::net::{UnixListener, UnixStream};
 use tokio::sync::watch;
 
 use crate::app::SharedApp;
+use crate::audit::Actor;
 use crate::handover::{self, Offer};
-use crate::staff::{Command, execute};
+use crate::staff::{Command, perform};
 
 /// The longest command, in bytes.
 const COMMAND_LIMIT: u64 = 64 * 1024;
@@ -128,11 +129,11 @@ fn listen(path: &Path) -> io::Result<(UnixListener, u32)> {
 }
 
 async fn hear(app: SharedApp, mut stream: UnixStream, owner: u32, offer: Offer) {
-    let known = stream.peer_cred().is_ok_and(|peer| peer.uid() == owner || peer.uid() == 0);
-    if !known {
+    let peer = stream.peer_cred().map(|peer| peer.uid());
+    let Some(uid) = peer.ok().filter(|uid| *uid == owner || *uid == 0) else {
         tracing::warn!("an admin command of another user was refused");
         return;
-    }
+    };
     let answer = match read_line(&mut stream, COMMAND_LIMIT, PATIENCE).await {
         Ok(line) if line.trim_end() == handover::REQUEST => {
             drop(app);
@@ -142,7 +143,7 @@ async fn hear(app: SharedApp, mut stream: UnixStream, owner: u32, offer: Offer) 
             return;
         }
         Ok(line) => match serde_json::from_str::<Command>(&line) {
-            Ok(command) => match execute(&app, command).await {
+            Ok(command) => match perform(&app, Actor::operator(uid), command).await {
                 Ok(value) => Answer::Ok(value),
                 Err(error) => Answer::Error(error.to_string()),
             },

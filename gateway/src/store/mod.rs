@@ -2,12 +2,13 @@
 //!
 //! A *partition* is one organisation, or a named global one; a [`Batch`] is atomic inside one partition.
 //! What [`Store::commit`] acknowledged is on disk: a kill at any later instant does not lose it. A side keeps
-//! the promises that `conformance` holds it to; [`RedbStore`] is one file on this machine.
+//! the promises that `conformance` holds it to; [`RedbStore`] is one file on this machine, [`ValkeyStore`] a server or a cluster.
 
 #[cfg(test)]
 mod conformance;
 mod redb;
 mod reservation;
+mod valkey;
 mod watch;
 
 use std::fmt;
@@ -18,6 +19,7 @@ use tokio::sync::mpsc;
 
 pub use self::redb::RedbStore;
 pub use self::reservation::{Reserved, confirm, release, reserve};
+pub use self::valkey::ValkeyStore;
 pub use self::watch::{Seen, Watch};
 
 /// Where a document lives.

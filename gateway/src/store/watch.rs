@@ -19,6 +19,15 @@ pub enum Seen {
     Missed,
 }
 
+/// What a side tells.
+#[derive(Debug, Clone)]
+pub(super) enum Heard {
+    /// One write.
+    Told(Told),
+    /// That it does not know some.
+    Gap,
+}
+
 /// What a side tells of one write: a put has a version, a removal none.
 #[derive(Debug, Clone)]
 pub(super) struct Told {
@@ -32,11 +41,11 @@ pub(super) struct Told {
 #[derive(Debug)]
 pub struct Watch {
     collection: &'static str,
-    told: broadcast::Receiver<Told>,
+    told: broadcast::Receiver<Heard>,
 }
 
 impl Watch {
-    pub(super) fn new(collection: &'static str, told: broadcast::Receiver<Told>) -> Self {
+    pub(super) fn new(collection: &'static str, told: broadcast::Receiver<Heard>) -> Self {
         Self { collection, told }
     }
 
@@ -44,15 +53,15 @@ impl Watch {
     pub async fn next(&mut self) -> Option<Seen> {
         loop {
             match self.told.recv().await {
-                Ok(told) if told.collection == self.collection => {
+                Ok(Heard::Told(told)) if told.collection == self.collection => {
                     let address = Address::new(self.collection, told.partition, told.key);
                     return Some(match told.version {
                         Some(version) => Seen::Written(address, version),
                         None => Seen::Removed(address),
                     });
                 }
-                Ok(_) => {}
-                Err(RecvError::Lagged(_)) => return Some(Seen::Missed),
+                Ok(Heard::Told(_)) => {}
+                Ok(Heard::Gap) | Err(RecvError::Lagged(_)) => return Some(Seen::Missed),
                 Err(RecvError::Closed) => return None,
             }
         }

@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize};
 use crate::app::{App, SharedApp};
 use crate::email::Email;
 use crate::outbox::Purpose;
-use crate::records::{self, KEYS, RecordError};
+use crate::records::{self, KEYS, RecordError, Shape};
 use crate::retention::{Ground, Retention, Term, Then};
 use crate::store::{Address, Batch, Expect, Scan, StoreError};
 
@@ -73,12 +73,17 @@ impl Reason {
     }
 }
 
+/// What is kept of addresses that are not written to.
+pub const SHAPES: &[Shape] = &[Shape::plain::<Suppressed>(SUPPRESSIONS), Shape::plain::<()>(webhook::EVENTS)];
+
 /// What is kept of an address: why and since when, and the address itself sealed under a key of its own.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 struct Suppressed {
     reasons: BTreeMap<Reason, Timestamp>,
     sealed: String,
 }
+
+impl records::Document for Suppressed {}
 
 /// What staff see of it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -222,6 +227,12 @@ async fn opened(app: &App, address: &Address, found: &Suppressed) -> Result<Opti
     };
     let plain = app.sealer.unwrap(&address.key, &wrapped.body)?.open(address, &sealed)?;
     Ok(String::from_utf8(plain.to_vec()).ok())
+}
+
+/// Where what is kept of an address stands.
+pub fn place(app: &App, email: &Email) -> records::Place {
+    let id = id(app, email);
+    records::Place::of(partition(&id), id)
 }
 
 fn id(app: &App, email: &Email) -> String {

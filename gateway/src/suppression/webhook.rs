@@ -29,7 +29,7 @@ const BODY_LIMIT: usize = 1 << 20;
 /// What a call without a good signature costs, beside the one unit of every request.
 const FORGERY: u32 = 3;
 /// Names of events that were carried out.
-const EVENTS: &str = "mail_events";
+pub(super) const EVENTS: &str = "mail_events";
 /// SendGrid repeats an event for a day at most; its name is kept well past that.
 const EVENTS_KEPT: SignedDuration = SignedDuration::from_hours(7 * 24);
 /// Events carried out at once.

@@ -10,7 +10,7 @@ use crate::app::App;
 use crate::web::error::{Violated, WebError};
 use crate::web::negotiation;
 use crate::web::problem::Problem;
-use crate::web::{RequestId, render};
+use crate::web::{RequestId, shown};
 
 /// What of the request decides how a refusal is told; taken before the handler consumes the request.
 #[derive(Debug, Clone)]
@@ -43,7 +43,7 @@ pub fn dress(app: &App, audience: &Audience, mut response: Response) -> Response
     }
     let error = response.extensions_mut().remove::<WebError>();
     if let Some(WebError::Internal(why) | WebError::Unavailable(why)) = &error {
-        tracing::error!(request = %audience.request, %why, status = status.as_u16(), "a request failed");
+        tracing::error!(%why, status = status.as_u16(), "a request failed");
     }
     let violated = response.extensions_mut().remove::<Violated>();
     let mut dressed = if audience.program {
@@ -62,9 +62,11 @@ pub fn dress(app: &App, audience: &Audience, mut response: Response) -> Response
 }
 
 fn page(app: &App, audience: &Audience, status: StatusCode) -> Response {
+    let site = app.site.load();
     let code = told(status).as_u16();
-    let context = json!({ "status": code, "incident": audience.request });
-    render(app, status, audience.language, &format!("error_page.{code}.title"), "gateway/error.html", context)
+    shown(&site, status, audience.language, || {
+        site.refusal(audience.language, code, &audience.request, &app.settings)
+    })
 }
 
 fn problem(

@@ -9,9 +9,11 @@ pub mod hosts;
 pub mod live_reload;
 pub mod negotiation;
 pub mod pages;
+pub mod places;
 pub mod posted;
 pub mod problem;
 pub mod range;
+mod refusal_pages;
 pub mod resource;
 pub mod router;
 mod search;
@@ -26,7 +28,7 @@ use http::{HeaderValue, StatusCode, header};
 use serde_json::Value;
 
 pub use self::error::WebError;
-pub use self::site::Site;
+pub use self::site::{Site, SiteError};
 use crate::app::App;
 
 /// The client's address, as the edge settled it.
@@ -62,10 +64,20 @@ pub fn render_titled(
     context: Value,
 ) -> Response {
     let site = app.site.load();
-    let (status, page) = match site.render(language, title, template, context, &app.settings) {
+    shown(&site, status, language, || site.render(language, title, template, context, &app.settings))
+}
+
+/// A page written now, with the fields that all such pages bear.
+fn shown(
+    site: &Site,
+    status: StatusCode,
+    language: Language,
+    page: impl FnOnce() -> Result<String, SiteError>,
+) -> Response {
+    let (status, page) = match page() {
         Ok(page) => (status, page),
         Err(error) => {
-            tracing::error!(%template, %error, "a page could not be written");
+            tracing::error!(%error, "a page could not be written");
             (StatusCode::INTERNAL_SERVER_ERROR, String::from("<!doctype html><title>500</title><h1>500</h1>"))
         }
     };

@@ -15,11 +15,16 @@ pub fn answer(resource: &Resource, method: &Method, headers: &HeaderMap) -> Resp
 
 /// The page for what does not exist: never conditional, never in parts.
 pub fn not_found(resource: &Resource, method: &Method, headers: &HeaderMap) -> Response<Leaving> {
-    let mut headers = headers.clone();
-    for conditional in [header::IF_NONE_MATCH, header::IF_MATCH, header::RANGE, header::IF_RANGE] {
-        headers.remove(conditional);
-    }
-    let mut response = whole(resource, StatusCode::NOT_FOUND, method, &headers);
+    let conditional = [header::IF_NONE_MATCH, header::IF_MATCH, header::RANGE, header::IF_RANGE];
+    let mut response = if conditional.iter().any(|name| headers.contains_key(name)) {
+        let mut headers = headers.clone();
+        for name in conditional {
+            headers.remove(name);
+        }
+        whole(resource, StatusCode::NOT_FOUND, method, &headers)
+    } else {
+        whole(resource, StatusCode::NOT_FOUND, method, headers)
+    };
     response.headers_mut().remove(header::ETAG);
     response
 }
@@ -176,6 +181,7 @@ mod tests {
             heads: Kinds::default().heads(kind),
             csp: None,
             ranges: true,
+            to_platform: Default::default(),
         }
     }
 

@@ -1,8 +1,9 @@
 //! One path of the built site: its bytes in each coding, its head, what the manifest says of it.
 
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock, OnceLock};
 
+use aho_corasick::AhoCorasick;
 use aops_manifest::{Coding, Entry};
 use http::HeaderValue;
 
@@ -10,6 +11,15 @@ use crate::web::heads::{Heads, Kind, Kinds};
 use crate::web::live_reload;
 use crate::web::site::SiteError;
 use crate::web::stored::Stored;
+
+/// How a form of the platform begins, with its quotes or, minified, without.
+static FORMS: LazyLock<AhoCorasick> = LazyLock::new(|| {
+    let folders = ["/commande", "/compte/", "/espace-client"];
+    let actions =
+        folders.iter().flat_map(|folder| [format!("action=\"{folder}"), format!("action={folder}")]);
+    #[expect(clippy::expect_used, reason = "six short patterns of our own")]
+    AhoCorasick::new(actions).expect("patterns are small")
+});
 
 /// One path of the site.
 #[derive(Debug)]
@@ -24,6 +34,8 @@ pub struct Resource {
     pub csp: Option<HeaderValue>,
     /// Whether byte ranges are answered.
     pub ranges: bool,
+    /// Whether it is a page whose form goes to the platform, once that was asked.
+    pub(super) to_platform: OnceLock<bool>,
 }
 
 /// The bytes of one coding and what tells them.
@@ -83,6 +95,15 @@ impl Resource {
             heads: kinds.heads(kind),
             csp: entry.csp.as_deref().map(|csp| value(csp, "csp")).transpose()?,
             ranges: entry.ranges,
+            to_platform: OnceLock::new(),
+        })
+    }
+
+    /// Whether it is a page with a form that the platform answers: such a page belongs there, where its session is.
+    pub fn posts_to_platform(&self) -> bool {
+        *self.to_platform.get_or_init(|| {
+            let Stored::Memory(page) = &self.identity.body else { return false };
+            self.csp.is_some() && FORMS.is_match(&page[..])
         })
     }
 

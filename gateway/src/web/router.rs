@@ -9,7 +9,9 @@ use http::{HeaderValue, Method, Request, StatusCode, header};
 use tower::ServiceExt;
 
 use crate::app::{App, SharedApp};
+use crate::edge::refusal::Refusal;
 use crate::edge::response_headers;
+use crate::web::places::{self, Place};
 use crate::web::resource::Resource;
 use crate::web::stored::Leaving;
 use crate::web::{live_reload, negotiation, pages, search};
@@ -40,6 +42,42 @@ impl Routes {
     }
 }
 
+/// Where two names share the work: the way to the one that a request should have asked.
+///
+/// # Errors
+/// 421 for what is more than a reading: nothing that a form or a program sends is sent on.
+pub fn at_other_name<B>(
+    app: &App,
+    authority: &str,
+    path: &str,
+    request: &Request<B>,
+) -> Result<Option<http::Response<Leaving>>, Refusal> {
+    if !app.hosts.are_two() {
+        return Ok(None);
+    }
+    let origin = request.headers().get(header::ORIGIN).and_then(|value| value.to_str().ok());
+    let other = |origin: &str| {
+        let origin = origin.strip_prefix("https://").unwrap_or(origin);
+        app.hosts.names(origin) && !origin.eq_ignore_ascii_case(authority)
+    };
+    // What the pages of one name send to the other is as little asked for there as what a stranger's do.
+    if !reads(request.method()) && origin.is_some_and(other) {
+        return Err(Refusal::new(StatusCode::FORBIDDEN, "authority", "other_origin"));
+    }
+    let place = match Place::of(path) {
+        Some(Place::Site) if app.site.load().resource(path).is_some_and(Resource::posts_to_platform) => {
+            Some(Place::Platform)
+        }
+        place => place,
+    };
+    let Some(name) = place.and_then(|place| app.hosts.elsewhere(authority, place)) else { return Ok(None) };
+    if !reads(request.method()) {
+        return Err(Refusal::new(StatusCode::MISDIRECTED_REQUEST, "authority", "other_name"));
+    }
+    let there = format!("https://{name}{path}");
+    Ok(Some(redirected(&there, StatusCode::PERMANENT_REDIRECT, request.uri().query())))
+}
+
 /// What the built site answers by itself, at once: files, what has moved, and what is nowhere.
 pub fn built<B>(
     app: &App,
@@ -62,8 +100,14 @@ pub fn built<B>(
         count(app, resource, path, peer, request, response.status());
         return Some(response);
     }
-    let (to, status) = moved(&site, path)?;
-    Some(redirected(&to, status, request.uri().query()))
+    if let Some((to, status)) = moved(&site, path) {
+        return Some(redirected(&to, status, request.uri().query()));
+    }
+    if places::may_be_a_feature(path) || negotiation::wants_json(request.headers()) {
+        return None;
+    }
+    let language = negotiation::language(request.uri(), request.headers());
+    Some(pages::not_found(site.not_found(language)?, request.method(), request.headers()))
 }
 
 /// Answers a request whose path, decoded once, is `path`, and which the built site does not answer by itself.

@@ -1,9 +1,12 @@
 //! The built site in memory: every file with its header fields ready, and the theme's frames and templates.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::io::Read;
+use std::num::NonZero;
+use std::panic::resume_unwind;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
+use std::{iter, thread};
 
 use aops_manifest::{Entry, FILE_NAME, Language, Manifest, Shell, VERSION};
 use aops_search::Index;
@@ -14,6 +17,7 @@ use serde_json::{Value, json};
 use crate::config::Settings;
 use crate::texts::Texts;
 use crate::web::heads::Kinds;
+use crate::web::refusal_pages::RefusalPages;
 use crate::web::resource::Resource;
 use crate::web::stored::{LARGE, Stored};
 
@@ -28,6 +32,9 @@ pub struct Site {
     shell_csp: HashMap<Language, HeaderValue>,
     /// By language: its search index, read when it is first asked.
     searches: HashMap<Language, OnceLock<Option<Index>>>,
+    /// The addresses of the scripts that pages written now may ask.
+    scripts: Value,
+    refusals: RefusalPages,
     live_reload: bool,
 }
 
@@ -72,18 +79,22 @@ impl Site {
             return Err(wrong(format!("version {} where {VERSION} is known", manifest.version)));
         }
         let (mut files, mut kinds) = (HashMap::with_capacity(manifest.entries.len()), Kinds::default());
-        for (url, entry) in std::mem::take(&mut manifest.entries) {
-            let body = |file: &str| stored(&public.join(file));
+        let entries = std::mem::take(&mut manifest.entries);
+        let contents = contents(public, &entries)?;
+        for (url, entry) in &entries {
+            let body = |file: &str| match contents.get(file) {
+                Some(stored) => Ok(stored.clone()),
+                None => stored(&public.join(file)),
+            };
             let mut resource =
-                Resource::new(body, &entry, &mut kinds).map_err(|fault| fault.or_manifest(&path, &url))?;
+                Resource::new(body, entry, &mut kinds).map_err(|fault| fault.or_manifest(&path, url))?;
             if live_reload {
-                resource.add_live_reload(&entry);
+                resource.add_live_reload(entry);
             }
-            files.insert(Arc::from(url), Arc::new(resource));
+            files.insert(Arc::from(url.as_str()), Arc::new(resource));
         }
         let texts = texts(&manifest)?;
-        let (shell_csp, searches) = (shell_csp(&manifest), searches(&manifest));
-        Ok(Self { shell_csp, searches, manifest, texts, files, kinds, live_reload })
+        Ok(Self::of(manifest, texts, files, kinds, live_reload))
     }
 
     /// The same site with some files changed, others gone, and what else the generator tells now.
@@ -112,8 +123,7 @@ impl Site {
         let same_texts =
             manifest.templates == self.manifest.templates && manifest.strings == self.manifest.strings;
         let texts = if same_texts { Arc::clone(&self.texts) } else { texts(&manifest)? };
-        let (shell_csp, searches) = (shell_csp(&manifest), searches(&manifest));
-        Ok(Self { shell_csp, searches, manifest, texts, files, kinds, live_reload: self.live_reload })
+        Ok(Self::of(manifest, texts, files, kinds, self.live_reload))
     }
 
     /// A site of no pages, for work that shows none.
@@ -123,8 +133,21 @@ impl Site {
     pub fn empty() -> Result<Self, SiteError> {
         let manifest = Manifest::default();
         let texts = texts(&manifest)?;
-        let (files, shell_csp, searches) = (HashMap::new(), HashMap::new(), HashMap::new());
-        Ok(Self { manifest, texts, files, kinds: Kinds::default(), shell_csp, searches, live_reload: false })
+        Ok(Self::of(manifest, texts, HashMap::new(), Kinds::default(), false))
+    }
+
+    fn of(
+        manifest: Manifest,
+        texts: Arc<Texts>,
+        files: HashMap<Arc<str>, Arc<Resource>>,
+        kinds: Kinds,
+        live_reload: bool,
+    ) -> Self {
+        let (shell_csp, searches) = (shell_csp(&manifest), searches(&manifest));
+        let script = |name| asset(&files, name);
+        let scripts = json!({ "forms": script("forms.js"), "calculators": script("calculators.js"), "gateway": script("gateway.js"), "passkeys": script("passkeys.js") });
+        let refusals = RefusalPages::default();
+        Self { manifest, texts, files, kinds, shell_csp, searches, scripts, refusals, live_reload }
     }
 
     /// What stands at a decoded path.
@@ -154,15 +177,7 @@ impl Site {
 
     /// The address of a file of the theme, by its name there (`site.css`); empty when the site has no such file.
     pub fn asset(&self, name: &str) -> &str {
-        let Some((stem, extension)) = name.rsplit_once('.') else { return "" };
-        let is_it = |path: &&str| {
-            let digest =
-                path.strip_prefix("/assets/").and_then(|file| file.strip_prefix(stem)?.strip_prefix('.'));
-            digest
-                .and_then(|rest| rest.strip_suffix(extension)?.strip_suffix('.'))
-                .is_some_and(|d| !d.contains('.'))
-        };
-        self.files.keys().map(AsRef::as_ref).find(is_it).unwrap_or_default()
+        asset(&self.files, name)
     }
 
     /// A page written now, as HTML, in the theme's frame.
@@ -180,12 +195,29 @@ impl Site {
         let Some(shell) = self.manifest.shells.get(&language) else {
             return Err(SiteError::Templates(format!("no frame for {}", language.tag())));
         };
-        let scripts = json!({ "forms": self.asset("forms.js"), "calculators": self.asset("calculators.js"), "gateway": self.asset("gateway.js") });
-        let mut all = json!({ "title": title, "company": settings.company, "offers": settings.offers, "consent": settings.consent, "scripts": scripts });
+        let mut all = json!({ "title": title, "company": settings.company, "offers": settings.offers, "taxed": settings.tax.is_some(), "consent": settings.consent, "scripts": self.scripts });
         if let (Some(all), Value::Object(own)) = (all.as_object_mut(), context) {
             all.extend(own);
         }
         Ok(super::frame(shell, title, &self.alone(language, template, all)?))
+    }
+
+    /// The page that tells people of a refusal, with the request's id; the page is written once for each status.
+    ///
+    /// # Errors
+    /// What the template engine says.
+    pub fn refusal(
+        &self,
+        language: Language,
+        code: u16,
+        incident: &str,
+        settings: &Settings,
+    ) -> Result<String, SiteError> {
+        self.refusals.page((code, language), incident, |incident| {
+            let title = self.texts.text(language, &format!("error_page.{code}.title"), &[]);
+            let context = json!({ "status": code, "incident": incident });
+            self.render(language, &title, "gateway/error.html", context, settings)
+        })
     }
 
     /// A template by itself.
@@ -200,6 +232,18 @@ impl Site {
     }
 }
 
+fn asset<'a>(files: &'a HashMap<Arc<str>, Arc<Resource>>, name: &str) -> &'a str {
+    let Some((stem, extension)) = name.rsplit_once('.') else { return "" };
+    let is_it = |path: &&str| {
+        let digest =
+            path.strip_prefix("/assets/").and_then(|file| file.strip_prefix(stem)?.strip_prefix('.'));
+        digest
+            .and_then(|rest| rest.strip_suffix(extension)?.strip_suffix('.'))
+            .is_some_and(|d| !d.contains('.'))
+    };
+    files.keys().map(AsRef::as_ref).find(is_it).unwrap_or_default()
+}
+
 fn texts(manifest: &Manifest) -> Result<Arc<Texts>, SiteError> {
     Texts::new(manifest).map(Arc::new).map_err(|error| SiteError::Templates(error.to_string()))
 }
@@ -212,6 +256,36 @@ fn shell_csp(manifest: &Manifest) -> HashMap<Language, HeaderValue> {
     let policy =
         |(language, shell): (&Language, &Shell)| Some((*language, HeaderValue::from_str(&shell.csp).ok()?));
     manifest.shells.iter().filter_map(policy).collect()
+}
+
+/// What stands in every file that these entries name, read by all processors at once: of 10,000 pages with their
+/// compressed forms that is most of the start.
+fn contents<'a>(
+    public: &Path,
+    entries: &'a BTreeMap<String, Entry>,
+) -> Result<HashMap<&'a str, Stored>, SiteError> {
+    let names: Vec<&str> = entries
+        .values()
+        .flat_map(|entry| iter::once(&entry.file).chain(entry.variants.values().map(|variant| &variant.file)))
+        .map(String::as_str)
+        .collect();
+    let readers = thread::available_parallelism().map_or(1, NonZero::get);
+    let read = |names: &[&'a str]| {
+        names
+            .iter()
+            .map(|name| Ok((*name, stored(&public.join(name))?)))
+            .collect::<Result<Vec<_>, SiteError>>()
+    };
+    let parts: Vec<_> = thread::scope(|scope| {
+        let (parts, read) = (names.chunks(names.len().div_ceil(readers).max(1)), &read);
+        let reading: Vec<_> = parts.map(|part| scope.spawn(move || read(part))).collect();
+        reading.into_iter().map(|reader| reader.join().unwrap_or_else(|panic| resume_unwind(panic))).collect()
+    });
+    let mut contents = HashMap::with_capacity(names.len());
+    for part in parts {
+        contents.extend(part?);
+    }
+    Ok(contents)
 }
 
 /// The bytes of a file: in memory, but for a large one.

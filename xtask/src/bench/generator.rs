@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, bail};
 use reqwest::Client;
 
-use super::{Running, median, wait_until_ready};
+use super::{PORTS, Running, median, wait_until_ready};
 use crate::sh;
 
 /// How often each whole command is timed; the median is told.
@@ -79,7 +79,7 @@ async fn edits(aops: &Path, root: &Path) -> Result<()> {
     let mut serve = sh::command(&aops.to_string_lossy(), &["serve", "--watch", "--root"]);
     serve.arg(root);
     let _server = Running::serve(serve, data.path())?;
-    wait_until_ready()?;
+    wait_until_ready(&PORTS)?;
     let client = Client::builder().tls_danger_accept_invalid_certs(true).build()?;
     let page = |number: usize| (root.join(format!("content/fr/s{}/p{number}.md", number % 10)), number);
     let mut times = Vec::with_capacity(EDITS);

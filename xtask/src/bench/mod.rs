@@ -1,8 +1,11 @@
 //! `cargo xtask bench`: the figures of this machine, on a release build; nothing here passes or fails.
 
+mod accounts;
+mod data;
 mod edge;
 mod engine;
 mod generator;
+mod payments;
 
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
@@ -12,49 +15,96 @@ use anyhow::{Context, Result, bail};
 
 use crate::sh;
 
-/// Measures builds and edits of a site, calculations, and pages a second.
+/// What is measured.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Part {
+    /// The gateway beside nginx.
+    Edge,
+    /// The store beside SQLite, subscriptions, a million subscribers, the recovery drill, an issue to 100,000.
+    Data,
+    /// Sign-ins beside static pages, the check of a session.
+    Accounts,
+    /// The issue to 100,000 readers alone.
+    Newsletter,
+    /// Webhooks of the payment processor.
+    Payments,
+}
+
+/// Measures builds and edits of a site, calculations, pages a second, and data at rest; or one part alone.
 ///
 /// # Errors
 /// When something cannot be built or started.
-pub(crate) fn run(flame: bool, only_edge: bool, allocations: bool) -> Result<()> {
-    if allocations {
-        return edge::allocations::run();
+pub(crate) fn run(only: Option<Part>) -> Result<()> {
+    if only == Some(Part::Newsletter) {
+        return data::measured("a_hundred_thousand_readers");
     }
-    // The whole workspace at once: each other choice of packages has other features, and compiles everything anew.
-    sh::run(sh::command("cargo", &["build", "--release", "--workspace", "--bins", "--examples"]))?;
-    if only_edge {
-        return edge::run();
+    build()?;
+    match only {
+        Some(Part::Edge) => edge::run(),
+        Some(Part::Payments) => payments::run(),
+        Some(Part::Accounts) => accounts::run(),
+        Some(_) => data::run(),
+        None => {
+            generator::run()?;
+            engine::run()?;
+            edge::run()?;
+            payments::run()?;
+            accounts::run()?;
+            data::run()
+        }
     }
-    if flame {
-        return generator::flame();
-    }
-    generator::run()?;
-    engine::run()?;
-    edge::run()
 }
 
-/// Sends an issue to 100,000 readers over the SendGrid side, to a stand-in on this machine.
+/// Records where the cold build of 10,000 pages spends its time.
 ///
 /// # Errors
-/// When it cannot be built or fails.
-pub(crate) fn newsletter() -> Result<()> {
-    let measure = "a_hundred_thousand_readers";
-    let test = ["test", "--release", "--workspace", "--lib", "--", "--ignored", "--nocapture", measure];
-    sh::run(sh::command("cargo", &test))
+/// When something cannot be built or started.
+pub(crate) fn flame() -> Result<()> {
+    build()?;
+    generator::flame()
 }
+
+/// Counts the allocations of a request.
+///
+/// # Errors
+/// When something cannot be built or started.
+pub(crate) fn allocations() -> Result<()> {
+    edge::allocations::run()
+}
+
+/// The whole workspace at once: each other choice of packages has other features, and compiles everything anew.
+fn build() -> Result<()> {
+    sh::run(sh::command("cargo", &["build", "--release", "--workspace", "--bins", "--examples"]))
+}
+
+/// Where a gateway under measure listens.
+struct Ports {
+    https: u16,
+    http: u16,
+    operations: u16,
+}
+
+/// The ports of the gateway, and of one more beside it.
+const PORTS: Ports = Ports { https: 18443, http: 18080, operations: 19090 };
+const BESIDE: Ports = Ports { https: 18446, http: 18081, operations: 19091 };
 
 struct Running(Child);
 
 impl Running {
     /// Starts a gateway on ports of its own.
-    fn serve(mut serve: Command, data: &Path) -> Result<Self> {
+    fn serve(serve: Command, data: &Path) -> Result<Self> {
+        Self::serve_at(&PORTS, "warn,access=info", serve, data)
+    }
+
+    fn serve_at(ports: &Ports, log: &str, mut serve: Command, data: &Path) -> Result<Self> {
+        let loopback = |port| format!("127.0.0.1:{port}");
         serve
             .env("AOPS_DATA", data)
             .env("AOPS_LIMITS_FACTOR", "100000")
-            .env("AOPS_HTTPS", "127.0.0.1:18443")
-            .env("AOPS_HTTP", "127.0.0.1:18080")
-            .env("AOPS_OPERATIONS", "127.0.0.1:19090")
-            .env("RUST_LOG", "warn,access=info")
+            .env("AOPS_HTTPS", loopback(ports.https))
+            .env("AOPS_HTTP", loopback(ports.http))
+            .env("AOPS_OPERATIONS", loopback(ports.operations))
+            .env("RUST_LOG", log)
             .stdout(Stdio::null());
         Self::start(&mut serve)
     }
@@ -77,10 +127,10 @@ impl Drop for Running {
 }
 
 /// Waits until the gateway serves: it listens before it does.
-fn wait_until_ready() -> Result<()> {
+fn wait_until_ready(ports: &Ports) -> Result<()> {
     // The first build compresses as hard as it can.
     for _ in 0..1_800 {
-        if is_ready() {
+        if is_ready(ports) {
             return Ok(());
         }
         std::thread::sleep(Duration::from_millis(100));
@@ -88,9 +138,10 @@ fn wait_until_ready() -> Result<()> {
     bail!("the gateway was not ready within three minutes")
 }
 
-fn is_ready() -> bool {
+fn is_ready(ports: &Ports) -> bool {
     use std::io::{Read, Write};
-    let Ok(mut stream) = std::net::TcpStream::connect("127.0.0.1:19090") else { return false };
+    let operations = ("127.0.0.1", ports.operations);
+    let Ok(mut stream) = std::net::TcpStream::connect(operations) else { return false };
     let asked = stream.write_all(b"GET /readyz HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n");
     let mut answer = String::new();
     asked.is_ok() && stream.read_to_string(&mut answer).is_ok() && answer.starts_with("HTTP/1.1 200")

@@ -190,14 +190,18 @@ async fn a_hundred_thousand_readers() {
         });
         futures::future::join_all(many).await;
     }
-    println!("{READERS} subscribers in {:.1} s, memory {} MB", began.elapsed().as_secs_f64(), resident());
+    println!(
+        "{READERS} subscribers in {:.1} s, memory {} MB",
+        began.elapsed().as_secs_f64(),
+        testing::resident()
+    );
     let began = Instant::now();
     let watching = tokio::spawn(async move {
         let mut most = 0;
         loop {
-            most = most.max(resident());
+            most = most.max(testing::resident());
             tokio::time::sleep(Duration::from_millis(250)).await;
-            println!("memory {} MB, at most {most} MB", resident());
+            println!("memory {} MB, at most {most} MB", testing::resident());
         }
     });
     assert_eq!(sent(&app, "un", Segment::default()).await as usize, READERS);
@@ -206,12 +210,6 @@ async fn a_hundred_thousand_readers() {
     println!(
         "{READERS} letters in {seconds:.1} s: {:.0}/s, memory {} MB",
         READERS as f64 / seconds,
-        resident()
+        testing::resident()
     );
-}
-
-/// What this process holds in memory, in MB.
-fn resident() -> u64 {
-    let pages = std::fs::read_to_string("/proc/self/statm").unwrap();
-    pages.split(' ').nth(1).unwrap().parse::<u64>().unwrap() * 4096 / 1_000_000
 }

@@ -1,5 +1,8 @@
 use super::*;
-use crate::retention::Terms;
+use crate::clock::Clock;
+use crate::inventory::SHAPES;
+use crate::records::{KEYS, Newer, verify};
+use crate::retention::{Terms, run};
 
 fn at(second: i64) -> Timestamp {
     Timestamp::from_second(second).unwrap()
@@ -85,4 +88,59 @@ fn p_newsletter_fields_the_proof_of_consent_names_the_policy_the_words_and_the_p
     let client = Subscriber { client: true, ..again };
     let end: Timestamp = "1975-01-01T00:01:00Z".parse().unwrap();
     assert_eq!(ends(&Terms::default(), &client), end, "five for a client");
+}
+
+/// A subscriber as an earlier program left it, within the term.
+const BEFORE: &[u8] = include_bytes!("../fixtures/subscriber-0.json");
+
+/// An application in the year in which [`BEFORE`] was kept, where it stands with `head` before it; and where.
+async fn planted(folder: &std::path::Path, head: &[u8]) -> (App, String, Address) {
+    let then: Timestamp = "2026-11-27T08:00:00Z".parse().unwrap();
+    let app = crate::testing::app(folder, then.duration_since(Clock::default().now())).await;
+    let id = id(&app, &Email::parse("ancienne@example.org").unwrap());
+    let place = Address::new(SUBSCRIBERS, partition(&id), &id);
+    let mut batch = Batch::new(&place.partition);
+    let key = records::subject_key(&app, &place.partition, &id, &mut batch).await.unwrap();
+    let sealed = key.seal(&place, &[head, BEFORE].concat()).unwrap();
+    // Past the end that the engine reads, before the one at which the store forgets.
+    let expires = retention::expiry(then - SignedDuration::from_hours(24));
+    app.store.commit(batch.put(SUBSCRIBERS, &id, Expect::Absent, sealed, expires)).await.unwrap();
+    (app, id, place)
+}
+
+#[tokio::test]
+async fn a_subscriber_of_an_earlier_version_is_read_and_stands_anew_once_written() {
+    let folder = tempfile::tempdir().unwrap();
+    let (app, id, place) = planted(folder.path(), b"").await;
+    let lines = list(&app).await.unwrap();
+    assert_eq!(lines[0].until, Some("2028-02-03T08:05:00Z".parse().unwrap()), "from the confirmation");
+    let verified = verify(&app, &SHAPES).await.unwrap();
+    assert_eq!((verified.damaged, verified.newer), (Vec::new(), Vec::new()));
+    assert!(choose(&app, &id, Some(Language::En)).await.unwrap());
+    let wrapped = app.store.read(&Address::new(KEYS, &place.partition, &id)).await.unwrap().unwrap();
+    let stored = app.store.read(&place).await.unwrap().unwrap();
+    let plain = app.sealer.unwrap(&id, &wrapped.body).unwrap().open(&place, &stored.body).unwrap();
+    assert!(plain.starts_with(b"\x02\x00\x01{"), "{}", String::from_utf8_lossy(&plain));
+    assert_eq!(list(&app).await.unwrap()[0].language, Language::En);
+}
+
+#[tokio::test]
+async fn a_subscriber_of_a_later_version_is_told_and_left_as_it_is() {
+    let folder = tempfile::tempdir().unwrap();
+    let (app, id, place) = planted(folder.path(), b"\x02\x00\x09").await;
+    let before = app.store.read(&place).await.unwrap();
+    let email = Email::parse("ancienne@example.org").unwrap();
+    let newer = |outcome: Result<(), RecordError>| {
+        assert!(matches!(outcome, Err(RecordError::Newer { schema: 9, known: 1, .. })), "{outcome:?}");
+    };
+    newer(ask(&app, &email, Language::Fr, "/").await);
+    newer(confirm(&app, &id).await.map(drop));
+    newer(choose(&app, &id, None).await.map(drop));
+    newer(leave(&app, &id, None).await);
+    assert!(list(&app).await.unwrap().is_empty());
+    assert_eq!(run(&app, &[&super::super::Subscribers], app.clock.now()).await.unwrap(), []);
+    assert_eq!(app.store.read(&place).await.unwrap(), before);
+    let verified = verify(&app, &SHAPES).await.unwrap();
+    assert_eq!(verified.newer, [Newer { at: place.to_string(), schema: 9 }]);
+    assert_eq!(verified.damaged, []);
 }

@@ -25,7 +25,8 @@ use tokio::sync::{broadcast, mpsc, oneshot};
 use self::layout::{COUNTS, DOCUMENTS, key, prefix};
 use self::writer::Task;
 use crate::clock::Clock;
-use crate::store::watch::{Told, WAITING};
+use crate::files;
+use crate::store::watch::{Heard, WAITING};
 use crate::store::{Address, Batch, Copied, Page, Scan, Store, StoreError, Stored, Watch};
 
 /// Memory for pages of the file.
@@ -47,7 +48,7 @@ pub struct RedbStore {
     /// Both are there until the store is dropped.
     tasks: Option<mpsc::Sender<Task>>,
     writer: Option<std::thread::JoinHandle<()>>,
-    told: broadcast::Sender<Told>,
+    told: broadcast::Sender<Heard>,
 }
 
 /// The database while it is usable.
@@ -295,7 +296,7 @@ fn make_private(path: &Path) -> Result<(), StoreError> {
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
             use std::os::unix::fs::OpenOptionsExt;
             let made = fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(path);
-            made.map(drop).map_err(|error| fault(path, error))
+            made.and_then(|_| files::sync_name(path)).map_err(|error| fault(path, error))
         }
         Err(error) => Err(fault(path, error)),
     }

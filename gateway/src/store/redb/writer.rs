@@ -9,7 +9,7 @@ use tokio::sync::{broadcast, mpsc, oneshot};
 use super::layout::{self, COUNTS, DOCUMENTS, ENDS};
 use super::{OpenFile, fault};
 use crate::clock::Clock;
-use crate::store::watch::Told;
+use crate::store::watch::{Heard, Told};
 use crate::store::{Address, Batch, Change, Copied, Expect, StoreError, Write};
 
 /// The most batches that share one commit.
@@ -35,7 +35,7 @@ pub(super) fn run(
     file: &OpenFile,
     clock: Clock,
     mut tasks: mpsc::Receiver<Task>,
-    told: &broadcast::Sender<Told>,
+    told: &broadcast::Sender<Heard>,
 ) {
     while let Some(first) = tasks.blocking_recv() {
         let mut group = vec![first];
@@ -50,7 +50,7 @@ pub(super) fn run(
 }
 
 /// Nobody who asks is told before the group is on disk; if it cannot be, everybody is told that.
-fn write_group(file: &OpenFile, now: Timestamp, group: Vec<Task>, told: &broadcast::Sender<Told>) {
+fn write_group(file: &OpenFile, now: Timestamp, group: Vec<Task>, told: &broadcast::Sender<Heard>) {
     let mut waiting = group.into_iter();
     let mut done = Vec::new();
     let written = file.database().and_then(|database| {
@@ -60,7 +60,7 @@ fn write_group(file: &OpenFile, now: Timestamp, group: Vec<Task>, told: &broadca
         Ok(changes) => {
             for change in changes {
                 // Nobody may be watching.
-                let _ = told.send(change);
+                let _ = told.send(Heard::Told(change));
             }
             done.into_iter().for_each(Done::tell);
         }

@@ -6,7 +6,7 @@ use std::process::{Command, Stdio};
 use anyhow::{Context, Result};
 
 use super::{BARE, H1, H2, OURS, PAGE, example, pinned, site};
-use crate::bench::{Running, wait_for, wait_until_ready};
+use crate::bench::{PORTS, Running, wait_for, wait_until_ready};
 use crate::sh;
 
 const COUNTED: &str = "count-allocations";
@@ -24,7 +24,7 @@ pub(in crate::bench) fn run() -> Result<()> {
     let mut ours = pinned(&aops);
     ours.arg("serve").arg("--root").arg(&root);
     let _ours = Running::serve(ours, &scratch.path().join("data"))?;
-    wait_until_ready()?;
+    wait_until_ready(&PORTS)?;
     let tls = scratch.path().join("data/tls");
     let mut bare = pinned(&example(&aops, "bare"));
     bare.arg(format!("127.0.0.1:{BARE}")).args([tls.join("localhost.pem"), tls.join("localhost.key")]);

@@ -7,8 +7,8 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
 
-use super::{OURS, resident};
-use crate::bench::{Running, generator, is_ready};
+use super::{BARE, OURS, resident};
+use crate::bench::{PORTS, Running, generator, is_ready};
 use crate::sh;
 
 const CONNECTIONS: usize = 10_000;
@@ -18,30 +18,30 @@ const PAGES: usize = 10_000;
 ///
 /// # Errors
 /// When something cannot be started.
-pub(super) fn run(ours: Running, idle: &Path, scratch: &Path) -> Result<()> {
+pub(super) fn run(ours: Running, bare: Running, idle: &Path, scratch: &Path) -> Result<()> {
     println!("\n| alone | |\n| --- | --- |");
     println!("| resident memory after all of this | {:.0} MB |", resident(ours.id())? / 1e6);
-    println!(
-        "| an h2 connection over TLS that rests, of {CONNECTIONS} | {:.1} kB |",
-        rest(&ours, idle)? / 1e3
-    );
-    drop(ours);
+    for (whose, server, port) in [("", &ours, OURS), (", by hyper and rustls alone", &bare, BARE)] {
+        let each = rest(server, port, idle)? / 1e3;
+        println!("| an h2 connection over TLS that rests, of {CONNECTIONS}{whose} | {each:.1} kB |");
+    }
+    drop((ours, bare));
     println!("| from the start to ready, {PAGES} pages | {:.0} ms |", ready(scratch)?.as_secs_f64() * 1e3);
     Ok(())
 }
 
 /// Bytes of the server for each connection that does nothing.
-fn rest(ours: &Running, idle: &Path) -> Result<f64> {
-    let before = resident(ours.id())?;
+fn rest(server: &Running, port: u16, idle: &Path) -> Result<f64> {
+    let before = resident(server.id())?;
     let mut client = Command::new(idle)
-        .args([format!("127.0.0.1:{OURS}"), CONNECTIONS.to_string()])
+        .args([format!("127.0.0.1:{port}"), CONNECTIONS.to_string()])
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .spawn()?;
     let told = client.stdout.take().context("the client tells nothing")?;
     let mut line = String::new();
     BufReader::new(told).read_line(&mut line)?;
-    let after = resident(ours.id())?;
+    let after = resident(server.id())?;
     drop(client.stdin.take());
     client.wait()?;
     anyhow::ensure!(line.trim() == "ready", "the connections were not all opened");
@@ -61,7 +61,7 @@ fn ready(scratch: &Path) -> Result<Duration> {
         serve.arg(&root);
         let begun = Instant::now();
         let server = Running::serve(serve, &scratch.join("data"))?;
-        while !is_ready() {
+        while !is_ready(&PORTS) {
             anyhow::ensure!(begun.elapsed() < Duration::from_secs(60), "it was not ready within a minute");
             std::thread::sleep(Duration::from_millis(2));
         }

@@ -13,11 +13,11 @@ use std::process::{Command, Stdio};
 use anyhow::{Context, Result};
 
 use self::client::{Measured, Work};
-use super::{Running, wait_for, wait_until_ready};
+use super::{BESIDE, PORTS, Running, wait_for, wait_until_ready};
 use crate::sh;
 
 const ROUNDS: usize = 3;
-const OURS: u16 = 18443;
+const OURS: u16 = PORTS.https;
 const BARE: u16 = 18445;
 /// Blocks of the list that stands in front of every request.
 const BLOCKS: u32 = 1_000_000;
@@ -26,9 +26,9 @@ const H1: &[&str] = &["wrk", "-t1", "-c64", "-d4s", "--latency"];
 const H2: &[&str] = &["h2load", "-t1", "-c16", "-m10", "-D4"];
 const PAGE: &str = "/themes/";
 
-/// What is measured beside nginx.
-fn works(tags: [&str; 2]) -> Vec<Work> {
-    let [ours, theirs] = tags.map(|tag| format!("if-none-match: {tag}"));
+/// What is measured beside nginx; `ours` and `theirs` are the page's tags.
+fn works(ours: &str, theirs: &str) -> Vec<Work> {
+    let [ours, theirs] = [ours, theirs].map(|tag| format!("if-none-match: {tag}"));
     vec![
         Work::new("10 kB page, h1, 64 connections", H1, PAGE),
         Work::new("10 kB page, h2, 16 × 10 streams", H2, PAGE),
@@ -67,37 +67,45 @@ pub(super) fn run() -> Result<()> {
     let mut ours = pinned(&aops);
     ours.arg("serve").arg("--root").arg(&root);
     let ours = Running::serve(ours, &scratch.path().join("data"))?;
-    wait_until_ready()?;
+    wait_until_ready(&PORTS)?;
     let tls = scratch.path().join("data/tls");
     let theirs = nginx::start(&tls, &root.join("public"))?;
     wait_for(&format!("127.0.0.1:{}", nginx::PORT))?;
     println!(
         "\nWith a blocklist of {BLOCKS} blocks, limits, fields and access log on; nginx has a limiter and a log too.\n"
     );
-    println!(
-        "| work | requests/s | nginx | ratio | µs of server a request | nginx | ratio | p99 ms | nginx |"
-    );
-    println!("| --- | --- | --- | --- | --- | --- | --- | --- | --- |");
-    let tags = [client::tag(OURS, PAGE)?, client::tag(nginx::PORT, PAGE)?];
-    for work in works([&tags[0], &tags[1]]) {
-        let (a, b) = turns(&work, (OURS, ours.id()), (nginx::PORT, theirs.id()))?;
-        println!("{}", row(work.name, &a, &b));
-    }
+    let works = works(&client::tag(OURS, PAGE)?, &client::tag(nginx::PORT, PAGE)?);
+    against("nginx", &works, &ours, (nginx::PORT, &theirs))?;
     drop(theirs);
+    let pages = &works[..2];
+    println!("\nBeside itself without list and log.\n");
+    let mut open = pinned(&aops);
+    open.arg("serve").arg("--root").arg(without_list(scratch.path(), &root)?);
+    let open = Running::serve_at(&BESIDE, "warn,access=off", open, &scratch.path().join("data-beside"))?;
+    wait_until_ready(&BESIDE)?;
+    against("without", pages, &ours, (BESIDE.https, &open))?;
+    drop(open);
     let mut bare = pinned(&example(&aops, "bare"));
     bare.arg(format!("127.0.0.1:{BARE}")).args([tls.join("localhost.pem"), tls.join("localhost.key")]);
     bare.arg(root.join("public/themes/index.html"));
     let bare = Running::start(&mut bare)?;
     wait_for(&format!("127.0.0.1:{BARE}"))?;
     println!("\nBeside hyper and rustls alone: no defence, no limit, no log, two fields.\n");
-    println!("| work | requests/s | bare | ratio | µs of server a request | bare | ratio | p99 ms | bare |");
+    against("bare", pages, &ours, (BARE, &bare))?;
+    alone::run(ours, bare, &example(&aops, "idle"), scratch.path())
+}
+
+/// The table of some works beside another server.
+fn against(whose: &str, works: &[Work], ours: &Running, (port, theirs): (u16, &Running)) -> Result<()> {
+    println!(
+        "| work | requests/s | {whose} | ratio | µs of server a request | {whose} | ratio | p99 ms | {whose} |"
+    );
     println!("| --- | --- | --- | --- | --- | --- | --- | --- | --- |");
-    for work in &works([&tags[0], &tags[1]])[..2] {
-        let (a, b) = turns(work, (OURS, ours.id()), (BARE, bare.id()))?;
+    for work in works {
+        let (a, b) = turns(work, (OURS, ours.id()), (port, theirs.id()))?;
         println!("{}", row(work.name, &a, &b));
     }
-    drop(bare);
-    alone::run(ours, &example(&aops, "idle"), scratch.path())
+    Ok(())
 }
 
 /// Two servers in turns; the round of each whose rate is in the middle.
@@ -149,6 +157,20 @@ fn site(scratch: &Path) -> Result<PathBuf> {
     };
     fs::write(&list, (0..BLOCKS).map(block).collect::<String>())?;
     Ok(root)
+}
+
+/// The same site with no list in front.
+fn without_list(scratch: &Path, root: &Path) -> Result<PathBuf> {
+    let open = scratch.join("open");
+    fs::create_dir(&open)?;
+    for name in ["content", "themes", "deploy"] {
+        std::os::unix::fs::symlink(root.join(name), open.join(name))?;
+    }
+    let configuration = fs::read_to_string(sh::repository().join("site.toml"))?;
+    let line = "blocklist = \"deploy/blocklist.txt\"";
+    anyhow::ensure!(configuration.contains(line), "site.toml names no list to leave out");
+    fs::write(open.join("site.toml"), configuration.replace(line, ""))?;
+    Ok(open)
 }
 
 fn pinned(program: &Path) -> Command {
