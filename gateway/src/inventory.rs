@@ -105,6 +105,7 @@ pub async fn about(app: &App, account: &Account) -> Result<Value, RecordError> {
 mod tests {
     use super::*;
 
+    /// Proves p-direct-collection.
     #[test]
     fn every_declaration_has_a_name_of_its_own() {
         let mut names: Vec<String> = DECLARED.iter().map(|retention| retention.name()).collect();

@@ -48,6 +48,7 @@ mod newsletter;
 mod operations;
 mod pages;
 mod process;
+mod promises;
 mod purchase;
 mod retention;
 mod shapes;

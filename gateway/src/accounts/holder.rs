@@ -135,6 +135,7 @@ pub async fn organisation(app: &App, id: &str) -> Result<Option<Organisation>, R
 mod tests {
     use super::*;
 
+    /// Proves p-terms.
     #[test]
     fn the_terms_that_are_accepted_are_those_of_the_page() {
         let page = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/../content/fr/cgu.md"));

@@ -299,6 +299,7 @@ mod tests {
     }
 
     // p-identity, p-dpo
+    /// Proves p-dpo, p-identity.
     #[test]
     fn every_mail_says_the_same_in_both_parts_and_who_writes_and_why() {
         let (texts, settings) = (theme(), settings());

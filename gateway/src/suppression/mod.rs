@@ -254,6 +254,7 @@ mod tests {
         Email::parse(text).unwrap()
     }
 
+    /// Proves p-purposes.
     #[test]
     fn p_marketing_optout_only_what_is_necessary_passes_the_list() {
         let blocked = |reason: Reason| -> Vec<&str> {

@@ -417,6 +417,7 @@ mod tests {
         assert!(matches!(open_at("http://127.0.0.1:1").await, Err(PaymentsError::Unavailable(_))));
     }
 
+    /// Proves p-transport-encryption.
     #[test]
     fn plain_http_is_taken_on_loopback_only() {
         for (base, expected) in [
