@@ -35,6 +35,7 @@ pub mod payments;
 pub mod records;
 pub mod reload;
 pub mod retention;
+pub mod rights;
 pub mod sandbox;
 pub mod sealing;
 pub mod server;
