@@ -2,6 +2,7 @@
 
 mod arguments;
 mod backup;
+mod breach;
 mod rights;
 mod shown;
 

@@ -8,7 +8,9 @@ use crate::app::App;
 use crate::email::Email;
 use crate::records::{self, Open, Place, RecordError, Shape};
 use crate::retention::{self, Kept, Retention, TermError, Terms, Told};
-use crate::{accounts, audience, audit, checkout, consent, contact, newsletter, outbox, rights, suppression};
+use crate::{
+    accounts, audience, audit, breach, checkout, consent, contact, newsletter, outbox, rights, suppression,
+};
 
 /// What the engine carries out.
 pub static KEPT: [&'static dyn Kept; 7] = [
@@ -22,7 +24,7 @@ pub static KEPT: [&'static dyn Kept; 7] = [
 ];
 
 /// How what is kept is read, by collection.
-pub static SHAPES: [&[Shape]; 11] = [
+pub static SHAPES: [&[Shape]; 12] = [
     accounts::SHAPES,
     audience::SHAPES,
     audit::SHAPES,
@@ -33,11 +35,12 @@ pub static SHAPES: [&[Shape]; 11] = [
     outbox::SHAPES,
     retention::SHAPES,
     rights::SHAPES,
+    breach::SHAPES,
     suppression::SHAPES,
 ];
 
 /// Every declaration, in the order of the privacy page.
-const DECLARED: [&Retention; 21] = [
+const DECLARED: [&Retention; 22] = [
     &accounts::LAPSED,
     &accounts::UNCONFIRMED,
     &accounts::KNOWN,
@@ -57,6 +60,7 @@ const DECLARED: [&Retention; 21] = [
     &newsletter::LETTER,
     &rights::HANDLED,
     &rights::UNPROVED,
+    &breach::KEPT,
     &audit::KEPT,
     &retention::PROOF,
 ];

@@ -9,6 +9,7 @@ pub mod app;
 pub mod audience;
 pub mod audit;
 pub mod backup;
+pub mod breach;
 pub mod calculations;
 pub mod checkout;
 pub mod clock;

@@ -13,6 +13,7 @@ use jiff::Timestamp;
 use jiff::civil::Date;
 use serde_json::Value;
 
+use super::breach::BreachAct;
 use super::rights::RightsAct;
 
 /// The longest password that is read, in bytes.
@@ -56,6 +57,9 @@ pub(super) enum Subject {
     /// Letters that have not left.
     #[command(subcommand)]
     Outbox(OutboxAct),
+    /// Breaches of personal data (GDPR art. 33 and 34).
+    #[command(subcommand)]
+    Breach(BreachAct),
     /// What people ask about their data (GDPR art. 12 to 22).
     #[command(subcommand)]
     Rights(RightsAct),
@@ -377,6 +381,7 @@ pub(super) fn command(subject: Subject) -> io::Result<Command> {
         Subject::Orders(OrdersAct::Reconcile { mend }) => Command::OrdersReconcile { mend },
         Subject::Outbox(OutboxAct::List) => Command::OutboxList,
         Subject::Outbox(OutboxAct::Retry { id, all: _ }) => Command::OutboxRetry { id },
+        Subject::Breach(act) => Command::Breach { act: act.act() },
         Subject::Rights(act) => Command::Rights { act: act.command()? },
         Subject::Suppression(SuppressionAct::List) => Command::SuppressionList,
         Subject::Suppression(SuppressionAct::Add { email }) => Command::SuppressionAdd { email },

@@ -16,7 +16,7 @@ enum Reached {
 
 use Reached::{Address, Nobody, Organisation};
 
-const REACHED: [(&str, Reached); 39] = [
+const REACHED: [(&str, Reached); 40] = [
     ("accounts", Organisation),
     ("account_addresses", Nobody("a keyed hash that leads to the account, which is told")),
     ("organisations", Organisation),
@@ -56,6 +56,7 @@ const REACHED: [(&str, Reached); 39] = [
     ("mailings", Nobody("what was sent to how many")),
     ("rights_requests", Address),
     ("suppressions", Address),
+    ("breaches", Nobody("how many were concerned; whom it concerns is told by letter")),
 ];
 /// What carries what is told elsewhere, or nothing of anybody.
 const CARRIED: [&str; 4] = ["outbox", "outbox_dead", "mail_events", "retention_proofs"];
