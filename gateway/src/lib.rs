@@ -31,6 +31,7 @@ pub mod letters;
 pub mod live;
 pub mod mail;
 pub mod newsletter;
+pub mod outbound;
 pub mod outbox;
 pub mod payments;
 pub mod records;
