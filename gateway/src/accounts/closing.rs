@@ -108,7 +108,7 @@ async fn closed(State(app): State<SharedApp>, uri: Uri, headers: HeaderMap) -> R
 }
 
 /// Ends an account, and its organisation with the last of its people; false when it was written at the same moment.
-pub(super) async fn close_once(app: &App, account: &Account, language: Language) -> Result<bool, RecordError> {
+async fn close_once(app: &App, account: &Account, language: Language) -> Result<bool, RecordError> {
     let address = Address::new(ACCOUNTS, &account.organisation, &account.id);
     let Some(stored) = app.store.read(&address).await? else { return Ok(false) };
     let alone = people(app, account).await?.len() <= 1;

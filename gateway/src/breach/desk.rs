@@ -192,4 +192,4 @@ fn line(app: &App, id: &str, breach: &Breach) -> Value {
 
 #[cfg(test)]
 #[path = "desk_tests.rs"]
-mod tests;
+pub(super) mod tests;

@@ -44,13 +44,13 @@ async fn some(app: &App, id: &str) -> Result<bool, RecordError> {
         }
         Some(after)
     };
-    let noted = format!("breach letters {}", next.len());
+    let noted = Event::new(app, &format!("breach letters {}", next.len()), id);
     let done = register::step(app, id, change, |batch, key, after| {
         for (email, language) in &next {
             let mail = letter(app, id, after, audience, email, *language);
             outbox::enqueue(app, batch, key, &mail)?;
         }
-        audit::note(batch, &Event::new(app, &noted, id))
+        if next.is_empty() { Ok(()) } else { audit::note(batch, &noted) }
     })
     .await?;
     Ok(done.is_some())

@@ -124,7 +124,7 @@ async fn p_rights_a_copy_comes_as_a_page_json_and_tables_of_the_address_that_was
     assert_eq!(answer.headers()[http::header::CACHE_CONTROL], "no-store");
     let bytes = answer.into_body().collect().await.unwrap().to_bytes();
     let mut zip = zip::ZipArchive::new(Cursor::new(bytes)).unwrap();
-    let names: Vec<String> = zip.file_names().map(str::to_owned).collect();
+    let names: Vec<String> = zip.file_names().map(|name| name.unwrap().into_owned()).collect();
     for name in ["index.html", "donnees.json", "messages.csv", "rights_requests.csv"] {
         assert!(names.iter().any(|known| known == name), "{name} in {names:?}");
     }
