@@ -407,6 +407,10 @@ mod tests {
             "order": typed, "minutes": 30, "text": typed, "reference": typed, "until": "2029-11-24", "answer_by": "2029-11-24", "anchor": typed, "what": "added",
             "agent": { "browser": "firefox", "system": "linux" }, "at": "2029-11-24T10:00:00Z", "forgotten": "https://aops.fr/", "new": typed, "hours": 24, "days": 7,
             "day": "2029-11-24T10:00:00Z", "amount_cents": 100, "number": typed,
+            "state": "new", "right": "acces", "due": "2029-11-24", "why": typed, "said": typed, "client": typed,
+            "received": "2029-11-24", "cnil": "https://www.cnil.fr/", "began": "2029-11-24T10:00:00Z",
+            "known": "2029-11-24T10:00:00Z", "data": ["orders"], "consequences": typed, "measures": typed,
+            "deadline": "2029-11-24T10:00:00Z", "level": "limited", "persons": 1, "clients": 1,
         });
         let (texts, settings) = (theme(), settings());
         // What an editor published is Markdown, and no visitor's words.
