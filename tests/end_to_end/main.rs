@@ -51,6 +51,7 @@ mod process;
 mod promises;
 mod purchase;
 mod retention;
+mod security;
 mod rights;
 mod shapes;
 mod slow;
