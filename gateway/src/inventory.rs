@@ -36,9 +36,10 @@ pub static SHAPES: [&[Shape]; 10] = [
 ];
 
 /// Every declaration, in the order of the privacy page.
-const DECLARED: [&Retention; 19] = [
+const DECLARED: [&Retention; 20] = [
     &accounts::LAPSED,
     &accounts::UNCONFIRMED,
+    &accounts::INVITED,
     &accounts::KNOWN,
     &checkout::ORDER,
     &checkout::UNPAID,

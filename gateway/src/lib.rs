@@ -8,6 +8,7 @@ pub mod antispam;
 pub mod app;
 pub mod audience;
 pub mod audit;
+pub mod authorisation;
 pub mod backup;
 pub mod calculations;
 pub mod checkout;

@@ -226,6 +226,11 @@ fn manifest() -> Manifest {
             ("gateway/adresse.html", "{{ email }} {{ moving }}"),
             ("gateway/adresse_lien.html", "{{ state }} {{ token }}"),
             ("gateway/fermeture.html", "{{ alone }} {{ bought }}"),
+            (
+                "gateway/personnes.html",
+                "{% for one in people %}{{ one.id }} {{ one.email }} {{ one.role }}\n{% endfor %}{% for one in invitations %}{{ one.id }} {{ one.email }}\n{% endfor %}{{ form.errors | get(key=\"email\", default=\"\") }}",
+            ),
+            ("gateway/invitation.html", "{{ state }}"),
         ]
         .map(|(name, text)| (name.to_owned(), text.to_owned())),
     );

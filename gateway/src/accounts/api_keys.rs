@@ -9,9 +9,10 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 
-use crate::accounts::{Account, random};
+use crate::accounts::{self, Account, Role, random};
 use crate::app::App;
 use crate::audit::{self, Event};
+use crate::authorisation::{Actor, Scope};
 use crate::records;
 use crate::store::{Address, Batch, Expect};
 use crate::web::WebError;
@@ -40,6 +41,23 @@ pub struct ApiClient {
     pub organisation: String,
     /// Whose key it is.
     pub account: String,
+    /// What they are now.
+    pub role: Role,
+    /// What the key opens of it.
+    pub scopes: Vec<Scope>,
+}
+
+impl ApiClient {
+    /// Who it is that asks, for [`may`](crate::authorisation::may).
+    pub fn actor(&self) -> Actor<'_> {
+        Actor {
+            account: &self.account,
+            organisation: &self.organisation,
+            role: self.role,
+            elevated: None,
+            scopes: Some(&self.scopes),
+        }
+    }
 }
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -48,6 +66,13 @@ pub(super) struct Record {
     organisation: String,
     account: String,
     created: Timestamp,
+    /// What it opens; keys of before there were scopes open everything.
+    #[serde(default = "every_scope")]
+    scopes: Vec<Scope>,
+}
+
+fn every_scope() -> Vec<Scope> {
+    Scope::ALL.to_vec()
 }
 
 impl records::Document for Record {}
@@ -64,6 +89,7 @@ pub async fn create(app: &App, account: &Account) -> Result<NewKey, WebError> {
         organisation: account.organisation.clone(),
         account: account.id.clone(),
         created: app.clock.now(),
+        scopes: every_scope(),
     };
     let address = address(&id);
     let mut batch = Batch::new(&address.partition);
@@ -76,7 +102,7 @@ pub async fn create(app: &App, account: &Account) -> Result<NewKey, WebError> {
 /// Who asks, by `Authorization: Bearer` (RFC 6750).
 ///
 /// # Errors
-/// [`WebError::Unauthorized`] when no key is given, or none of ours.
+/// [`WebError::Unauthorized`] when no key is given, none of ours, or one of somebody who has left.
 pub async fn authenticate(app: &App, headers: &HeaderMap) -> Result<ApiClient, WebError> {
     let key = bearer(headers).and_then(well_formed).ok_or(WebError::Unauthorized)?;
     let id = &key[PREFIX.len()..PREFIX.len() + ID_LENGTH];
@@ -86,7 +112,16 @@ pub async fn authenticate(app: &App, headers: &HeaderMap) -> Result<ApiClient, W
     if !bool::from(digest(key).as_bytes().ct_eq(record.digest.as_bytes())) {
         return Err(WebError::Unauthorized);
     }
-    Ok(ApiClient { key: id.to_owned(), organisation: record.organisation, account: record.account })
+    // Whoever made it must still be of the organisation: with them, their keys end.
+    let maker = accounts::read(app, &record.organisation, &record.account).await?;
+    let maker = maker.ok_or(WebError::Unauthorized)?;
+    Ok(ApiClient {
+        key: id.to_owned(),
+        organisation: record.organisation,
+        account: record.account,
+        role: maker.role,
+        scopes: record.scopes,
+    })
 }
 
 fn draw() -> Result<String, random::NoRandomness> {

@@ -168,6 +168,14 @@ pub async fn end_plans(app: &App, mut batch: Batch) -> Result<Batch, RecordError
     Ok(batch)
 }
 
+/// A batch that frees, with the rest, the seats of somebody who is no longer of its organisation.
+///
+/// # Errors
+/// [`RecordError`].
+pub async fn free_seats(app: &App, batch: Batch, account: &str) -> Result<Batch, RecordError> {
+    seats::free_all(app, batch, account).await
+}
+
 /// An order as `aops admin orders list` tells it.
 #[derive(Debug, Clone, Serialize)]
 pub struct Line {

@@ -249,6 +249,23 @@ mod tests {
                 None,
             ),
             ("compte_ferme", json!({}), None),
+            (
+                "invitation",
+                json!({
+                    "link": "https://actuarem.com/invitation?jeton=abc", "organisation": "Mutuelle & fils",
+                    "by": "anais@example.org", "role": "member", "days": 7,
+                }),
+                None,
+            ),
+            (
+                "personne_role",
+                json!({
+                    "link": "https://actuarem.com/espace-client/personnes", "organisation": "Mutuelle & fils",
+                    "role": "manager",
+                }),
+                None,
+            ),
+            ("personne_retiree", json!({ "organisation": "Mutuelle & fils", "role": "member" }), None),
             ("cle_acces", json!({ "what": "added" }), None),
             (
                 "nouvel_appareil",
@@ -348,7 +365,8 @@ mod tests {
             "adresse": typed, "message": typed, "title": typed, "lead": typed, "link": "https://aops.fr/", "offer": typed,
             "order": typed, "minutes": 30, "text": typed, "reference": typed, "until": "2029-11-24", "answer_by": "2029-11-24", "anchor": typed, "what": "added",
             "agent": { "browser": "firefox", "system": "linux" }, "at": "2029-11-24T10:00:00Z", "forgotten": "https://aops.fr/", "new": typed, "hours": 24, "days": 7,
-            "day": "2029-11-24T10:00:00Z", "amount_cents": 100, "number": typed,
+            "day": "2029-11-24T10:00:00Z", "amount_cents": 100, "number": typed, "organisation": typed, "by": typed,
+            "role": "member",
         });
         let (texts, settings) = (theme(), settings());
         // What an editor published is Markdown, and no visitor's words.

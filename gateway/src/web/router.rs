@@ -38,7 +38,8 @@ impl Routes {
         if app.live_reload.is_some() {
             features = features.merge(live_reload::routes());
         }
-        Self(features.with_state(app.clone()))
+        let guard = axum::middleware::from_fn_with_state(app.clone(), crate::authorisation::guard);
+        Self(features.route_layer(guard).with_state(app.clone()))
     }
 }
 
