@@ -4,7 +4,7 @@ use axum::body::Body;
 use axum::extract::{MatchedPath, State};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
-use http::{Method, Request, request};
+use http::{Method, Request, StatusCode, header, request};
 
 use super::routes::{self, Class, Row};
 use super::{Action, Object, may};
@@ -16,18 +16,25 @@ use crate::web::WebError;
 /// Lets a request pass to its handler, or answers it.
 pub async fn guard(State(app): State<SharedApp>, request: Request<Body>, next: Next) -> Response {
     let (parts, body) = request.into_parts();
-    match passes(&app, &parts).await {
+    let path = parts.extensions.get::<MatchedPath>().map_or("", MatchedPath::as_str);
+    let Some(row) = routes::row(&parts.method, path) else { return without_row(&parts.method, path) };
+    match passes(&app, &parts, row).await {
         Ok(()) => next.run(Request::from_parts(parts, body)).await,
         Err(refused) => refused.into_response(),
     }
 }
 
-async fn passes(app: &App, parts: &request::Parts) -> Result<(), SignInNeeded> {
-    let path = parts.extensions.get::<MatchedPath>().map_or("", MatchedPath::as_str);
-    let Some(row) = routes::row(&parts.method, path) else {
-        let why = format!("the route {} {path} has no row in authorisation/routes.rs", parts.method);
-        return Err(WebError::Internal(why).into());
-    };
+/// What is not in the table is not there: neither a method, nor a path that somebody forgot to enter.
+fn without_row(method: &Method, path: &str) -> Response {
+    let allowed = routes::methods(path);
+    if allowed.is_empty() {
+        let why = format!("the route {method} {path} has no row in authorisation/routes.rs");
+        return WebError::Internal(why).into_response();
+    }
+    (StatusCode::METHOD_NOT_ALLOWED, [(header::ALLOW, allowed.join(", "))]).into_response()
+}
+
+async fn passes(app: &App, parts: &request::Parts, row: &Row) -> Result<(), SignInNeeded> {
     match row.class {
         Class::Open | Class::Link | Class::Signed => Ok(()),
         Class::Own => of_person(app, parts, row, Action::OwnAccount).await,

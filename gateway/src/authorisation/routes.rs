@@ -75,6 +75,13 @@ pub fn row(method: &Method, path: &str) -> Option<&'static Row> {
     BY_PATH.get(path)?.iter().find(|row| row.method == method).copied()
 }
 
+/// The methods of a path, as an `Allow` tells them.
+pub(super) fn methods(path: &str) -> Vec<&'static str> {
+    let rows = BY_PATH.get(path).map(Vec::as_slice).unwrap_or_default();
+    let named = |row: &&Row| if row.method == "GET" { vec!["GET", "HEAD"] } else { vec![row.method] };
+    rows.iter().flat_map(named).collect()
+}
+
 /// Every row, part by part.
 pub fn rows() -> impl Iterator<Item = &'static Row> {
     [SITE, ACCOUNT, AREA, ORGANISATION, PURCHASE, STAFF, API].into_iter().flatten()
