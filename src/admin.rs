@@ -2,6 +2,7 @@
 
 mod arguments;
 mod backup;
+mod people;
 mod shown;
 
 use std::path::Path;

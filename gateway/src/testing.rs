@@ -231,6 +231,7 @@ fn manifest() -> Manifest {
                 "{% for one in people %}{{ one.id }} {{ one.email }} {{ one.role }}\n{% endfor %}{% for one in invitations %}{{ one.id }} {{ one.email }}\n{% endfor %}{{ form.errors | get(key=\"email\", default=\"\") }}",
             ),
             ("gateway/invitation.html", "{{ state }}"),
+            ("gateway/cles.html", "{% for one in keys %}{{ one.id }} {{ one.name }}\n{% endfor %}"),
         ]
         .map(|(name, text)| (name.to_owned(), text.to_owned())),
     );

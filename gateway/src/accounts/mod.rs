@@ -11,6 +11,7 @@ mod area;
 mod attacks;
 mod closing;
 mod devices;
+mod duties;
 mod even;
 mod holder;
 mod journal;
@@ -49,19 +50,20 @@ use crate::store::{Address, Batch, Expect, Scan, StoreError};
 use crate::web::WebError;
 
 pub use self::address::{Left, Moving};
-pub use crate::authorisation::Role;
 pub use self::devices::KNOWN;
+pub use self::duties::{Duties, ELEVATED, Elevation, change_duties, duties};
 pub use self::holder::{Accepted, Holder, Organisation, organisation};
 pub use self::local_path::LocalPath;
 pub use self::passkeys::Passkey;
 pub use self::password_policy::WeakPassword;
 pub use self::passwords::{PasswordError, Passwords};
-pub use self::people::INVITED;
+pub use self::people::{INVITED, people_of};
 pub use self::retained::{Accounts, LAPSED};
 pub use self::second_factor::{NotTaken, SecondFactor, take_away};
 pub use self::sessions::{Session, SignInNeeded, recently_proved, require, require_proof};
 pub use self::sign_up::UNCONFIRMED;
 pub use self::throttle::Throttle;
+pub use crate::authorisation::Role;
 
 /// The collection of accounts, each in its organisation's partition.
 pub const ACCOUNTS: &str = "accounts";
@@ -79,6 +81,8 @@ pub const SHAPES: &[Shape] = &[
     Shape::sealed::<Organisation>(holder::ORGANISATIONS),
     Shape::plain::<notified::Notified>(notified::NOTIFIED),
     Shape::plain::<api_keys::Record>(api_keys::API_KEYS),
+    Shape::sealed::<api_keys::Listed>(api_keys::LISTS),
+    Shape::sealed::<Duties>(duties::DUTIES),
     Shape::sealed::<devices::Devices>(devices::DEVICES),
     Shape::plain::<Owner>(passkeys::OWNERS),
     Shape::plain::<()>(passkeys::ANSWERS),
@@ -147,7 +151,7 @@ impl std::fmt::Debug for Account {
 
 impl Account {
     /// Who it is that asks, for [`may`](crate::authorisation::may).
-    pub fn actor(&self, _now: Timestamp) -> Actor<'_> {
+    pub fn actor(&self) -> Actor<'_> {
         Actor {
             account: &self.id,
             organisation: &self.organisation,
@@ -253,6 +257,7 @@ pub fn routes() -> axum::Router<SharedApp> {
         .merge(address::routes())
         .merge(closing::routes())
         .merge(people::routes())
+        .merge(api_keys::routes())
 }
 
 /// Makes an account in an organisation of its own and answers it.

@@ -65,7 +65,8 @@ pub fn may(actor: &Actor<'_>, action: Action, object: Object<'_>) -> Decision {
         return Decision::Hidden;
     }
     let elevated = actor.elevated.filter(|role| actor.role.is_staff() && role.is_staff());
-    let by_role = [Some(actor.role), elevated].into_iter().flatten().any(|role| role.actions().contains(&action));
+    let by_role =
+        [Some(actor.role), elevated].into_iter().flatten().any(|role| role.actions().contains(&action));
     let by_key = actor.scopes.is_none_or(|scopes| scopes.iter().any(|scope| scope.action() == action));
     if by_role && by_key { Decision::Granted } else { Decision::Refused }
 }
@@ -123,7 +124,8 @@ mod tests {
 
     #[test]
     fn a_decision_takes_a_microsecond_at_most() {
-        let (asker, own) = (Actor { scopes: Some(&Scope::ALL), ..actor(Role::Owner) }, Object::Organisation("org_1"));
+        let (asker, own) =
+            (Actor { scopes: Some(&Scope::ALL), ..actor(Role::Owner) }, Object::Organisation("org_1"));
         let rounds = 20_000_u32;
         let since = Instant::now();
         for _ in 0..rounds {

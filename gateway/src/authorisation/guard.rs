@@ -7,7 +7,7 @@ use axum::response::{IntoResponse, Response};
 use http::{Method, Request, StatusCode, header, request};
 
 use super::routes::{self, Class, Row};
-use super::{Action, Object, may};
+use super::{Action, Actor, Object, may};
 use crate::accounts::{self, LocalPath, Session, SignInNeeded, api_keys, sessions};
 use crate::app::{App, SharedApp};
 use crate::audit::{self, Event};
@@ -65,7 +65,7 @@ async fn allowed(app: &App, session: &Session, action: Action) -> Result<(), Sig
         Action::OwnAccount => Object::Account(&session.account),
         _ => Object::Organisation(&session.organisation),
     };
-    Ok(may(&account.actor(app.clock.now()), action, object).settled()?)
+    Ok(may(&account.actor(), action, object).settled()?)
 }
 
 /// Staff alone: for clients there is nothing there. Each reading is entered in the audit log.
@@ -73,7 +73,16 @@ async fn of_staff(app: &App, parts: &request::Parts, row: &Row, action: Action) 
     let session = accounts::require(app, &parts.headers, wanted(parts, row)).await?;
     let account = accounts::read(app, &session.organisation, &session.account).await?;
     let account = account.ok_or(SignInNeeded::To(None))?;
-    may(&account.actor(app.clock.now()), action, Object::House).settled()?;
+    if !account.role.is_staff() {
+        return Err(WebError::NotFound.into());
+    }
+    let duties = accounts::duties(app, &account).await?;
+    let now = app.clock.now();
+    if !duties.hold(now) {
+        return Err(WebError::Forbidden("training or the agreement of secrecy is missing or over").into());
+    }
+    let actor = Actor { elevated: duties.elevated(now), ..account.actor() };
+    may(&actor, action, Object::House).settled()?;
     Ok(audit::record(app, &Event::of(app, &account, "staff page read", wanted(parts, row))).await?)
 }
 

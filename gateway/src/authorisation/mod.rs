@@ -6,6 +6,8 @@
 
 mod action;
 mod decision;
+#[cfg(test)]
+mod documented;
 mod guard;
 mod role;
 pub mod routes;

@@ -84,7 +84,7 @@ pub(super) fn methods(path: &str) -> Vec<&'static str> {
 
 /// Every row, part by part.
 pub fn rows() -> impl Iterator<Item = &'static Row> {
-    [SITE, ACCOUNT, AREA, ORGANISATION, PURCHASE, STAFF, API].into_iter().flatten()
+    [SITE, ACCOUNT, AREA, ORGANISATION, WORK, PURCHASE, STAFF, API].into_iter().flatten()
 }
 
 static BY_PATH: LazyLock<HashMap<&'static str, Vec<&'static Row>>> = LazyLock::new(|| {
@@ -185,6 +185,7 @@ const AREA: &[Row] = &[
     post("/espace-client/double-authentification/retrait", Own).on("/espace-client/double-authentification"),
     get("/espace-client/droits", Own),
     post("/espace-client/droits", Own),
+    get("/espace-client/droits/copie.zip", Own),
     get("/espace-client/fermeture", Own).proved(),
     post("/espace-client/fermeture", Own).proved(),
     get("/espace-client/mot-de-passe", Own),
@@ -200,10 +201,42 @@ const ORGANISATION: &[Row] = &[
     post("/espace-client/personnes/{id}/role", Role(Action::ManagePeople)).proved().on(PEOPLE),
     post("/espace-client/personnes/{id}/retrait", Role(Action::ManagePeople)).proved().on(PEOPLE),
     post("/espace-client/personnes/{id}/propriete", Role(Action::HandOver)).proved().on(PEOPLE),
+    get("/espace-client/cles", Role(Action::ReadKeys)),
+    post("/espace-client/cles", Role(Action::ManageKeys)).proved(),
+    post("/espace-client/cles/{id}/remplacement", Role(Action::ManageKeys))
+        .proved()
+        .on("/espace-client/cles"),
+    post("/espace-client/cles/{id}/retrait", Role(Action::ManageKeys)).proved().on("/espace-client/cles"),
     post("/espace-client/invitations/{id}/retrait", Role(Action::ManagePeople)).proved().on(PEOPLE),
 ];
 
 const PEOPLE: &str = "/espace-client/personnes";
+
+/// The client area: datasets and calculations.
+const WORK: &[Row] = &[
+    get("/espace-client/calculs", Role(Action::ReadCalculations)),
+    post("/espace-client/calculs", Role(Action::Calculate)),
+    get("/espace-client/calculs/comparaison", Role(Action::ReadCalculations)),
+    get("/espace-client/calculs/nouveau", Role(Action::Calculate)),
+    get("/espace-client/calculs/{id}", Role(Action::ReadCalculations)),
+    post("/espace-client/calculs/{id}/annulation", Role(Action::Calculate)).on(CALCULATIONS),
+    get("/espace-client/calculs/{id}/evenements", Role(Action::ReadCalculations)),
+    post("/espace-client/calculs/{id}/suppression", Role(Action::Calculate)).on(CALCULATIONS),
+    get("/espace-client/calculs/{id}/{report}", Role(Action::ReadCalculations)),
+    get("/espace-client/donnees", Role(Action::ReadData)),
+    post("/espace-client/donnees", Role(Action::WriteData)),
+    get("/espace-client/donnees/corriger/{id}", Role(Action::WriteData)),
+    post("/espace-client/donnees/corriger/{id}", Role(Action::WriteData)),
+    get("/espace-client/donnees/corriger/{id}/a-corriger.xlsx", Role(Action::WriteData)),
+    post("/espace-client/donnees/corriger/{id}/supprimer", Role(Action::WriteData)).on(DATASETS),
+    get("/espace-client/donnees/modele/{file}", Role(Action::ReadData)),
+    get("/espace-client/donnees/{id}", Role(Action::ReadData)),
+    get("/espace-client/donnees/{id}/lignes.csv", Role(Action::ReadData)),
+    post("/espace-client/donnees/{id}/supprimer", Role(Action::WriteData)).on(DATASETS),
+];
+
+const CALCULATIONS: &str = "/espace-client/calculs";
+const DATASETS: &str = "/espace-client/donnees";
 
 /// Orders, subscriptions, invoices.
 const PURCHASE: &[Row] = &[

@@ -265,6 +265,14 @@ mod tests {
                 }),
                 None,
             ),
+            (
+                "cle_api",
+                json!({
+                    "beginning": "aops_0123456789ab", "by": "anais@example.org", "scopes": ["compute", "datasets:read"],
+                    "link": "https://actuarem.com/espace-client/cles",
+                }),
+                None,
+            ),
             ("personne_retiree", json!({ "organisation": "Mutuelle & fils", "role": "member" }), None),
             ("cle_acces", json!({ "what": "added" }), None),
             (
@@ -366,7 +374,7 @@ mod tests {
             "order": typed, "minutes": 30, "text": typed, "reference": typed, "until": "2029-11-24", "answer_by": "2029-11-24", "anchor": typed, "what": "added",
             "agent": { "browser": "firefox", "system": "linux" }, "at": "2029-11-24T10:00:00Z", "forgotten": "https://aops.fr/", "new": typed, "hours": 24, "days": 7,
             "day": "2029-11-24T10:00:00Z", "amount_cents": 100, "number": typed, "organisation": typed, "by": typed,
-            "role": "member",
+            "role": "member", "beginning": typed, "scopes": ["compute"],
         });
         let (texts, settings) = (theme(), settings());
         // What an editor published is Markdown, and no visitor's words.

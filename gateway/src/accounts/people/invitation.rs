@@ -128,7 +128,9 @@ pub(super) async fn waiting(app: &App, organisation: &str) -> Result<Vec<(Invita
 
 /// A batch in which an invitation is no more, nor the letter of it that may still wait.
 pub(super) fn without(batch: Batch, invitation: &Invitation, version: u64) -> Batch {
-    batch
-        .delete(INVITATIONS, &invitation.id, Expect::Version(version))
-        .delete(KEYS, &invitation.id, Expect::Anything)
+    batch.delete(INVITATIONS, &invitation.id, Expect::Version(version)).delete(
+        KEYS,
+        &invitation.id,
+        Expect::Anything,
+    )
 }

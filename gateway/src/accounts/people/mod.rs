@@ -31,6 +31,20 @@ pub(super) fn routes() -> Router<SharedApp> {
     page::routes().merge(invite::routes()).merge(change::routes()).merge(taking::routes())
 }
 
+/// The addresses of the people of an organisation, in their order.
+///
+/// # Errors
+/// [`RecordError`].
+pub async fn people_of(app: &App, organisation: &str) -> Result<Vec<String>, RecordError> {
+    let (roster, _) = roster::of(app, organisation).await?;
+    let mut addresses = Vec::new();
+    for id in roster.people.keys() {
+        addresses.extend(accounts::read(app, organisation, id).await?.map(|account| account.email));
+    }
+    addresses.sort();
+    Ok(addresses)
+}
+
 /// The name of an organisation for those who are written to; its id where staff made it and it has none.
 async fn name_of(app: &App, organisation: &str) -> Result<String, RecordError> {
     let found = accounts::organisation(app, organisation).await?;

@@ -34,6 +34,16 @@ pub(in crate::accounts) struct Person {
 }
 
 impl Roster {
+    /// Whether somebody is on it.
+    pub(in crate::accounts) fn has(&self, account: &str) -> bool {
+        self.people.contains_key(account)
+    }
+
+    /// Those who are this.
+    pub(in crate::accounts) fn with(&self, role: Role) -> impl Iterator<Item = &str> {
+        self.people.iter().filter(move |(_, person)| person.role == role).map(|(account, _)| account.as_str())
+    }
+
     pub(super) fn role(&self, account: &str) -> Option<Role> {
         self.people.get(account).map(|person| person.role)
     }
@@ -80,12 +90,7 @@ pub(in crate::accounts) async fn of(app: &App, organisation: &str) -> Result<(Ro
 ///
 /// # Errors
 /// [`RecordError`].
-pub(super) fn put(
-    app: &App,
-    batch: &mut Batch,
-    roster: &Roster,
-    expect: Expect,
-) -> Result<(), RecordError> {
+pub(super) fn put(app: &App, batch: &mut Batch, roster: &Roster, expect: Expect) -> Result<(), RecordError> {
     let organisation = batch.partition.clone();
     let end = || app.clock.now().saturating_add(ENDED).unwrap_or(Timestamp::MAX);
     let expires = roster.people.is_empty().then(end);

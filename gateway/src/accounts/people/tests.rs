@@ -117,7 +117,11 @@ async fn an_invitation_serves_a_week_and_not_once_it_is_withdrawn_or_whoever_sen
     // An address that is asked again has one link, the last.
     assert_eq!(invite(&app, &sent, "c@example.com", Role::ReadOnly).await, StatusCode::SEE_OTHER);
     let letters = testing::letters(&app).await;
-    assert_eq!(letters.iter().filter(|mail| mail.to == "c@example.com").count(), 1, "the letter went with its key");
+    assert_eq!(
+        letters.iter().filter(|mail| mail.to == "c@example.com").count(),
+        1,
+        "the letter went with its key"
+    );
     assert_eq!(take(&app, &second).await.status(), StatusCode::GONE);
     let remove = format!("/espace-client/personnes/{}/retrait", manager.id);
     assert_eq!(act(&app, &owner, &remove, "").await, StatusCode::SEE_OTHER);
@@ -220,7 +224,11 @@ async fn p_access_control_nobody_is_given_or_loses_more_than_whoever_acts_has() 
     let invited = testing::post(&app, PAGE, &session, "email=z%40example.com&role=member").await;
     assert_eq!(invited.status(), StatusCode::FORBIDDEN);
     for wrong in ["role=member&role=owner", "role=member&id=acc_1", "role=", ""] {
-        assert_eq!(act(&app, &owner, &path(&member, "role"), wrong).await, StatusCode::BAD_REQUEST, "{wrong}");
+        assert_eq!(
+            act(&app, &owner, &path(&member, "role"), wrong).await,
+            StatusCode::BAD_REQUEST,
+            "{wrong}"
+        );
     }
     let other = testing::account(&app, "o@example.com").await;
     for act_ in ["role", "retrait", "propriete"] {
@@ -240,7 +248,8 @@ async fn p_access_control_who_is_removed_has_no_session_key_or_seat_any_more() {
     let manager = joined(&app, &owner, "m@example.com", Role::Manager).await;
     let session = testing::signed_in(&app, &manager).await;
     let key = api_keys::create(&app, &manager).await.unwrap().key;
-    let bearer = HeaderMap::from_iter([(http::header::AUTHORIZATION, format!("Bearer {key}").parse().unwrap())]);
+    let bearer =
+        HeaderMap::from_iter([(http::header::AUTHORIZATION, format!("Bearer {key}").parse().unwrap())]);
     assert!(api_keys::authenticate(&app, &bearer).await.is_ok());
     let path = format!("/espace-client/personnes/{}/retrait", manager.id);
     assert_eq!(act(&app, &manager, &path, "").await, StatusCode::FORBIDDEN, "not oneself");
@@ -285,7 +294,9 @@ async fn of_two_owners_who_leave_others_at_once_one_stays() {
     joined(&app, &first, "c@example.com", Role::Member).await;
     let leave = |account: Account| {
         let app = Arc::clone(&app);
-        tokio::spawn(async move { act(&app, &account, "/espace-client/fermeture", "fermeture=accepte").await })
+        tokio::spawn(
+            async move { act(&app, &account, "/espace-client/fermeture", "fermeture=accepte").await },
+        )
     };
     let left = [leave(first.clone()), leave(second)];
     for left in left {
@@ -304,7 +315,10 @@ async fn an_organisation_that_is_no_more_takes_nobody() {
     let session = testing::signed_in(&app, &owner).await;
     invite(&app, &session, "b@example.com", Role::Owner).await;
     let link = link(&app, "b@example.com").await;
-    assert_eq!(act(&app, &owner, "/espace-client/fermeture", "fermeture=accepte").await, StatusCode::SEE_OTHER);
+    assert_eq!(
+        act(&app, &owner, "/espace-client/fermeture", "fermeture=accepte").await,
+        StatusCode::SEE_OTHER
+    );
     assert_eq!(take(&app, &link).await.status(), StatusCode::GONE);
     assert!(found(&app, "b@example.com").await.is_none());
 }
