@@ -44,7 +44,10 @@ use crate::valkey::Valkey;
 use crate::web::hosts::Hosts;
 use crate::web::live_reload::LiveReload;
 use crate::web::site::Site;
-use crate::{audit, checkout, inventory, mail, newsletter, outbox, payments, retention, staff, supervisor};
+use crate::{
+    audit, breach, checkout, inventory, mail, newsletter, outbox, payments, retention, rights, staff,
+    supervisor,
+};
 
 /// How a gateway's run ended.
 #[derive(Debug)]
@@ -164,6 +167,8 @@ impl Server {
             tokio::spawn(checkout::follow(Arc::clone(&app))),
             tokio::spawn(audit::follow(Arc::clone(&app))),
             tokio::spawn(retention::follow(Arc::clone(&app), &inventory::KEPT)),
+            tokio::spawn(rights::follow(Arc::clone(&app))),
+            tokio::spawn(breach::follow(Arc::clone(&app))),
             tokio::spawn(staff::serve(Arc::clone(&app), socket, offer, stopped.clone())),
             tokio::spawn(tidy(Arc::clone(&app), upkeep)),
             tokio::spawn(staff::bans::carry_out(Arc::clone(&app))),

@@ -226,6 +226,9 @@ fn manifest() -> Manifest {
             ("gateway/adresse.html", "{{ email }} {{ moving }}"),
             ("gateway/adresse_lien.html", "{{ state }} {{ token }}"),
             ("gateway/fermeture.html", "{{ alone }} {{ bought }}"),
+            ("gateway/droits.html", "{% for one in requests %}{{ one.word }} {{ one.state }}\n{% endfor %}"),
+            ("gateway/droits_lien.html", "{{ state }}"),
+            ("gateway/droits_index.html", "{{ address }}{% for one in kinds %} {{ one.file }}{% endfor %}"),
         ]
         .map(|(name, text)| (name.to_owned(), text.to_owned())),
     );
