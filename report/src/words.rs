@@ -33,6 +33,24 @@ impl Words {
         self.0.get(&format!("{group}.{name}")).map_or(name, String::as_str)
     }
 
+    /// The word of a key, if there is one.
+    pub(crate) fn find(&self, group: &str, name: &str) -> Option<&str> {
+        self.0.get(&format!("{group}.{name}")).map(String::as_str)
+    }
+
+    /// The sentences of what is wrong or worth a warning, by code: the theme's `faults.*.toml`.
+    ///
+    /// # Errors
+    /// [`WordsError`].
+    pub fn with_faults(mut self, source: &str) -> Result<Self, WordsError> {
+        for (code, sentence) in toml::from_str::<toml::Table>(source)? {
+            if let Some(sentence) = sentence.as_str() {
+                self.0.insert(format!("fault.{code}"), sentence.to_owned());
+            }
+        }
+        Ok(self)
+    }
+
     /// The word of one of the engine's own values of a field (`value.reason`, `first_recognition`); any other text as it is.
     pub(crate) fn value<'a>(&'a self, field: &str, text: &'a str) -> &'a str {
         self.of(&format!("value.{field}"), text)
