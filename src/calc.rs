@@ -81,7 +81,7 @@ pub(crate) fn run(json: bool, args: &CalcArgs) -> Result<ExitCode> {
     };
     let bytes = match form {
         Form::Json => (serde_json::to_string_pretty(&outcome)? + "\n").into_bytes(),
-        Form::Xlsx => xlsx(&tables(&args.module, &input.request, &outcome, &words()?))?,
+        Form::Xlsx => xlsx(&tables(&args.module, &input.request, &outcome, &Words::french()?))?,
         Form::Pdf => {
             let told = Told {
                 module: &args.module,
@@ -92,16 +92,11 @@ pub(crate) fn run(json: bool, args: &CalcArgs) -> Result<ExitCode> {
                 owner: None,
                 data: args.input.file_name().and_then(OsStr::to_str),
             };
-            printed(&told, &words()?)?
+            printed(&told, &Words::french()?)?
         }
     };
     write_whole(&args.output, &bytes)?;
     Ok(ExitCode::SUCCESS)
-}
-
-fn words() -> Result<Words> {
-    let words = Words::parse(include_str!("../themes/aops/reports/fr.toml"))?;
-    Ok(words.with_faults(FAULTS)?)
 }
 
 /// What is wrong with a request, by code.

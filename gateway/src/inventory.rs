@@ -8,10 +8,11 @@ use crate::app::App;
 use crate::email::Email;
 use crate::records::{self, Open, Place, RecordError, Shape};
 use crate::retention::{self, Kept, Retention, TermError, Terms, Told};
-use crate::{accounts, audience, audit, checkout, consent, contact, newsletter, outbox, suppression};
+use crate::{accounts, audience, audit, calculations, checkout, consent, contact, newsletter, outbox, suppression};
 
 /// What the engine carries out.
-pub static KEPT: [&'static dyn Kept; 7] = [
+pub static KEPT: [&'static dyn Kept; 8] = [
+    &calculations::Calculated,
     &newsletter::Subscribers,
     &contact::Threads,
     &accounts::Accounts,
@@ -22,10 +23,11 @@ pub static KEPT: [&'static dyn Kept; 7] = [
 ];
 
 /// How what is kept is read, by collection.
-pub static SHAPES: [&[Shape]; 10] = [
+pub static SHAPES: [&[Shape]; 11] = [
     accounts::SHAPES,
     audience::SHAPES,
     audit::SHAPES,
+    calculations::SHAPES,
     checkout::SHAPES,
     consent::SHAPES,
     contact::SHAPES,
@@ -36,7 +38,7 @@ pub static SHAPES: [&[Shape]; 10] = [
 ];
 
 /// Every declaration, in the order of the privacy page.
-const DECLARED: [&Retention; 19] = [
+const DECLARED: [&Retention; 20] = [
     &accounts::LAPSED,
     &accounts::UNCONFIRMED,
     &accounts::KNOWN,
@@ -55,6 +57,7 @@ const DECLARED: [&Retention; 19] = [
     &consent::KEPT,
     &newsletter::LETTER,
     &audit::KEPT,
+    &calculations::CALCULATION,
     &retention::PROOF,
 ];
 

@@ -16,7 +16,7 @@ mod workbook;
 
 pub use self::paper::{Paper, PaperError, PaperRow, pdf};
 pub use self::figures::shown;
-pub use self::printed::{Told, digest, printed, with_working};
+pub use self::printed::{Drawing, Told, digest, drawings, printed, with_working};
 pub use self::table::{Cell, Kind, Table};
 pub use self::tables::tables;
 pub use self::words::{Words, WordsError};

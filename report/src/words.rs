@@ -12,6 +12,15 @@ pub struct Words(BTreeMap<String, String>);
 pub struct WordsError(#[from] toml::de::Error);
 
 impl Words {
+    /// The theme's own, in French.
+    ///
+    /// # Errors
+    /// [`WordsError`].
+    pub fn french() -> Result<Self, WordsError> {
+        Self::parse(include_str!("../../themes/aops/reports/fr.toml"))?
+            .with_faults(include_str!("../../themes/aops/i18n/faults.fr.toml"))
+    }
+
     /// Reads a file of words.
     ///
     /// # Errors

@@ -4,6 +4,7 @@
 mod accounts;
 mod charts;
 mod digest;
+mod drawings;
 mod formulas;
 mod parts;
 mod profile;
@@ -17,6 +18,7 @@ use jiff::tz::TimeZone;
 use serde_json::{Value, json};
 
 pub use self::digest::digest;
+pub use self::drawings::{Drawing, drawings};
 use crate::words::Words;
 
 const TEMPLATE: Template =

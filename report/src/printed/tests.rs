@@ -9,8 +9,7 @@ use crate::table::Cell;
 use crate::{tables, xlsx};
 
 fn words() -> Words {
-    let words = Words::parse(include_str!("../../../themes/aops/reports/fr.toml")).unwrap();
-    words.with_faults(include_str!("../../../themes/aops/i18n/faults.fr.toml")).unwrap()
+    Words::french().unwrap()
 }
 
 /// A module's example with its working, short enough to be read.
