@@ -226,6 +226,14 @@ fn manifest() -> Manifest {
             ("gateway/adresse.html", "{{ email }} {{ moving }}"),
             ("gateway/adresse_lien.html", "{{ state }} {{ token }}"),
             ("gateway/fermeture.html", "{{ alone }} {{ bought }}"),
+            ("gateway/calculs.html", "{% for one in jobs %}{{ one.id }} {% endfor %}"),
+            ("gateway/calcul_choix.html", "{% for one in modules %}{{ one.id }} {% endfor %}"),
+            (
+                "gateway/calcul_nouveau.html",
+                "{% for one in fields %}{{ one.name }}={{ one.value }}\n{% endfor %}{% for name, code in errors %}{{ name }}:{{ code }}\n{% endfor %}",
+            ),
+            ("gateway/calcul.html", "{{ job.state }} {% for one in charts or [] %}{{ one.svg | safe }}{% endfor %}"),
+            ("gateway/calcul_comparaison.html", "{% for one in results %}{{ one.name }} {{ one.difference }}\n{% endfor %}"),
         ]
         .map(|(name, text)| (name.to_owned(), text.to_owned())),
     );

@@ -33,7 +33,7 @@ use crate::store::{Address, Batch, Expect, Scan};
 use crate::web::WebError;
 
 pub use self::invoices::{FILED, Filed, Invoices};
-pub use self::order::{CGV_VERSION, Order, OrderState, Plan, PlanSource};
+pub use self::order::{CGV_VERSION, Counted, Order, OrderState, Plan, PlanSource};
 pub use self::plans::{may, plans, plans_for};
 pub use self::reconcile::{Difference, reconcile};
 pub use self::retained::{ARCHIVED, Archive, ORDER, Orders, UNPAID, archive, has_bought, is_client};
