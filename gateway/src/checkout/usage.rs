@@ -90,7 +90,7 @@ pub async fn count_in(
             if beyond && !counted.beyond {
                 continue;
             }
-            let next = |count| (beyond || count < counted.included).then(|| count.saturating_add(1));
+            let next = |count: u32| (beyond || count < counted.included).then(|| count.saturating_add(1));
             if put_next(app, organisation, &counted.counter, next, batch).await? {
                 return Ok(Some(counted.counter.clone()));
             }

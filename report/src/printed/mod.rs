@@ -64,7 +64,7 @@ pub fn with_working(request: &Value) -> Value {
 /// What the template reads.
 fn values(told: &Told<'_>, words: &Words) -> Value {
     let title = words.of("module", told.module);
-    let made = day(told.made.to_zoned(TimeZone::UTC).date(), words);
+    let made = day(told.made.to_zoned_datetime(TimeZone::UTC).date(), words);
     let valued = told.request.get("valuation_date").and_then(Value::as_str);
     let valued = valued.and_then(|date| date.parse::<Date>().ok()).map(|date| day(date, words));
     let summary = match &valued {

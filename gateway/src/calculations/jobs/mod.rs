@@ -20,7 +20,7 @@ mod tests;
 mod worker;
 
 pub(super) use self::api::{download, routes};
-pub(super) use self::data::{Choice, choices as datasets};
+pub(super) use self::data::choices as datasets;
 pub(super) use self::events::stream;
 pub(super) use self::forms::{Computed, Form, computed};
 pub use self::kept::{CALCULATION, Calculated};
