@@ -8,6 +8,8 @@ use crate::words::Words;
 
 /// Lines of a table on paper; the workbook has them all.
 const MOST_LINES: usize = 40;
+/// Lines of each piece of one that is too wide: whoever wants them all wants the workbook.
+const MOST_OF_A_PIECE: usize = 20;
 /// Columns of a table on paper; wider ones are continued below.
 const MOST_COLUMNS: usize = 7;
 
@@ -24,11 +26,12 @@ pub(super) fn table(table: &Table, words: &Words) -> Vec<Value> {
     let rest: Vec<usize> = (1..table.headers.len()).collect();
     let pieces = rest.chunks(MOST_COLUMNS - 1).map(|chunk| [&[0], chunk].concat());
     let pieces: Vec<Vec<usize>> = if rest.is_empty() { vec![vec![0]] } else { pieces.collect() };
-    pieces.iter().map(|columns| piece(table, columns, words)).collect()
+    let most = if pieces.len() > 1 { MOST_OF_A_PIECE } else { MOST_LINES };
+    pieces.iter().map(|columns| piece(table, columns, most, words)).collect()
 }
 
-fn piece(table: &Table, columns: &[usize], words: &Words) -> Value {
-    let told = table.rows.iter().take(MOST_LINES);
+fn piece(table: &Table, columns: &[usize], most: usize, words: &Words) -> Value {
+    let told = table.rows.iter().take(most);
     let numeric = |column: usize| {
         let mut cells = table.rows.iter().filter_map(|row| row.get(column));
         cells.any(|cell| matches!(cell, Cell::Number(..)))
@@ -41,9 +44,9 @@ fn piece(table: &Table, columns: &[usize], words: &Words) -> Value {
             columns.iter().map(|column| row.get(*column).map(shown).unwrap_or_default()).collect()
         })
         .collect();
-    let left_out = table.rows.len().saturating_sub(MOST_LINES);
+    let left_out = table.rows.len().saturating_sub(most);
     let note = (left_out > 0).then(|| {
-        let sentence = words.of("report", "left_out").replace("{shown}", &MOST_LINES.to_string());
+        let sentence = words.of("report", "left_out").replace("{shown}", &most.to_string());
         sentence.replace("{all}", &table.rows.len().to_string())
     });
     json!({
@@ -72,8 +75,8 @@ mod tests {
         assert_eq!(pieces.len(), 2);
         assert_eq!(pieces[1]["headers"][0], "c0");
         assert_eq!(pieces[1]["headers"][6], "c12");
-        assert_eq!(pieces[0]["rows"].as_array().unwrap().len(), MOST_LINES);
-        assert_eq!(pieces[0]["note"], "40/50");
+        assert_eq!(pieces[0]["rows"].as_array().unwrap().len(), MOST_OF_A_PIECE);
+        assert_eq!(pieces[0]["note"], "20/50");
         assert_eq!(pieces[0]["align"][1], "r");
     }
 }

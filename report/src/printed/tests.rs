@@ -133,6 +133,6 @@ fn a_portfolio_is_cut_on_paper_and_its_formula_stands_all_the_same() {
         data: None,
     };
     let values = values(&told, &words()).to_string();
-    assert!(values.contains("sur 500") && values.contains("N-39") && !values.contains("N-40\""));
+    assert!(values.contains("sur 500") && values.contains("N-19") && !values.contains("N-20\""));
     assert!(values.contains("\"formula\""));
 }

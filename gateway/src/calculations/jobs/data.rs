@@ -1,5 +1,6 @@
 //! Where the data of a calculation come from: a dataset of the same organisation. The one place that knows how.
 
+use jiff::Timestamp;
 use serde::Serialize;
 use serde_json::{Map, Value};
 
@@ -19,6 +20,8 @@ pub(super) struct Data {
     pub(super) lines: Option<String>,
     /// How many lines.
     pub(super) count: usize,
+    /// When they must be gone.
+    pub(super) ends: Option<Timestamp>,
 }
 
 /// A dataset of an organisation; nothing where it has none of that name.

@@ -79,6 +79,9 @@ pub(in crate::calculations) struct Job {
     pub(in crate::calculations) account: String,
     /// In units of its cost.
     pub(in crate::calculations) size: u32,
+    /// When its data must be gone, and all that was made of them.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub(in crate::calculations) until: Option<Timestamp>,
     /// What counts it.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub(in crate::calculations) counter: Option<String>,
@@ -119,7 +122,8 @@ impl Document for Queued {}
 impl Job {
     /// The instant from which it must be gone.
     pub(in crate::calculations) fn ends(&self, app: &App) -> Timestamp {
-        app.settings.retention.end(&CALCULATION, self.created)
+        let end = app.settings.retention.end(&CALCULATION, self.created);
+        self.until.map_or(end, |until| until.min(end))
     }
 
     /// Puts its head into a batch.

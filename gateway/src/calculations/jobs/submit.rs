@@ -2,12 +2,13 @@
 //! there and not otherwise.
 
 use aops_engine::{Fault, MODULES};
+use jiff::Timestamp;
 use serde_json::{Map, Value};
 
 use super::idempotency::Key;
 use super::queue::Waiting;
 use super::records::{INPUTS, Inputs, Job, QUEUE, Queued, State, new_id};
-use super::{data, kept::CALCULATION};
+use super::data;
 use crate::app::App;
 use crate::audit::{self, Event};
 use crate::calculations::cost;
@@ -61,6 +62,8 @@ pub(in crate::calculations) struct Sound {
     module: &'static str,
     /// The cost.
     pub(in crate::calculations) cost: u32,
+    /// When the data must be gone.
+    until: Option<Timestamp>,
 }
 
 /// Looks whether a calculation is possible: a module that is there, and is paid for, and data of one's own for it.
@@ -84,18 +87,18 @@ pub(in crate::calculations) async fn sound(
     if !plans.iter().any(|plan| plan.opens(module, now)) {
         return Err(WebError::PaymentRequired.into());
     }
-    let cost = match &asked.dataset {
-        None => cost::of(module, &Value::Object(asked.parameters.clone())),
+    let (cost, until) = match &asked.dataset {
+        None => (cost::of(module, &Value::Object(asked.parameters.clone())), None),
         Some(id) => {
             let data = data::load(app, who.organisation, id).await?.ok_or(WebError::NotFound)?;
             if data.module != module {
                 let known = [("found", data.module), ("known", module.to_owned())];
                 return Err(fault("/dataset", "unknown_value", &known));
             }
-            cost::of_lines(data.count)
+            (cost::of_lines(data.count), data.ends)
         }
     };
-    Ok(Sound { asked, module, cost })
+    Ok(Sound { asked, module, cost, until })
 }
 
 /// Records a calculation and puts it in the queue; the earlier one where the key was sent before.
@@ -114,7 +117,6 @@ pub(in crate::calculations) async fn submit(
         return Err(WebError::TooMany(PAUSE));
     }
     let now = app.clock.now();
-    let end = app.settings.retention.end(&CALCULATION, now);
     let id = new_id(now)?;
     for _ in 0..TRIES {
         let mut batch = Batch::new(organisation);
@@ -130,10 +132,12 @@ pub(in crate::calculations) async fn submit(
             ended: None,
             account: who.account.to_owned(),
             size: sound.cost,
+            until: sound.until,
             counter,
             faults: Vec::new(),
             incident: None,
         };
+        let end = job.ends(app);
         job.put(app, &mut batch, &key, Expect::Absent)?;
         let inputs = Inputs { parameters: sound.asked.parameters.clone() };
         records::put_sealed(&mut batch, &key, INPUTS, &id, Expect::Absent, &inputs, Some(end))?;

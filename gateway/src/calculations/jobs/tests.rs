@@ -336,7 +336,7 @@ async fn p_instructions_a_calculation_is_stopped_or_deleted_while_it_runs() {
     let app = testing::shared(folder.path()).await;
     let (account, headers) = client(&app, "a@example.com").await;
     let mut body = example("retraite");
-    body["parameters"]["simulation"]["scenarios"] = json!(100_000);
+    body["parameters"]["simulation"]["scenarios"] = json!(20_000);
     for deleted in [true, false] {
         let (_, told) = asked(&app, &headers, &body).await;
         let id = told["id"].as_str().unwrap().to_owned();

@@ -233,6 +233,11 @@ mod tests {
         fields.iter().map(|field| (field.name.clone(), field.value.clone())).collect()
     }
 
+    /// Whether two values say the same: 12 and 12.0 are one number.
+    fn same(one: &Value, other: &Value) -> bool {
+        aops_report::digest(one, None) == aops_report::digest(other, None)
+    }
+
     #[test]
     fn the_form_of_every_example_reads_back_as_the_example() {
         let words = Words::french().unwrap();
@@ -242,7 +247,7 @@ mod tests {
             let read = read(module, &typed(&fields)).unwrap();
             let read = aops_engine::calculate(module, &Value::Object(read)).unwrap().into_json();
             let own = aops_engine::calculate(module, &example).unwrap().into_json();
-            assert_eq!(read["assumptions"], own["assumptions"], "{module}");
+            assert!(same(&read["assumptions"], &own["assumptions"]), "{module}: {}", read["assumptions"]);
             assert!(fields.iter().all(|field| !field.title.contains('_')), "{module}: {fields:?}");
         }
     }
