@@ -21,10 +21,10 @@ impl Scale {
         if least > most {
             return None;
         }
-        if least > 0.0 && least < most / 2.0 || least == most && least > 0.0 {
+        if least > 0.0 && (least < most / 2.0 || least == most) {
             least = 0.0;
         }
-        if most < 0.0 && most > least / 2.0 || least == most && most < 0.0 {
+        if most < 0.0 && (most > least / 2.0 || least == most) {
             most = 0.0;
         }
         if least == most {

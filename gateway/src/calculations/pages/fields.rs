@@ -45,6 +45,17 @@ pub(super) fn of(module: &str, values: &Value, with_data: bool, words: &Words) -
     fields
 }
 
+/// The fields as they were typed, so that nothing that is wrong is lost or out of sight.
+pub(super) fn as_typed(fields: &mut [Field], typed: &BTreeMap<String, String>) {
+    for field in fields.iter_mut() {
+        if let Some(text) = typed.get(&field.name) {
+            field.value.clone_from(text);
+            field.more &= text.trim().is_empty();
+        }
+    }
+    fields.sort_by_key(|field| field.more);
+}
+
 /// A place in the schema with its value.
 struct Place<'a> {
     name: String,
@@ -272,10 +283,15 @@ mod tests {
             ("assumptions.nothing", "1"),
             ("assumptions.salary_growth", " 2,5 % "),
         ];
-        let typed = typed.iter().map(|(name, text)| ((*name).to_owned(), (*text).to_owned())).collect();
+        let typed: BTreeMap<String, String> =
+            typed.iter().map(|(name, text)| ((*name).to_owned(), (*text).to_owned())).collect();
         let (partial, errors) = read("ifc", &typed).unwrap_err();
         let codes: Vec<&str> = errors.values().map(String::as_str).collect();
         assert_eq!(codes, ["number", "unknown_field", "json", "choice"]);
         assert_eq!(partial["assumptions"]["salary_growth"], 0.025);
+        let mut fields = of("ifc", &partial, false, &Words::french().unwrap());
+        as_typed(&mut fields, &typed);
+        let rate = fields.iter().find(|field| field.name == "assumptions.discount_rate").unwrap();
+        assert_eq!((rate.value.as_str(), rate.more), ("trois", false));
     }
 }

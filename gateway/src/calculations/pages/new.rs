@@ -50,6 +50,8 @@ struct Beginning {
     name: Option<String>,
     dataset: Option<String>,
     values: Value,
+    /// What was typed, where it comes back.
+    typed: BTreeMap<String, String>,
 }
 
 async fn form(State(app): State<SharedApp>, uri: Uri, headers: HeaderMap) -> Result<Response, SignInNeeded> {
@@ -78,11 +80,12 @@ async fn beginning(
         let parameters = jobs::parameters(app, &session.organisation, &job).await?;
         let values = Value::Object(parameters.unwrap_or_default());
         let Some(module) = known(&job.module) else { return Ok(None) };
-        return Ok(Some(Beginning { module, name: job.name, dataset: job.dataset, values }));
+        return Ok(Some(Beginning { module, name: job.name, dataset: job.dataset, values, ..Beginning::default() }));
     }
     let Some(module) = query.get("module").and_then(|module| known(module)) else { return Ok(None) };
     let values = aops_engine::example(&module).unwrap_or_default();
-    Ok(Some(Beginning { module, values, dataset: query.get("donnees").cloned(), name: None }))
+    let dataset = query.get("donnees").cloned();
+    Ok(Some(Beginning { module, values, dataset, ..Beginning::default() }))
 }
 
 fn known(module: &str) -> Option<String> {
@@ -108,7 +111,8 @@ async fn page(
     }
     let module = app.site.load().texts.text(language, &format!("calculs.module.{}", beginning.module), &[]);
     let choices = jobs::datasets(app, &session.organisation, &beginning.module).await?;
-    let fields = fields::of(&beginning.module, &beginning.values, beginning.dataset.is_some(), &words);
+    let mut fields = fields::of(&beginning.module, &beginning.values, beginning.dataset.is_some(), &words);
+    fields::as_typed(&mut fields, &beginning.typed);
     let context = json!({
         "module": beginning.module, "module_title": module, "name": beginning.name,
         "dataset": beginning.dataset, "datasets": choices, "fields": fields, "errors": errors,
@@ -141,7 +145,7 @@ pub(super) async fn create(
     let parameters = match read {
         Ok(parameters) => parameters,
         Err((values, errors)) => {
-            let beginning = Beginning { module, name, dataset, values };
+            let beginning = Beginning { module, name, dataset, values, typed: posted.fields.clone() };
             let title = fault_title(&app, posted.language, "calculs.new");
             let (status, language) = (StatusCode::UNPROCESSABLE_ENTITY, posted.language);
             return Ok(page(&app, &session, &plans, status, language, &title, &beginning, &errors).await?);
@@ -153,8 +157,8 @@ pub(super) async fn create(
         Err(Refused::Web(error)) => return Err(error.into()),
         Err(Refused::Faults(_)) => {
             let errors = BTreeMap::from([("donnees".to_owned(), "choice".to_owned())]);
-            let beginning =
-                Beginning { module, name, dataset: None, values: Value::Object(asked.parameters) };
+            let (values, typed) = (Value::Object(asked.parameters), posted.fields.clone());
+            let beginning = Beginning { module, name, dataset: None, values, typed };
             let title = fault_title(&app, posted.language, "calculs.new");
             let (status, language) = (StatusCode::UNPROCESSABLE_ENTITY, posted.language);
             return Ok(page(&app, &session, &plans, status, language, &title, &beginning, &errors).await?);
