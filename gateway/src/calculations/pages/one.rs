@@ -82,7 +82,9 @@ fn drawn(drawing: Drawing) -> Value {
 
 fn table(table: &Table) -> Value {
     let cell = |cell: &Cell| json!({ "text": shown(cell), "number": matches!(cell, Cell::Number(..)) });
-    let rows = table.rows.iter().take(MOST_LINES);
+    // That it decides nothing about anybody is told beside the reports.
+    let said = |row: &&Vec<Cell>| row.iter().skip(1).any(|cell| *cell != Cell::Empty) || row.len() < 2;
+    let rows = table.rows.iter().filter(said).take(MOST_LINES);
     json!({
         "title": table.title, "headers": table.headers,
         "rows": rows.map(|row| row.iter().map(cell).collect()).collect::<Vec<Vec<Value>>>(),
