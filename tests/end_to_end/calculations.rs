@@ -15,7 +15,13 @@ fn example(module: &str) -> Value {
     json!({ "module": module, "parameters": parameters })
 }
 
-async fn ask(gateway: &Gateway, key: &str, method: Method, path: &str, body: Option<&Value>) -> reqwest::Response {
+async fn ask(
+    gateway: &Gateway,
+    key: &str,
+    method: Method,
+    path: &str,
+    body: Option<&Value>,
+) -> reqwest::Response {
     let mut request = gateway.client().request(method, gateway.url(path)).bearer_auth(key);
     if let Some(body) = body {
         request = request.json(body);
@@ -34,7 +40,8 @@ async fn asked(gateway: &Gateway, key: &str, body: &Value) -> String {
 /// What is told of a calculation once nothing more happens to it.
 async fn over(gateway: &Gateway, key: &str, id: &str) -> Value {
     for _ in 0..600 {
-        let told: Value = ask(gateway, key, Method::GET, &format!("{ALL}/{id}"), None).await.json().await.unwrap();
+        let told: Value =
+            ask(gateway, key, Method::GET, &format!("{ALL}/{id}"), None).await.json().await.unwrap();
         if !["queued", "running"].contains(&told["state"].as_str().unwrap()) {
             return told;
         }
@@ -100,5 +107,8 @@ async fn a_kill_at_any_stage_loses_no_calculation_and_ends_each_once() {
     assert_eq!(listed, ids, "each is there once, the newest first");
     let kept = std::fs::read(gateway.data().join("aops.redb")).unwrap();
     let planted = br#""salary_growth""#;
-    assert!(!kept.windows(planted.len()).any(|window| window == planted), "inputs stand in clear in the store");
+    assert!(
+        !kept.windows(planted.len()).any(|window| window == planted),
+        "inputs stand in clear in the store"
+    );
 }

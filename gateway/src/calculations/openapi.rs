@@ -81,14 +81,16 @@ fn jobs(texts: &Texts) -> Map<String, Value> {
     };
     let mut create =
         act("calculation_create", &[202, 400, 401, 402, 404, 410, 413, 415, 422, 429, 503], vec![&once]);
-    create["requestBody"] = json!({ "required": true, "content": { "application/json": { "schema": asked } } });
+    create["requestBody"] =
+        json!({ "required": true, "content": { "application/json": { "schema": asked } } });
     let limit = query("limit", json!({ "type": "integer", "minimum": 1, "maximum": 50 }));
     let cursor = query("cursor", json!({ "type": "string" }));
     let list = act("calculation_list", &[200, 400, 401, 429, 503], vec![&cursor, &limit]);
     let show = act("calculation_show", &[200, 401, 404, 429, 503], vec![&id]);
     let remove = act("calculation_delete", &[204, 401, 404, 429, 503], vec![&id]);
     let mut events = act("calculation_events", &[200, 401, 404, 429, 503], vec![&id]);
-    events["responses"]["200"]["content"] = json!({ "text/event-stream": { "schema": { "type": "string" } } });
+    events["responses"]["200"]["content"] =
+        json!({ "text/event-stream": { "schema": { "type": "string" } } });
     let mut paths = Map::from_iter([
         ("/api/v1/calculations".to_owned(), json!({ "get": list, "post": create })),
         ("/api/v1/calculations/{id}".to_owned(), json!({ "get": show, "delete": remove })),
@@ -150,7 +152,7 @@ mod tests {
         }
         for path in ["", "/{id}", "/{id}/events", "/{id}/report.pdf"] {
             let described = &document["paths"][format!("/api/v1/calculations{path}")]["get"];
-            assert!(described["responses"]["404"].is_object() == !path.is_empty(), "{path}");
+            assert_eq!(described["responses"]["404"].is_object(), !path.is_empty(), "{path}");
             assert!(described["operationId"].is_string(), "{path}");
         }
     }

@@ -5,8 +5,8 @@ use serde_json::Value;
 
 use super::day;
 use crate::figures::shown;
-use crate::tables::cell;
 use crate::table::Cell;
+use crate::tables::cell;
 use crate::words::Words;
 
 /// Sentences looked for: `accounts."ifc.1"`, `accounts."ifc.2"`, …

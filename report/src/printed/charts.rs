@@ -93,7 +93,8 @@ pub(super) fn sensitivities(outcome: &Value, words: &Words) -> Option<Value> {
         .iter()
         .map(|(name, part)| json!({ "name": name, "at": scale.at(*part), "shown": change(*part) }))
         .collect();
-    let said: Vec<String> = changes.iter().map(|(name, part)| format!("{name} : {}", change(*part))).collect();
+    let said: Vec<String> =
+        changes.iter().map(|(name, part)| format!("{name} : {}", change(*part))).collect();
     Some(json!({
         "kind": "bars",
         "title": words.of("report", "sensitivity_chart"),
@@ -151,9 +152,9 @@ fn rounded(tick: f64) -> f64 {
 fn alternative(table: &Table, column: usize, values: &[f64], kind: Kind, words: &Words) -> String {
     let said = |value: f64| shown(&Cell::Number(value, kind));
     let edge = |row: Option<&Vec<Cell>>| row.and_then(|row| row.first()).map(shown).unwrap_or_default();
-    let (least, most) = values
-        .iter()
-        .fold((f64::INFINITY, f64::NEG_INFINITY), |(least, most), value| (least.min(*value), most.max(*value)));
+    let (least, most) = values.iter().fold((f64::INFINITY, f64::NEG_INFINITY), |(least, most), value| {
+        (least.min(*value), most.max(*value))
+    });
     let filled = [
         ("{what}", table.headers[column].to_lowercase()),
         ("{along}", table.headers[0].to_lowercase()),
@@ -162,5 +163,7 @@ fn alternative(table: &Table, column: usize, values: &[f64], kind: Kind, words: 
         ("{least}", said(least)),
         ("{most}", said(most)),
     ];
-    filled.iter().fold(words.of("report", "chart_alt").to_owned(), |text, (name, value)| text.replace(name, value))
+    filled
+        .iter()
+        .fold(words.of("report", "chart_alt").to_owned(), |text, (name, value)| text.replace(name, value))
 }

@@ -40,9 +40,7 @@ fn piece(table: &Table, columns: &[usize], most: usize, words: &Words) -> Value 
     // What is words takes what room figures leave.
     let widths: Vec<u8> = align.iter().map(|side| u8::from(*side == "l")).collect();
     let rows: Vec<Vec<String>> = told
-        .map(|row| {
-            columns.iter().map(|column| row.get(*column).map(shown).unwrap_or_default()).collect()
-        })
+        .map(|row| columns.iter().map(|column| row.get(*column).map(shown).unwrap_or_default()).collect())
         .collect();
     let left_out = table.rows.len().saturating_sub(most);
     let note = (left_out > 0).then(|| {

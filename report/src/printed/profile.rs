@@ -13,7 +13,8 @@ const DERIVED: [&str; 6] =
 /// The figures of the lines of data, one line each; nothing where there are no lines.
 pub(super) fn of(request: &Value, outcome: &Value, words: &Words) -> Option<(usize, Table)> {
     let lists = LINES.iter().flat_map(|name| [request.get(*name), outcome.get(*name)]);
-    let lists: Vec<&Vec<Value>> = lists.flatten().filter_map(Value::as_array).filter(|list| !list.is_empty()).collect();
+    let lists: Vec<&Vec<Value>> =
+        lists.flatten().filter_map(Value::as_array).filter(|list| !list.is_empty()).collect();
     let count = lists.first()?.len();
     let mut names: Vec<&String> = Vec::new();
     for line in lists.iter().filter_map(|list| list.first()?.as_object()) {
@@ -36,6 +37,7 @@ pub(super) fn of(request: &Value, outcome: &Value, words: &Words) -> Option<(usi
         Some(row)
     };
     let rows: Vec<Vec<Cell>> = names.iter().filter_map(row).collect();
-    let headers = ["figure", "count", "least", "mean", "most"].map(|name| words.of("report", name).to_owned());
+    let headers =
+        ["figure", "count", "least", "mean", "most"].map(|name| words.of("report", name).to_owned());
     Some((count, Table { title: words.of("report", "profile").to_owned(), headers: headers.to_vec(), rows }))
 }

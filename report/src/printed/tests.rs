@@ -26,7 +26,8 @@ fn example(module: &str) -> (Value, Value) {
 fn report(module: &str, request: &Value, outcome: &Value) -> Vec<u8> {
     let digest = digest(request, None);
     let made = "2026-11-27T12:00:00Z".parse().unwrap();
-    let told = Told { module, request, outcome, made, digest: &digest, owner: Some("Société X"), data: None };
+    let told =
+        Told { module, request, outcome, made, digest: &digest, owner: Some("Société X"), data: None };
     printed(&told, &words()).unwrap()
 }
 
@@ -71,7 +72,8 @@ fn the_figures_of_json_workbook_and_pdf_are_the_same() {
         // What the outcome names at its top stands in both.
         for (name, figure) in outcome.as_object().unwrap().iter().filter(|(_, value)| value.is_number()) {
             let number = figure.as_f64().unwrap();
-            let told = made[0].rows.iter().any(|row| matches!(row[1], Cell::Number(told, _) if told == number));
+            let told =
+                made[0].rows.iter().any(|row| matches!(row[1], Cell::Number(told, _) if told == number));
             assert!(told, "{module}: {name}");
         }
     }
@@ -93,7 +95,8 @@ fn p_rights_help_a_report_says_that_it_decides_nothing_about_a_person() {
         &words(),
     );
     assert!(values["decision"].as_str().unwrap().contains("aucune décision"));
-    let limits = values["sections"].as_array().unwrap().iter().find(|one| one["title"] == "Portée et limites");
+    let limits =
+        values["sections"].as_array().unwrap().iter().find(|one| one["title"] == "Portée et limites");
     assert_eq!(limits.unwrap()["parts"][0]["text"], values["decision"]);
 }
 

@@ -134,12 +134,7 @@ async fn list(State(app): State<SharedApp>, uri: Uri, headers: HeaderMap) -> Res
     Ok(paid.told(answer))
 }
 
-async fn listed(
-    app: &App,
-    uri: &Uri,
-    headers: &HeaderMap,
-    organisation: &str,
-) -> Result<Response, WebError> {
+async fn listed(app: &App, uri: &Uri, headers: &HeaderMap, organisation: &str) -> Result<Response, WebError> {
     let query = negotiation::query(uri)?;
     let limit = match query.get("limit").map(|limit| limit.parse::<usize>()) {
         None => PAGE,

@@ -148,8 +148,15 @@ pub(in crate::calculations) async fn report(
                 Form::Pdf => {
                     let data = Some(data.as_str()).filter(|data| !data.is_empty()).or(name.as_deref());
                     let (owner, digest) = (owner.as_deref(), digest.as_str());
-                    let told =
-                        Told { module: &module, request: &request, outcome: &outcome, made, digest, owner, data };
+                    let told = Told {
+                        module: &module,
+                        request: &request,
+                        outcome: &outcome,
+                        made,
+                        digest,
+                        owner,
+                        data,
+                    };
                     printed(&told, &words)?
                 }
             })

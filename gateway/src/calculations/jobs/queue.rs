@@ -120,10 +120,9 @@ impl Lines {
             let first = line.first_key_value();
             first.is_some_and(|((size, _), _)| takes == Takes::All || *size <= SMALL)
         };
-        let after = self.waiting.range::<str, _>((
-            std::ops::Bound::Excluded(self.last.as_str()),
-            std::ops::Bound::Unbounded,
-        ));
+        let after = self
+            .waiting
+            .range::<str, _>((std::ops::Bound::Excluded(self.last.as_str()), std::ops::Bound::Unbounded));
         let organisation = after.chain(&self.waiting).find(|(_, line)| fits(line))?.0.clone();
         let line = self.waiting.get_mut(&organisation)?;
         let ((size, _), id) = line.pop_first()?;
@@ -154,9 +153,14 @@ mod tests {
     #[test]
     fn organisations_take_turns_and_each_has_its_small_ones_first() {
         let mut lines = Lines::default();
-        for (organisation, id, size) in
-            [("a", "a1", 50), ("a", "a2", 50), ("a", "a3", 1), ("b", "b1", 99), ("c", "c1", 2), ("b", "b2", 3)]
-        {
+        for (organisation, id, size) in [
+            ("a", "a1", 50),
+            ("a", "a2", 50),
+            ("a", "a3", 1),
+            ("b", "b1", 99),
+            ("c", "c1", 2),
+            ("b", "b2", 3),
+        ] {
             lines.push(waiting(organisation, id, size));
         }
         assert_eq!(order(&mut lines, Takes::All), ["a3", "b2", "c1", "a1", "b1", "a2"]);

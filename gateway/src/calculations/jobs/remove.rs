@@ -46,7 +46,9 @@ pub(in crate::calculations) async fn remove(app: &App, who: Who<'_>, id: &str) -
 /// [`WebError`].
 pub(in crate::calculations) async fn cancel(app: &App, who: Who<'_>, id: &str) -> Result<bool, WebError> {
     for _ in 0..TRIES {
-        let Some((mut job, version)) = super::read(app, who.organisation, id).await? else { return Ok(false) };
+        let Some((mut job, version)) = super::read(app, who.organisation, id).await? else {
+            return Ok(false);
+        };
         if job.state.is_final() {
             return Ok(false);
         }

@@ -5,10 +5,10 @@ use aops_engine::{Fault, MODULES};
 use jiff::Timestamp;
 use serde_json::{Map, Value};
 
+use super::data;
 use super::idempotency::Key;
 use super::queue::Waiting;
 use super::records::{INPUTS, Inputs, Job, QUEUE, Queued, State, new_id};
-use super::data;
 use crate::app::App;
 use crate::audit::{self, Event};
 use crate::calculations::cost;

@@ -107,7 +107,13 @@ async fn p_report_recipient_what_is_anothers_is_not_there() {
     let id = told["id"].as_str().unwrap();
     run(&app, &account, id).await;
     let (_, stranger) = client(&app, "b@example.com").await;
-    for path in [format!("/{id}"), format!("/{id}/report.pdf"), format!("/{id}/events"), "/calc_x".into(), "/%00".into()] {
+    for path in [
+        format!("/{id}"),
+        format!("/{id}/report.pdf"),
+        format!("/{id}/events"),
+        "/calc_x".into(),
+        "/%00".into(),
+    ] {
         assert_eq!(get(&app, &stranger, &path).await.0, StatusCode::NOT_FOUND, "{path}");
     }
     let path = format!("{ALL}/{id}");
@@ -182,10 +188,18 @@ async fn the_same_request_sent_again_makes_one_calculation_and_another_under_its
     let (_, other) = client(&app, "b@example.com").await;
     let mut other = other;
     other.insert("idempotency-key", HeaderValue::from_static("k-1"));
-    assert_eq!(asked(&app, &other, &example("ifc")).await.0, StatusCode::ACCEPTED, "another's key is another");
+    assert_eq!(
+        asked(&app, &other, &example("ifc")).await.0,
+        StatusCode::ACCEPTED,
+        "another's key is another"
+    );
     drop(app);
     let later = Arc::new(testing::app(folder.path(), SignedDuration::from_hours(25)).await);
-    assert_eq!(asked(&later, &headers, &example("ifc")).await.0, StatusCode::ACCEPTED, "a day later it is free");
+    assert_eq!(
+        asked(&later, &headers, &example("ifc")).await.0,
+        StatusCode::ACCEPTED,
+        "a day later it is free"
+    );
 }
 
 #[tokio::test]
@@ -340,11 +354,10 @@ async fn p_instructions_a_calculation_is_stopped_or_deleted_while_it_runs() {
     for deleted in [true, false] {
         let (_, told) = asked(&app, &headers, &body).await;
         let id = told["id"].as_str().unwrap().to_owned();
-        let (running, waiting) = (Arc::clone(&app), Waiting {
-            organisation: account.organisation.clone(),
-            id: id.clone(),
-            size: 1,
-        });
+        let (running, waiting) = (
+            Arc::clone(&app),
+            Waiting { organisation: account.organisation.clone(), id: id.clone(), size: 1 },
+        );
         let attempt = tokio::spawn(async move { attempt(&running, &waiting).await.unwrap() });
         for _ in 0..200 {
             if app.calculations.jobs.progress(&id).is_some() {

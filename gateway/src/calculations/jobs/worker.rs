@@ -148,7 +148,13 @@ async fn compute(app: &App, organisation: &str, job: &Job, watch: &Arc<Watch>) -
         None => Data::default(),
         Some(dataset) => match data::load(app, organisation, dataset).await? {
             Some(data) => data,
-            None => return Ok(Came::Faults(vec![Fault::new("/dataset", "missing", &[("name", "dataset".into())])])),
+            None => {
+                return Ok(Came::Faults(vec![Fault::new(
+                    "/dataset",
+                    "missing",
+                    &[("name", "dataset".into())],
+                )]));
+            }
         },
     };
     let (module, watch) = (job.module.clone(), Arc::clone(watch));
@@ -158,7 +164,9 @@ async fn compute(app: &App, organisation: &str, job: &Job, watch: &Arc<Watch>) -
         let request = Value::Object(request);
         let digest = aops_report::digest(&request, data.lines.as_deref());
         let answered = match data.lines {
-            Some(lines) => calculate_lines(&module, &request, lines, &watch).map(|outcome| (outcome, request)),
+            Some(lines) => {
+                calculate_lines(&module, &request, lines, &watch).map(|outcome| (outcome, request))
+            }
             None => {
                 let request = aops_report::with_working(&request);
                 calculate_watched(&module, &request, &watch).map(|outcome| (outcome, request))
@@ -180,7 +188,9 @@ async fn compute(app: &App, organisation: &str, job: &Job, watch: &Arc<Watch>) -
 
 /// Ends a calculation, once: nothing is written where it was ended or deleted meanwhile.
 async fn end(app: &App, organisation: &str, id: &str, came: Came) -> Result<Attempt, WebError> {
-    let Some((mut job, version)) = super::read(app, organisation, id).await? else { return Ok(Attempt::Over) };
+    let Some((mut job, version)) = super::read(app, organisation, id).await? else {
+        return Ok(Attempt::Over);
+    };
     if job.state.is_final() {
         return Ok(Attempt::Over);
     }
@@ -213,7 +223,8 @@ async fn end(app: &App, organisation: &str, id: &str, came: Came) -> Result<Atte
         }
         Err(StoreError::Conflict(_)) => Ok(Attempt::Again),
         Err(StoreError::Full(why)) if job.state == State::Done => {
-            Box::pin(end(app, organisation, id, Came::Incident(format!("there is no room for it: {why}")))).await
+            Box::pin(end(app, organisation, id, Came::Incident(format!("there is no room for it: {why}"))))
+                .await
         }
         Err(error) => Err(error.into()),
     }

@@ -66,7 +66,9 @@ fn side_by_side(one: Option<&Table>, other: Option<&Table>, lines: Lines) -> Vec
     let mut named = BTreeSet::new();
     let names = one.iter().chain(&other).filter(|(name, _)| named.insert(name.clone()));
     let told = names.filter_map(|(name, _)| {
-        let find = |rows: &[(String, Cell)]| rows.iter().find(|(known, _)| known == name).map(|(_, cell)| cell.clone());
+        let find = |rows: &[(String, Cell)]| {
+            rows.iter().find(|(known, _)| known == name).map(|(_, cell)| cell.clone())
+        };
         let (a, b) = (find(&one).unwrap_or(Cell::Empty), find(&other).unwrap_or(Cell::Empty));
         let changed = a != b;
         if (a == Cell::Empty && b == Cell::Empty) || (lines == Lines::Changed && !changed) {

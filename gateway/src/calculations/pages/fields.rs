@@ -84,7 +84,8 @@ fn walk<'a>(
         let path = if path.is_empty() { name.clone() } else { format!("{path}{BETWEEN}{name}") };
         let own = inside["title"].as_str().unwrap_or(name);
         let titled = if title.is_empty() { own.to_owned() } else { format!("{title} › {own}") };
-        let group = inside["properties"].is_object() && (required(name) || value.is_some_and(Value::is_object));
+        let group =
+            inside["properties"].is_object() && (required(name) || value.is_some_and(Value::is_object));
         if group {
             // The group of all assumptions needs no name.
             let title = if path == "assumptions" { "" } else { titled.as_str() };
@@ -104,7 +105,8 @@ fn field(place: &Place<'_>, words: &Words) -> Field {
     let word = |code: &str| words.of(&format!("value.{last}"), code).to_owned();
     let choices = shape.and_then(|shape| shape["enum"].as_array().or_else(|| shape["examples"].as_array()));
     let options = choices.into_iter().flatten().filter_map(Value::as_str);
-    let unit = if percent { Some("%".to_owned()) } else { place.schema["x-unit"].as_str().map(str::to_owned) };
+    let unit =
+        if percent { Some("%".to_owned()) } else { place.schema["x-unit"].as_str().map(str::to_owned) };
     Field {
         name: place.name.clone(),
         title: place.title.clone(),

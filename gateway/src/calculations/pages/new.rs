@@ -61,8 +61,10 @@ async fn form(State(app): State<SharedApp>, uri: Uri, headers: HeaderMap) -> Res
     let plans = checkout::plans_for(&app, &session.organisation, &session.account).await?;
     let beginning = beginning(&app, &session, &query).await?;
     let Some(beginning) = beginning else {
-        let context = json!({ "modules": open_modules(&app, &plans, language), "dataset": query.get("donnees") });
-        let page = render(&app, StatusCode::OK, language, "calculs.new", "gateway/calcul_choix.html", context);
+        let context =
+            json!({ "modules": open_modules(&app, &plans, language), "dataset": query.get("donnees") });
+        let page =
+            render(&app, StatusCode::OK, language, "calculs.new", "gateway/calcul_choix.html", context);
         return Ok(page);
     };
     let title = app.site.load().texts.text(language, "calculs.new", &[]);
@@ -80,7 +82,13 @@ async fn beginning(
         let parameters = jobs::parameters(app, &session.organisation, &job).await?;
         let values = Value::Object(parameters.unwrap_or_default());
         let Some(module) = known(&job.module) else { return Ok(None) };
-        return Ok(Some(Beginning { module, name: job.name, dataset: job.dataset, values, ..Beginning::default() }));
+        return Ok(Some(Beginning {
+            module,
+            name: job.name,
+            dataset: job.dataset,
+            values,
+            ..Beginning::default()
+        }));
     }
     let Some(module) = query.get("module").and_then(|module| known(module)) else { return Ok(None) };
     let values = aops_engine::example(&module).unwrap_or_default();
@@ -129,7 +137,8 @@ pub(super) async fn create(
 ) -> Result<Response, SignInNeeded> {
     let session = enter(&app, &headers, ALL).await?;
     let plans = checkout::plans_for(&app, &session.organisation, &session.account).await?;
-    let text = |name: &str| posted.fields.get(name).map(|value| value.trim()).filter(|value| !value.is_empty());
+    let text =
+        |name: &str| posted.fields.get(name).map(|value| value.trim()).filter(|value| !value.is_empty());
     let module = text("module").and_then(known).ok_or(WebError::BadRequest("the module is not known"))?;
     let name = text("nom").map(|name| name.chars().take(LONGEST_NAME).collect::<String>());
     let dataset = text("donnees").map(str::to_owned);

@@ -41,7 +41,8 @@ async fn page(
     let session = enter(&app, &headers, &place(&id)).await?;
     let (job, _) = jobs::read(&app, &session.organisation, &id).await?.ok_or(WebError::NotFound)?;
     let language = negotiation::language(&uri, &headers);
-    let mut context = json!({ "job": told(&app, &job, language), "done": negotiation::query(&uri)?.get("fait") });
+    let mut context =
+        json!({ "job": told(&app, &job, language), "done": negotiation::query(&uri)?.get("fait") });
     if job.state == JobState::Done
         && let Some(computed) = jobs::computed(&app, &session.organisation, &job).await?
     {
@@ -95,9 +96,9 @@ fn table(table: &Table) -> Value {
 /// Calculations of the same module that are done.
 async fn others(app: &App, organisation: &str, job: &Job) -> Result<Value, WebError> {
     let (jobs, _) = jobs::list(app, organisation, None, MOST_OTHERS).await?;
-    let alike = jobs.into_iter().filter(|other| {
-        other.id != job.id && other.module == job.module && other.state == JobState::Done
-    });
+    let alike = jobs
+        .into_iter()
+        .filter(|other| other.id != job.id && other.module == job.module && other.state == JobState::Done);
     Ok(alike.map(|other| json!({ "id": other.id, "name": other.name, "created": other.created })).collect())
 }
 

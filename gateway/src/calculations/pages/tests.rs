@@ -45,7 +45,12 @@ async fn a_first_look_goes_from_the_example_to_its_report() {
         assert_eq!(page(&app, &other, &path).await.0, StatusCode::NOT_FOUND, "{path}");
         assert_eq!(page(&app, &HeaderMap::new(), &path).await.0, StatusCode::SEE_OTHER, "{path}");
     }
-    let (_, form) = page(&app, &headers, &format!("/espace-client/calculs/nouveau?copie={}", place.rsplit('/').next().unwrap())).await;
+    let (_, form) = page(
+        &app,
+        &headers,
+        &format!("/espace-client/calculs/nouveau?copie={}", place.rsplit('/').next().unwrap()),
+    )
+    .await;
     assert!(form.contains("assumptions.discount_rate=3,4\n"), "{form}");
     let gone = testing::post(&app, &format!("{place}/suppression"), &headers, "").await;
     assert_eq!(testing::location(&gone), "/espace-client/calculs?fait=supprime");
