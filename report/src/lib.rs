@@ -14,8 +14,8 @@ mod tables;
 mod words;
 mod workbook;
 
-pub use self::paper::{Paper, PaperError, PaperRow, pdf};
 pub use self::figures::shown;
+pub use self::paper::{Paper, PaperError, PaperRow, pdf};
 pub use self::printed::{Drawing, Told, digest, drawings, printed, with_working};
 pub use self::table::{Cell, Kind, Table};
 pub use self::tables::tables;

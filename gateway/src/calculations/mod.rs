@@ -77,5 +77,10 @@ impl Drop for Stopping {
 
 /// The routes: the API's calculations and account, the public calculators.
 pub fn routes() -> axum::Router<SharedApp> {
-    compute::routes().merge(jobs::routes()).merge(pages::routes()).merge(account::routes()).merge(openapi::routes()).merge(public::routes())
+    compute::routes()
+        .merge(jobs::routes())
+        .merge(pages::routes())
+        .merge(account::routes())
+        .merge(openapi::routes())
+        .merge(public::routes())
 }
