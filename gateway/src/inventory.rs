@@ -8,12 +8,11 @@ use crate::app::App;
 use crate::email::Email;
 use crate::records::{self, Open, Place, RecordError, Shape};
 use crate::retention::{self, Kept, Retention, TermError, Terms, Told};
-use crate::{
-    accounts, audience, audit, breach, checkout, consent, contact, newsletter, outbox, rights, suppression,
-};
+use crate::{accounts, audience, audit, breach, calculations, checkout, consent, contact, newsletter, outbox, rights, suppression};
 
 /// What the engine carries out.
-pub static KEPT: [&'static dyn Kept; 7] = [
+pub static KEPT: [&'static dyn Kept; 8] = [
+    &calculations::Calculated,
     &newsletter::Subscribers,
     &contact::Threads,
     &accounts::Accounts,
@@ -24,10 +23,11 @@ pub static KEPT: [&'static dyn Kept; 7] = [
 ];
 
 /// How what is kept is read, by collection.
-pub static SHAPES: [&[Shape]; 12] = [
+pub static SHAPES: [&[Shape]; 13] = [
     accounts::SHAPES,
     audience::SHAPES,
     audit::SHAPES,
+    calculations::SHAPES,
     checkout::SHAPES,
     consent::SHAPES,
     contact::SHAPES,
@@ -40,7 +40,7 @@ pub static SHAPES: [&[Shape]; 12] = [
 ];
 
 /// Every declaration, in the order of the privacy page.
-const DECLARED: [&Retention; 22] = [
+const DECLARED: [&Retention; 23] = [
     &accounts::LAPSED,
     &accounts::UNCONFIRMED,
     &accounts::KNOWN,
@@ -62,6 +62,7 @@ const DECLARED: [&Retention; 22] = [
     &rights::UNPROVED,
     &breach::KEPT,
     &audit::KEPT,
+    &calculations::CALCULATION,
     &retention::PROOF,
 ];
 

@@ -14,7 +14,7 @@ use crate::accounts::{Passwords, Throttle};
 use crate::antispam::Antispam;
 use crate::app::{App, SharedApp, StartError};
 use crate::audience::{self, Audience};
-use crate::calculations::Calculations;
+use crate::calculations::{self, Calculations};
 use crate::checkout::Dues;
 use crate::config::Settings;
 use crate::edge::address_filter::{self, AddressFilter};
@@ -165,6 +165,7 @@ impl Server {
             tokio::spawn(outbox::run(Arc::clone(&app), stopped.clone())),
             tokio::spawn(newsletter::run(Arc::clone(&app), stopped.clone())),
             tokio::spawn(checkout::follow(Arc::clone(&app))),
+            tokio::spawn(calculations::follow(Arc::clone(&app))),
             tokio::spawn(audit::follow(Arc::clone(&app))),
             tokio::spawn(retention::follow(Arc::clone(&app), &inventory::KEPT)),
             tokio::spawn(rights::follow(Arc::clone(&app))),

@@ -21,6 +21,7 @@ mod api;
 mod audience;
 mod backup;
 mod calc;
+mod calculations;
 mod checkout;
 mod conformance;
 mod consent;
