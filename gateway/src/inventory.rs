@@ -8,10 +8,11 @@ use crate::app::App;
 use crate::email::Email;
 use crate::records::{self, Open, Place, RecordError, Shape};
 use crate::retention::{self, Kept, Retention, TermError, Terms, Told};
-use crate::{accounts, audience, audit, checkout, consent, contact, newsletter, outbox, suppression};
+use crate::{accounts, audience, audit, blobs, checkout, consent, contact, datasets, newsletter, outbox, suppression};
 
 /// What the engine carries out.
-pub static KEPT: [&'static dyn Kept; 7] = [
+pub static KEPT: [&'static dyn Kept; 8] = [
+    &datasets::Retained,
     &newsletter::Subscribers,
     &contact::Threads,
     &accounts::Accounts,
@@ -22,7 +23,9 @@ pub static KEPT: [&'static dyn Kept; 7] = [
 ];
 
 /// How what is kept is read, by collection.
-pub static SHAPES: [&[Shape]; 10] = [
+pub static SHAPES: [&[Shape]; 12] = [
+    blobs::SHAPES,
+    datasets::SHAPES,
     accounts::SHAPES,
     audience::SHAPES,
     audit::SHAPES,
@@ -36,7 +39,8 @@ pub static SHAPES: [&[Shape]; 10] = [
 ];
 
 /// Every declaration, in the order of the privacy page.
-const DECLARED: [&Retention; 19] = [
+const DECLARED: [&Retention; 20] = [
+    &datasets::KEPT,
     &accounts::LAPSED,
     &accounts::UNCONFIRMED,
     &accounts::KNOWN,

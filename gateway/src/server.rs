@@ -44,7 +44,7 @@ use crate::valkey::Valkey;
 use crate::web::hosts::Hosts;
 use crate::web::live_reload::LiveReload;
 use crate::web::site::Site;
-use crate::{audit, checkout, inventory, mail, newsletter, outbox, payments, retention, staff, supervisor};
+use crate::{audit, checkout, datasets, inventory, mail, newsletter, outbox, payments, retention, staff, supervisor};
 
 /// How a gateway's run ended.
 #[derive(Debug)]
@@ -316,6 +316,7 @@ async fn assemble(
         passwords: Passwords::new(sealer.derive("password pepper"))?,
         throttle: Throttle::new(settings.limits_factor),
         calculations: Calculations::new(),
+        datasets: datasets::Turns::new(),
         audience: Audience::new(&settings.audience)?,
         acme: None,
         live_reload,
