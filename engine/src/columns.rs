@@ -9,6 +9,8 @@ use crate::schema::Words;
 pub struct Lines {
     /// The member of the request that holds them (`employees`).
     pub member: &'static str,
+    /// The module, in French.
+    pub module: String,
     /// What they are, in French.
     pub title: String,
     /// As many as a request may hold.
@@ -77,7 +79,9 @@ pub fn lines(module: &str) -> Option<Lines> {
         Some(Column { name: one.name, title, values, required: one.required, unit })
     };
     let title = words.title(field.name).unwrap_or(field.name).to_owned();
-    Some(Lines { member: field.name, title, most, columns: fields.iter().filter_map(column).collect() })
+    let columns = fields.iter().filter_map(column).collect();
+    let module = words.title("").unwrap_or(module.name).to_owned();
+    Some(Lines { member: field.name, module, title, most, columns })
 }
 
 /// A list of objects, the fields of these and how many there may be.

@@ -11,8 +11,9 @@ use crate::retention::{self, Kept, Retention, TermError, Terms, Told};
 use crate::{accounts, audience, audit, blobs, checkout, consent, contact, datasets, newsletter, outbox, suppression};
 
 /// What the engine carries out.
-pub static KEPT: [&'static dyn Kept; 8] = [
+pub static KEPT: [&'static dyn Kept; 9] = [
     &datasets::Retained,
+    &datasets::Drafts,
     &newsletter::Subscribers,
     &contact::Threads,
     &accounts::Accounts,
@@ -39,8 +40,9 @@ pub static SHAPES: [&[Shape]; 12] = [
 ];
 
 /// Every declaration, in the order of the privacy page.
-const DECLARED: [&Retention; 20] = [
+const DECLARED: [&Retention; 21] = [
     &datasets::KEPT,
+    &datasets::DRAFT,
     &accounts::LAPSED,
     &accounts::UNCONFIRMED,
     &accounts::KNOWN,

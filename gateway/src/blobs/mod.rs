@@ -57,7 +57,7 @@ pub fn put(
     for piece in packed.chunks(PIECE) {
         let address = address(&batch.partition, name, pieces);
         let change = Change::Put { body: key.seal(&address, piece)?, expires };
-        batch.writes.push(Write { collection: BLOBS, key: address.key, expect: Expect::Absent, change });
+        batch.writes.push(Write { collection: BLOBS, key: address.key, expect: Expect::Anything, change });
         pieces += 1;
     }
     Ok(Blob { bytes: content.len(), pieces })

@@ -13,7 +13,7 @@ use http::{HeaderMap, HeaderValue, StatusCode, Uri, header};
 use serde_json::{Map, Value, json};
 
 use super::receive::{self, Asked, Received, receive};
-use super::{guard, keep, told};
+use super::{guard, keep, mapping, told};
 use crate::app::{App, SharedApp};
 use crate::edge::route_class::FILE_LIMIT;
 use crate::web::posted::read_body;
@@ -48,10 +48,13 @@ async fn upload(
 ) -> Result<Response, WebError> {
     let who = guard::program(&app, &headers).await?;
     let language = negotiation::language(&uri, &headers);
-    let asked = asked(&app, &uri, &headers)?;
+    let mut asked = asked(&app, &uri, &headers)?;
     if !KINDS.contains(&kind(&headers).as_str()) {
         return Err(WebError::Unsupported);
     }
+    let mut mapping = mapping::of(&app, &who.organisation, asked.module).await?;
+    mapping.extend(asked.mapping);
+    asked.mapping = mapping;
     let turn = app.datasets.receive().await?;
     let bytes = read_body(body, FILE_LIMIT as usize).await?;
     let received = receive(&app, &who, asked, bytes).await?;

@@ -10,6 +10,9 @@ use crate::blobs::Blob;
 use crate::records::{self, Shape};
 use crate::retention::Terms;
 
+use super::draft::{DRAFTS, Draft};
+use super::guard::Who;
+use super::mapping::{MAPPINGS, Remembered};
 use super::retained::KEPT;
 
 /// The collection of heads, each in its organisation's partition.
@@ -20,7 +23,11 @@ const PREFIX: &str = "ds_";
 const DRAWN: usize = 14;
 
 /// What is kept of data sets.
-pub const SHAPES: &[Shape] = &[Shape::sealed::<Dataset>(DATASETS)];
+pub const SHAPES: &[Shape] = &[
+    Shape::sealed::<Dataset>(DATASETS),
+    Shape::sealed::<Draft>(DRAFTS),
+    Shape::plain::<Remembered>(MAPPINGS),
+];
 
 /// What data are for. There is one purpose, and no reader for another.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -40,6 +47,13 @@ pub struct Warranty {
     pub at: Timestamp,
     /// By which account.
     pub by: String,
+}
+
+impl Warranty {
+    /// The one that is asked for now, given by whoever sends a file.
+    pub(super) fn given(app: &App, who: &Who) -> Self {
+        Self { version: super::WARRANTY.into(), at: app.clock.now(), by: who.account.clone() }
+    }
 }
 
 /// The head of a data set, sealed under the key of its own name as all of it is.
@@ -88,13 +102,23 @@ pub(super) struct Details {
 
 /// The name of a data set recorded now: nobody guesses it, and those recorded later stand first.
 pub(super) fn draw(app: &App) -> Result<String, NoRandomness> {
+    draw_as(app, PREFIX)
+}
+
+/// A name that begins so.
+pub(super) fn draw_as(app: &App, prefix: &str) -> Result<String, NoRandomness> {
     let now = u64::try_from(app.clock.now().as_millisecond()).unwrap_or_default();
-    Ok(format!("{PREFIX}{:011x}{}", INSTANT - now.min(INSTANT), random::base62(DRAWN)?))
+    Ok(format!("{prefix}{:011x}{}", INSTANT - now.min(INSTANT), random::base62(DRAWN)?))
 }
 
 /// Whether a name has the form of one of ours: what has another is nowhere.
 pub(super) fn well_formed(id: &str) -> bool {
-    id.strip_prefix(PREFIX)
+    well_formed_as(id, PREFIX)
+}
+
+/// Whether it has the form of those that begin so.
+pub(super) fn well_formed_as(id: &str, prefix: &str) -> bool {
+    id.strip_prefix(prefix)
         .is_some_and(|rest| rest.len() == 11 + DRAWN && rest.bytes().all(|byte| byte.is_ascii_alphanumeric()))
 }
 

@@ -26,7 +26,6 @@ pub(super) async fn program(app: &App, headers: &HeaderMap) -> Result<Who, WebEr
 ///
 /// # Errors
 /// [`SignInNeeded`], an answer by itself.
-#[allow(dead_code, reason = "for the pages")]
 pub(super) async fn person(app: &App, headers: &HeaderMap, wanted: &str) -> Result<Who, SignInNeeded> {
     let session = accounts::require(app, headers, wanted).await?;
     Ok(Who { organisation: session.organisation, account: session.account })

@@ -5,7 +5,7 @@ use sha2::{Digest, Sha256};
 
 use super::document::{DATASETS, Dataset, Details, Purpose, Warranty, details_of, draw, lines_of, well_formed};
 use super::guard::Who;
-use super::{MOST, WARRANTY};
+use super::MOST;
 use crate::app::App;
 use crate::audit::{self, Actor, Event};
 use crate::blobs;
@@ -28,6 +28,15 @@ pub(super) enum KeepError {
     Record(#[from] RecordError),
 }
 
+/// A data set that is to be recorded, beside what is in it.
+#[derive(Debug)]
+pub(super) struct New {
+    pub(super) module: &'static str,
+    pub(super) name: String,
+    pub(super) pseudonyms: bool,
+    pub(super) warranty: Warranty,
+}
+
 /// Records what was checked, in one batch: its key, its head, its lines, what was found in them, and the note of it.
 ///
 /// # Errors
@@ -35,9 +44,7 @@ pub(super) enum KeepError {
 pub(super) async fn record(
     app: &App,
     who: &Who,
-    module: &str,
-    name: &str,
-    pseudonyms: bool,
+    new: New,
     checked: Checked,
 ) -> Result<(Named, Vec<Fault>), KeepError> {
     let before = all(app, &who.organisation).await?;
@@ -46,7 +53,7 @@ pub(super) async fn record(
     }
     let digest = hex(&Sha256::digest(checked.csv.as_bytes()));
     let mut warnings = checked.warnings;
-    let same = before.iter().find(|(_, one)| one.digest == digest && one.module == module);
+    let same = before.iter().find(|(_, one)| one.digest == digest && one.module == new.module);
     warnings.extend(same.map(|(_, one)| Fault::same_file(&one.name)));
     let id = draw(app).map_err(RecordError::from)?;
     let now = app.clock.now();
@@ -57,15 +64,15 @@ pub(super) async fn record(
     let told = serde_json::to_vec(&details)
         .map_err(|error| RecordError::Shape { at: details_of(&id), why: error.to_string() })?;
     let head = Dataset {
-        module: module.to_owned(),
-        name: name.to_owned(),
+        module: new.module.to_owned(),
+        name: new.name,
         rows: checked.rows,
         columns: checked.columns.iter().map(|&column| column.to_owned()).collect(),
         created: now,
         purpose: Purpose::Calc,
-        warranty: Warranty { version: WARRANTY.into(), at: now, by: who.account.clone() },
+        warranty: new.warranty,
         digest,
-        pseudonyms,
+        pseudonyms: new.pseudonyms,
         lines: blobs::put(&mut batch, &key, &lines_of(&id), checked.csv.as_bytes(), expires)?,
         details: blobs::put(&mut batch, &key, &details_of(&id), &told, expires)?,
     };
@@ -199,7 +206,7 @@ pub(super) async fn gone(
     Ok(())
 }
 
-fn note(app: &App, batch: &mut Batch, who: &Who, action: &str, id: &str) -> Result<(), RecordError> {
+pub(super) fn note(app: &App, batch: &mut Batch, who: &Who, action: &str, id: &str) -> Result<(), RecordError> {
     let event = Event::new(app, action, id).concerning(&who.organisation);
     audit::note(batch, &Event { actor: Actor::account(&who.account), ..event })
 }

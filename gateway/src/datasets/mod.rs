@@ -1,15 +1,19 @@
 //! Data that clients load for their calculations: what is sent is checked, and only what the engine needs of it is kept,
 //! sealed under a key of its own, for six months at most (`p-delete-6-months`). It computes nothing.
 //!
-//! Whatever a file is, what is kept of it is one canonical CSV (`aops_dataset`): no file is stored as it came, and none
-//! is ever served back as a page. Data carry the purpose `calc` (`p-purpose-calc`): they are read for calculations and
+//! Whatever a file is, what is kept of it is one canonical CSV (`aops_dataset`), and none is ever served back as a page.
+//! A file with faults that was sent by the page waits, sealed as well, a week at most for its columns to be told or for
+//! another to replace it (`draft`). Data carry the purpose `calc` (`p-purpose-calc`): they are read for calculations and
 //! for their owner, and stand in no mail, log, export or figure of ours.
 
 mod api;
 mod document;
+mod draft;
 mod guard;
 mod keep;
 mod load;
+mod mapping;
+mod pages;
 mod receive;
 mod retained;
 mod told;
@@ -21,6 +25,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 pub use self::document::{Dataset, Purpose, SHAPES, Warranty};
 pub use self::load::{Loaded, load};
+pub use self::draft::{DRAFT, Drafts};
 pub use self::retained::{Datasets as Retained, KEPT};
 use crate::app::SharedApp;
 use crate::web::WebError;
@@ -74,5 +79,5 @@ async fn turn(turns: &Arc<Semaphore>) -> Result<OwnedSemaphorePermit, WebError> 
 
 /// The routes of this feature.
 pub fn routes() -> axum::Router<SharedApp> {
-    api::routes()
+    api::routes().merge(pages::routes())
 }

@@ -5,8 +5,9 @@ use aops_dataset::{Bounds, Checked, Fault, Faults, Mapping, Wanted};
 use bytes::Bytes;
 use jiff::tz::TimeZone;
 
+use super::document::Warranty;
 use super::guard::Who;
-use super::keep::{self, KeepError, Named};
+use super::keep::{self, KeepError, Named, New};
 use crate::app::App;
 use crate::web::WebError;
 
@@ -38,13 +39,18 @@ pub(super) enum Received {
 /// # Errors
 /// [`WebError`]: no turn, too many data sets, the store.
 pub(super) async fn receive(app: &App, who: &Who, asked: Asked, bytes: Bytes) -> Result<Received, WebError> {
-    let (module, name, pseudonyms) = (asked.module, asked.name.clone(), asked.pseudonyms);
+    let new = New {
+        module: asked.module,
+        name: asked.name.clone(),
+        pseudonyms: asked.pseudonyms,
+        warranty: Warranty::given(app, who),
+    };
     let checked = match checked(app, who, asked, bytes).await? {
         Ok(checked) if checked.faults.is_empty() => checked,
         Ok(checked) => return Ok(Received::Faulty(checked.faults)),
         Err(fault) => return Ok(Received::Faulty(fault.into())),
     };
-    match keep::record(app, who, module, &name, pseudonyms, *checked).await {
+    match keep::record(app, who, new, *checked).await {
         Ok((named, warnings)) => Ok(Received::Kept(Box::new(named), warnings)),
         Err(KeepError::Many) => Ok(Received::Faulty(Fault::too_many_files(super::MOST).into())),
         Err(KeepError::Record(error)) => Err(error.into()),
