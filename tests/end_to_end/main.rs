@@ -26,6 +26,7 @@ mod conformance;
 mod consent;
 mod contact;
 mod content;
+mod datasets;
 mod deploy;
 mod distributed;
 mod edge;

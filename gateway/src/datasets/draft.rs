@@ -31,7 +31,7 @@ pub const DRAFT: Retention = Retention {
 
 /// A file that waits, sealed under the key of its own name.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Draft {
+pub(super) struct Draft {
     /// For which module.
     pub(super) module: String,
     /// How its owner calls it.

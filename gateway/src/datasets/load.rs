@@ -3,7 +3,7 @@
 use aops_dataset::Portfolio;
 use jiff::Timestamp;
 
-use super::keep;
+use super::{MOST, keep};
 use crate::app::App;
 use crate::records::RecordError;
 
@@ -44,4 +44,18 @@ pub async fn load(app: &App, organisation: &str, id: &str) -> Result<Option<Load
         ends,
         portfolio,
     }))
+}
+
+/// The data sets of an organisation that are for a module, by id and name, the latest first.
+///
+/// # Errors
+/// [`RecordError`].
+pub async fn choices(
+    app: &App,
+    organisation: &str,
+    module: &str,
+) -> Result<Vec<(String, String)>, RecordError> {
+    let (all, _) = keep::page(app, organisation, None, MOST).await?;
+    let fit = all.into_iter().filter(|(_, dataset)| dataset.module == module);
+    Ok(fit.map(|(id, dataset)| (id, dataset.name)).collect())
 }

@@ -16,7 +16,7 @@ const MONTHS: i32 = 26;
 /// What columns are.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
-pub struct Remembered(Mapping);
+pub(super) struct Remembered(Mapping);
 
 impl records::Document for Remembered {}
 

@@ -24,7 +24,7 @@ use std::time::Duration;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 pub use self::document::{Dataset, Purpose, SHAPES, Warranty};
-pub use self::load::{Loaded, load};
+pub use self::load::{Loaded, choices, load};
 pub use self::draft::{DRAFT, Drafts};
 pub use self::retained::{Datasets as Retained, KEPT};
 use crate::app::SharedApp;
