@@ -84,10 +84,16 @@ pub fn lines(module: &str) -> Option<Lines> {
     Some(Lines { member: field.name, module, title, most, columns })
 }
 
+/// Shorter lists are assumptions, which nobody keeps as a file.
+const FEWEST: usize = 1000;
+
 /// A list of objects, the fields of these and how many there may be.
 fn listed(field: &'static Field) -> Option<(&'static Field, &'static [Field], usize)> {
     field.kind.shapes().iter().find_map(|kind| {
         let Kind::List { of, maximum, .. } = kind else { return None };
+        if *maximum < FEWEST {
+            return None;
+        }
         of.shapes().iter().find_map(|kind| match kind {
             Kind::Object(fields) => Some((field, *fields, *maximum)),
             _ => None,

@@ -226,12 +226,12 @@ fn manifest() -> Manifest {
             ("gateway/adresse.html", "{{ email }} {{ moving }}"),
             (
                 "gateway/donnees.html",
-                "{% for one in datasets %}{{ one.id }} {{ one.name }}\n{% endfor %}{{ refused }}{% for name, code in errors %}{{ name }}={{ code }} {% endfor %}",
+                "\n{% for one in datasets %}{{ one.id }} {{ one.name }}\n{% endfor %}{{ refused }}{% for name, code in errors %}{{ name }}={{ code }} {% endfor %}",
             ),
             ("gateway/jeu_de_donnees.html", "{{ dataset.id }} {% if compared %}{{ compared.came }} {{ compared.left }}{% endif %}"),
             (
                 "gateway/corriger.html",
-                "id={{ id }}\ntotal={{ total }} {{ page }}/{{ pages }} {{ shown }}\n{% for one in faults %}{{ one.row }} {{ one.column }}\n{% endfor %}",
+                "\nid={{ id }}\ntotal={{ total }} {{ page }}/{{ pages }} {{ shown }}\n{% for one in faults %}{{ one.row }} {{ one.column }}\n{% endfor %}",
             ),
             ("gateway/adresse_lien.html", "{{ state }} {{ token }}"),
             ("gateway/fermeture.html", "{{ alone }} {{ bought }}"),

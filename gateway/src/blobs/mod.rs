@@ -113,8 +113,14 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let app = testing::shared(folder.path()).await;
         // What does not compress makes several pieces.
-        let noise: Vec<u8> =
-            (0..2 * PIECE as u64).map(|at| (at.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 29) as u8).collect();
+        let mut state = 1_u64;
+        let mut draw = || {
+            state ^= state << 13;
+            state ^= state >> 7;
+            state ^= state << 17;
+            state as u8
+        };
+        let noise: Vec<u8> = (0..2 * PIECE).map(|_| draw()).collect();
         let mut batch = Batch::new("org_a");
         let key = records::subject_key(&app, "org_a", "ds_a", &mut batch).await.unwrap();
         let blob = put(&mut batch, &key, "ds_a/noise", &noise, None).unwrap();

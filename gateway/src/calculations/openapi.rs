@@ -35,6 +35,7 @@ fn document(texts: &Texts) -> Value {
     let account = json!({ "get": { "operationId": "account", "summary": word(texts, "account"),
         "responses": responses(texts, &[200, 401]) } });
     paths.insert("/api/v1/account".into(), account);
+    paths.extend(crate::datasets::described(texts));
     json!({
         "openapi": "3.1.0",
         "info": { "title": word(texts, "title"), "version": env!("CARGO_PKG_VERSION") },

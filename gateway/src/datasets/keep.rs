@@ -150,8 +150,8 @@ pub(super) async fn page(
     let mut after = past.map(|past| Address::new(DATASETS, organisation, past));
     loop {
         let partition = Some(organisation.to_owned());
-        let limit = limit - found.len();
-        let scan = Scan { collection: DATASETS, partition, prefix: String::new(), after, limit };
+        let left = limit - found.len();
+        let scan = Scan { collection: DATASETS, partition, prefix: String::new(), after, limit: left };
         let page = app.store.scan(scan).await?;
         for (address, _) in page.documents {
             let read = records::read_sealed::<Dataset>(app, &address, &address.key).await;

@@ -7,6 +7,7 @@
 //! for their owner, and stand in no mail, log, export or figure of ours.
 
 mod api;
+mod described;
 mod document;
 mod draft;
 mod guard;
@@ -23,6 +24,7 @@ use std::time::Duration;
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
+pub use self::described::described;
 pub use self::document::{Dataset, Purpose, SHAPES, Warranty};
 pub use self::load::{Loaded, choices, load};
 pub use self::draft::{DRAFT, Drafts};

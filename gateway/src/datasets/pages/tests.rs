@@ -83,14 +83,14 @@ async fn p_client_controller_without_the_warranty_nothing_is_received_and_others
     let nothing = send(&app, &cookie, &[("garantie", "accepte")], ("", "")).await;
     assert!(testing::text(nothing).await.contains("fichier=file module=choose"));
     let stranger = send(&app, &HeaderMap::new(), &ASKED, ("a.csv", &file)).await;
-    assert_eq!(testing::location(&stranger), "/compte/connexion?suite=%2Fespace-client%2Fdonnees");
+    assert_eq!(testing::location(&stranger), "/compte/connexion?suite=/espace-client/donnees");
     let mut other = cookie.clone();
     other.insert("sec-fetch-site", HeaderValue::from_static("cross-site"));
     assert_eq!(send(&app, &other, &ASKED, ("a.csv", &file)).await.status(), StatusCode::FORBIDDEN);
     let unreadable = send(&app, &cookie, &ASKED, ("a.csv", "id;sex\n")).await;
     assert_eq!(unreadable.status(), StatusCode::UNPROCESSABLE_ENTITY);
     assert!(testing::text(unreadable).await.contains("header_only"));
-    assert_eq!(page(&app, &cookie, super::PATH).await.1, "");
+    assert!(!page(&app, &cookie, super::PATH).await.1.contains("ds_"));
 }
 
 #[tokio::test]
@@ -149,12 +149,13 @@ async fn columns_are_told_once_and_remembered_for_the_next_file() {
     assert_eq!(again.status(), StatusCode::SEE_OTHER, "its columns are known");
     let place = testing::location(&again).split('?').next().unwrap().to_owned();
     let listed = page(&app, &cookie, super::PATH).await.1;
-    let first = listed.lines().last().unwrap().split(' ').next().unwrap();
+    let names: Vec<&str> = listed.lines().filter(|line| line.starts_with("ds_")).collect();
+    let first = names[1].split(' ').next().unwrap();
     let loaded = crate::datasets::load(&app, &account.organisation, first).await.unwrap().unwrap();
     let aops_dataset::Portfolio::Csv(csv) = loaded.portfolio else { panic!("employees are lines") };
     assert!(!csv.contains("\n1,M"), "identifiers were replaced: {csv}");
     let compared = page(&app, &cookie, &format!("{place}?avec={first}")).await.1;
-    assert!(compared.ends_with(" 2 2"), "other identifiers are other people: {compared}");
+    assert!(compared.contains(" 2 2<"), "other identifiers are other people: {compared}");
 }
 
 #[tokio::test]
