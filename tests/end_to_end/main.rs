@@ -51,6 +51,7 @@ mod pages;
 mod process;
 mod purchase;
 mod retention;
+mod security;
 mod shapes;
 mod slow;
 mod traces;

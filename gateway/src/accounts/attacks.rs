@@ -66,7 +66,7 @@ async fn no_form_is_posted_for_somebody_by_another_site() {
     let folder = tempfile::tempdir().unwrap();
     let app = testing::shared(folder.path()).await;
     let (account, session, before) = somebody(&app).await;
-    let shapes: [&[(&str, &str)]; 9] = [
+    let shapes: [&[(&str, &str)]; 12] = [
         &[("origin", "null")],
         &[("origin", "")],
         &[("origin", "https://evil.example")],
@@ -76,6 +76,10 @@ async fn no_form_is_posted_for_somebody_by_another_site() {
         &[("sec-fetch-site", "cross-site")],
         &[("sec-fetch-site", "same-site"), ("origin", "https://localhost:8443")],
         &[("sec-fetch-site", "cross-site"), ("origin", "https://localhost:8443")],
+        // Browsers that speak neither.
+        &[("referer", "https://evil.example/https://localhost:8443/")],
+        &[("referer", "http://localhost:8443/espace-client/")],
+        &[("referer", "about:blank")],
     ];
     for (path, form) in
         FORMS.into_iter().chain([("/compte/deconnexion", ""), ("/compte/verification", "jeton=x")])

@@ -264,7 +264,8 @@ fn title_of(app: &App, language: Language, matter_key: &str, title_key: &str) ->
     texts.text(language, matter_key, &[("title", &title)])
 }
 
-/// Refuses what another site made the browser send (Fetch Metadata, and `Origin` where it is not spoken).
+/// Refuses what another site made the browser send (Fetch Metadata, `Origin` where it is not spoken, and `Referer` in
+/// browsers that know neither). What tells none of them is no page: a program, which carries no cookie that it was not given.
 ///
 /// # Errors
 /// [`WebError::Forbidden`] when the request comes from another origin.
@@ -276,7 +277,7 @@ pub fn same_site(headers: &HeaderMap, app: &App) -> Result<(), WebError> {
         return Err(WebError::Forbidden("the form was posted from another site"));
     }
     let Some(origin) = headers.get(header::ORIGIN) else {
-        return Ok(());
+        return from_ours(headers, app);
     };
     let origin = origin.to_str().unwrap_or_default();
     let host = origin.strip_prefix("https://").unwrap_or_default();
@@ -284,6 +285,17 @@ pub fn same_site(headers: &HeaderMap, app: &App) -> Result<(), WebError> {
         Ok(())
     } else {
         Err(WebError::Forbidden("the form was posted from another origin"))
+    }
+}
+
+fn from_ours(headers: &HeaderMap, app: &App) -> Result<(), WebError> {
+    let Some(from) = headers.get(header::REFERER) else { return Ok(()) };
+    let from = from.to_str().ok().and_then(|from| from.parse::<Uri>().ok());
+    let ours = from.as_ref().and_then(Uri::authority).is_some_and(|host| app.hosts.names(host.as_str()));
+    if ours && from.is_some_and(|from| from.scheme_str() == Some("https")) {
+        Ok(())
+    } else {
+        Err(WebError::Forbidden("the form was posted from a page of another site"))
     }
 }
 
