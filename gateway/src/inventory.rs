@@ -8,11 +8,13 @@ use crate::app::App;
 use crate::email::Email;
 use crate::records::{self, Open, Place, RecordError, Shape};
 use crate::retention::{self, Kept, Retention, TermError, Terms, Told};
-use crate::{accounts, audience, audit, breach, calculations, checkout, consent, contact, newsletter, outbox, rights, suppression};
+use crate::{accounts, audience, audit, blobs, breach, calculations, checkout, consent, contact, datasets, newsletter, outbox, rights, suppression};
 
 /// What the engine carries out.
-pub static KEPT: [&'static dyn Kept; 8] = [
+pub static KEPT: [&'static dyn Kept; 10] = [
     &calculations::Calculated,
+    &datasets::Retained,
+    &datasets::Drafts,
     &newsletter::Subscribers,
     &contact::Threads,
     &accounts::Accounts,
@@ -23,7 +25,9 @@ pub static KEPT: [&'static dyn Kept; 8] = [
 ];
 
 /// How what is kept is read, by collection.
-pub static SHAPES: [&[Shape]; 13] = [
+pub static SHAPES: [&[Shape]; 15] = [
+    blobs::SHAPES,
+    datasets::SHAPES,
     accounts::SHAPES,
     audience::SHAPES,
     audit::SHAPES,
@@ -40,7 +44,9 @@ pub static SHAPES: [&[Shape]; 13] = [
 ];
 
 /// Every declaration, in the order of the privacy page.
-const DECLARED: [&Retention; 23] = [
+const DECLARED: [&Retention; 25] = [
+    &datasets::KEPT,
+    &datasets::DRAFT,
     &accounts::LAPSED,
     &accounts::UNCONFIRMED,
     &accounts::KNOWN,

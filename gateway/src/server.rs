@@ -45,7 +45,7 @@ use crate::web::hosts::Hosts;
 use crate::web::live_reload::LiveReload;
 use crate::web::site::Site;
 use crate::{
-    audit, breach, checkout, inventory, mail, newsletter, outbox, payments, retention, rights, staff,
+    audit, breach, checkout, datasets, inventory, mail, newsletter, outbox, payments, retention, rights, staff,
     supervisor,
 };
 
@@ -322,6 +322,7 @@ async fn assemble(
         passwords: Passwords::new(sealer.derive("password pepper"))?,
         throttle: Throttle::new(settings.limits_factor),
         calculations: Calculations::new(),
+        datasets: datasets::Turns::new(),
         audience: Audience::new(&settings.audience)?,
         acme: None,
         live_reload,

@@ -224,6 +224,15 @@ fn manifest() -> Manifest {
             ("gateway/cles_acces.html", passkey),
             ("gateway/appareils.html", devices),
             ("gateway/adresse.html", "{{ email }} {{ moving }}"),
+            (
+                "gateway/donnees.html",
+                "\n{% for one in datasets %}{{ one.id }} {{ one.name }}\n{% endfor %}{{ refused }}{% for name, code in errors %}{{ name }}={{ code }} {% endfor %}",
+            ),
+            ("gateway/jeu_de_donnees.html", "{{ dataset.id }} {% if compared %}{{ compared.came }} {{ compared.left }}{% endif %}"),
+            (
+                "gateway/corriger.html",
+                "\nid={{ id }}\ntotal={{ total }} {{ page }}/{{ pages }} {{ shown }}\n{% for one in faults %}{{ one.row }} {{ one.column }}\n{% endfor %}",
+            ),
             ("gateway/adresse_lien.html", "{{ state }} {{ token }}"),
             ("gateway/fermeture.html", "{{ alone }} {{ bought }}"),
             ("gateway/droits.html", "{% for one in requests %}{{ one.word }} {{ one.state }}\n{% endfor %}"),

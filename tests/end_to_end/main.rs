@@ -27,6 +27,7 @@ mod conformance;
 mod consent;
 mod contact;
 mod content;
+mod datasets;
 mod deploy;
 mod distributed;
 mod edge;

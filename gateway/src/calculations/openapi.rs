@@ -37,6 +37,7 @@ fn document(texts: &Texts) -> Value {
         "responses": responses(texts, &[200, 401]) } });
     paths.insert("/api/v1/account".into(), account);
     paths.extend(jobs(texts));
+    paths.extend(crate::datasets::described(texts));
     json!({
         "openapi": "3.1.0",
         "info": { "title": word(texts, "title"), "version": env!("CARGO_PKG_VERSION") },

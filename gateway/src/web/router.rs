@@ -28,6 +28,7 @@ impl Routes {
             .merge(crate::accounts::routes())
             .merge(crate::checkout::routes())
             .merge(crate::calculations::routes())
+            .merge(crate::datasets::routes())
             .merge(crate::newsletter::routes())
             .merge(crate::contact::routes())
             .merge(crate::consent::routes())
