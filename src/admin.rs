@@ -2,7 +2,9 @@
 
 mod arguments;
 mod backup;
+mod breach;
 mod people;
+mod rights;
 mod shown;
 
 use std::path::Path;

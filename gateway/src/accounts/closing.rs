@@ -88,7 +88,7 @@ async fn close_posted(
         let status = StatusCode::UNPROCESSABLE_ENTITY;
         return Ok(render_titled(&app, status, posted.language, &title, TEMPLATE, context));
     }
-    if !close(&app, &account, posted.language).await? {
+    if !close_once(&app, &account, posted.language).await? {
         return Ok(posted.accepted(PAGE));
     }
     let forget = sessions::end_current(&app, &headers).await?;
@@ -107,7 +107,7 @@ async fn closed(State(app): State<SharedApp>, uri: Uri, headers: HeaderMap) -> R
 
 /// Ends an account, and its organisation with the last of its people; false when it was written at the same moment, or
 /// others would be left with nobody who answers for them.
-async fn close(app: &App, account: &Account, language: Language) -> Result<bool, WebError> {
+async fn close_once(app: &App, account: &Account, language: Language) -> Result<bool, RecordError> {
     let Some(mut batch) = ended(app, account).await? else { return Ok(false) };
     if account.role == Role::Owner && !people::answers_without(&batch) {
         return Ok(false);
@@ -122,6 +122,24 @@ async fn close(app: &App, account: &Account, language: Language) -> Result<bool,
         }
         Err(StoreError::Conflict(_)) => Ok(false),
         Err(error) => Err(error.into()),
+    }
+}
+
+/// Ends an account whatever is written to it meanwhile, for whoever asked to be erased; as long as it is there and others
+/// are not left with nobody who answers for them.
+///
+/// # Errors
+/// [`RecordError`].
+pub async fn close(app: &App, account: &Account, language: Language) -> Result<(), RecordError> {
+    let mut account = account.clone();
+    loop {
+        if close_once(app, &account, language).await? || last_owner_of_others(app, &account).await? {
+            return Ok(());
+        }
+        match accounts::read(app, &account.organisation, &account.id).await? {
+            Some(again) => account = again,
+            None => return Ok(()),
+        }
     }
 }
 
@@ -169,7 +187,10 @@ pub(super) fn farewell(
 }
 
 /// Whether others are left for whom nobody else answers.
-async fn last_owner_of_others(app: &App, account: &Account) -> Result<bool, RecordError> {
+///
+/// # Errors
+/// [`RecordError`].
+pub async fn last_owner_of_others(app: &App, account: &Account) -> Result<bool, RecordError> {
     let (roster, _) = people::of(app, &account.organisation).await?;
     Ok(account.role == Role::Owner && roster.orphans(&account.id))
 }

@@ -34,11 +34,13 @@ impl Routes {
             .merge(crate::accounts::routes())
             .merge(crate::checkout::routes())
             .merge(crate::calculations::routes())
+            .merge(crate::datasets::routes())
             .merge(crate::newsletter::routes())
             .merge(crate::contact::routes())
             .merge(crate::consent::routes())
             .merge(crate::audience::routes())
             .merge(crate::suppression::routes())
+            .merge(crate::rights::routes())
             .merge(crate::letters::routes(&app.settings))
             .merge(crate::staff::routes());
         if app.live_reload.is_some() {
