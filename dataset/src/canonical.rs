@@ -43,8 +43,12 @@ pub fn portfolio(module: &str, lines: &Lines, csv: String) -> Result<Portfolio, 
 fn typed(lines: &Lines, name: &str, cell: &str) -> Value {
     let values = lines.columns.iter().find(|column| column.name == name).map(|column| column.values);
     match values {
-        Some(Values::Number { .. }) => cell.parse::<f64>().map_or_else(|_| json!(cell), |number| json!(number)),
-        Some(Values::Integer { .. }) => cell.parse::<i64>().map_or_else(|_| json!(cell), |number| json!(number)),
+        Some(Values::Number { .. }) => {
+            cell.parse::<f64>().map_or_else(|_| json!(cell), |number| json!(number))
+        }
+        Some(Values::Integer { .. }) => {
+            cell.parse::<i64>().map_or_else(|_| json!(cell), |number| json!(number))
+        }
         Some(Values::Flag) => json!(cell == "true"),
         _ => json!(cell),
     }

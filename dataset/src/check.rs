@@ -115,7 +115,8 @@ pub fn check(sheet: &Sheet, wanted: Wanted<'_>) -> Checked {
 
 /// One word for the columns that are of no use, and another for those that name people.
 fn left_out(mapped: &[Mapped], warnings: &mut Vec<Fault>) {
-    let ours = |one: &&Mapped| WORDS.ours.iter().any(|name| headers::plain(name) == headers::plain(&one.column));
+    let ours =
+        |one: &&Mapped| WORDS.ours.iter().any(|name| headers::plain(name) == headers::plain(&one.column));
     for one in mapped.iter().filter(|one| one.read_as.is_none() && !ours(one)) {
         let code = if one.personal { "dropped_personal" } else { "dropped" };
         let parameters = [("found", one.column.to_string())];
@@ -391,7 +392,11 @@ mod tests {
 
     #[test]
     fn identifiers_are_replaced_where_that_is_asked_for() {
-        let sheet = read(b"id;sex;birth_date;hire_date;annual_salary\nDurand;M;1970-01-01;2000-01-01;1\n", &Bounds::USUAL).unwrap();
+        let sheet = read(
+            b"id;sex;birth_date;hire_date;annual_salary\nDurand;M;1970-01-01;2000-01-01;1\n",
+            &Bounds::USUAL,
+        )
+        .unwrap();
         let lines = aops_engine::lines("ifc").unwrap();
         let pseudonym = |id: &str| format!("p{}", id.len());
         let (mapping, on) = (Mapping::new(), date(2026, 1, 1));

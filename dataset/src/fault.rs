@@ -27,8 +27,7 @@ impl Fault {
         code: &str,
         parameters: &[(&str, String)],
     ) -> Self {
-        let parameters =
-            parameters.iter().map(|(name, value)| ((*name).to_owned(), value.clone())).collect();
+        let parameters = parameters.iter().map(|(name, value)| ((*name).to_owned(), value.clone())).collect();
         Self { row, column: Arc::clone(column), code: code.to_owned(), parameters }
     }
 

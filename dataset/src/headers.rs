@@ -165,10 +165,7 @@ mod tests {
     #[test]
     fn what_is_wished_comes_before_what_is_guessed_and_nothing_is_read_twice() {
         let header = ["Matricule", "Référence", "Salaire", "Salaire annuel"];
-        assert_eq!(
-            read(&header, &[]),
-            [Some("id".into()), None, Some("annual_salary".into()), None]
-        );
+        assert_eq!(read(&header, &[]), [Some("id".into()), None, Some("annual_salary".into()), None]);
         let read = read(&header, &[("référence", "id"), ("SALAIRE", "")]);
         assert_eq!(read, [None, Some("id".into()), None, Some("annual_salary".into())]);
     }

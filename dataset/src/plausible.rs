@@ -54,8 +54,7 @@ impl<'r> Rows<'r> {
 impl Drop for Rows<'_> {
     fn drop(&mut self) {
         if self.count > MOST {
-            let parameters =
-                [("count", (self.count - MOST).to_string()), ("code", self.code.to_owned())];
+            let parameters = [("count", (self.count - MOST).to_string()), ("code", self.code.to_owned())];
             self.odd.push(Fault::whole("more_warnings", &parameters));
         }
     }

@@ -133,7 +133,8 @@ mod tests {
 
     #[test]
     fn p_subprocessor_terms_a_processor_is_called_in_its_own_domain_or_played_on_this_machine() {
-        for base in ["https://api.stripe.com/", "http://127.0.0.1:9/", "http://[::1]:9", "http://localhost:9"] {
+        for base in ["https://api.stripe.com/", "http://127.0.0.1:9/", "http://[::1]:9", "http://localhost:9"]
+        {
             assert!(Gate::to_processor("stripe", "stripe.com", base).is_ok(), "{base}");
         }
         for base in [

@@ -45,8 +45,8 @@ use crate::web::hosts::Hosts;
 use crate::web::live_reload::LiveReload;
 use crate::web::site::Site;
 use crate::{
-    audit, breach, checkout, datasets, inventory, mail, newsletter, outbox, payments, retention, rights, staff,
-    supervisor,
+    audit, breach, checkout, datasets, inventory, mail, newsletter, outbox, payments, retention, rights,
+    staff, supervisor,
 };
 
 /// How a gateway's run ended.

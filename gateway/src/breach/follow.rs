@@ -38,7 +38,8 @@ async fn look(app: &App) -> Result<(), RecordError> {
         }
         let wanted = reminders(&breach, now);
         let change = |before: &Breach| {
-            (before.is_awaited() && before.reminded < wanted).then(|| Breach { reminded: wanted, ..before.clone() })
+            (before.is_awaited() && before.reminded < wanted)
+                .then(|| Breach { reminded: wanted, ..before.clone() })
         };
         let state = if breach.deadline() <= now { "late" } else { "reminder" };
         register::step(app, &id, change, |batch, key, after| {

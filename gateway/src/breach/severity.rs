@@ -93,7 +93,8 @@ pub(super) fn judged(data: &[Data], how: Circumstances) -> (f64, Level) {
     let context = data.iter().map(|data| data.context()).fold(0.0, f64::max);
     let identified = if how.sealed { 0.25 } else { 1.0 };
     let part = |so: bool, worth: f64| if so { worth } else { 0.0 };
-    let circumstances = part(how.disclosed, 0.5) + part(how.altered, 0.5) + part(how.lost, 0.5) + part(how.malicious, 0.5);
+    let circumstances =
+        part(how.disclosed, 0.5) + part(how.altered, 0.5) + part(how.lost, 0.5) + part(how.malicious, 0.5);
     let score = context * identified + circumstances;
     let level = match score {
         ..2.0 => Level::Negligible,

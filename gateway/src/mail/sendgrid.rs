@@ -58,7 +58,8 @@ impl SendGrid {
     ) -> Result<Self, MailerError> {
         let base = checked(base.unwrap_or(PRODUCTION))?;
         let headers = Sender::get_headers(key).map_err(|_| MailerError::Key)?;
-        let gate = Gate::to_processor("sendgrid", DOMAIN, base).map_err(|_| MailerError::Base(base.to_owned()))?;
+        let gate =
+            Gate::to_processor("sendgrid", DOMAIN, base).map_err(|_| MailerError::Base(base.to_owned()))?;
         let client = gate
             .client()
             .default_headers(headers)

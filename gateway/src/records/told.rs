@@ -90,11 +90,7 @@ pub async fn forget(app: &App, shapes: &[&[Shape]], place: &Place) -> Result<(),
 }
 
 /// The documents of a place that are about somebody.
-async fn theirs(
-    app: &App,
-    shapes: &[&[Shape]],
-    place: &Place,
-) -> Result<Vec<(Address, Value)>, RecordError> {
+async fn theirs(app: &App, shapes: &[&[Shape]], place: &Place) -> Result<Vec<(Address, Value)>, RecordError> {
     // A collection that holds two types is walked once.
     let collections: BTreeSet<&'static str> =
         shapes.iter().copied().flatten().map(|shape| shape.collection).collect();

@@ -112,7 +112,9 @@ pub enum DeskError {
     #[error("`{0}` is answered already, or not at that point; see `aops admin rights list`")]
     Answered(String),
     /// Nobody knows who asks.
-    #[error("nobody has proved that `{0}` is theirs: wait for the link of the letter, or say how you know (--proved)")]
+    #[error(
+        "nobody has proved that `{0}` is theirs: wait for the link of the letter, or say how you know (--proved)"
+    )]
     Unproved(String),
     /// Too late, or twice.
     #[error("`{0}` cannot be extended: once, and within the first month (GDPR art. 12.3)")]

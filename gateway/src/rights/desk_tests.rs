@@ -42,7 +42,10 @@ async fn p_rights_staff_enter_extend_refuse_and_fulfil_and_each_answer_is_told_w
     let again = act(&app, Act::Extend { id: id.clone(), reason: "encore".into() }).await;
     assert!(matches!(again, Err(DeskError::Late(_))));
     let why = " ".to_owned();
-    assert!(matches!(act(&app, Act::Refuse { id: id.clone(), reason: why }).await, Err(DeskError::Unreasoned)));
+    assert!(matches!(
+        act(&app, Act::Refuse { id: id.clone(), reason: why }).await,
+        Err(DeskError::Unreasoned)
+    ));
     let line = act(&app, Act::Refuse { id: id.clone(), reason: "abusive".into() }).await.unwrap();
     assert_eq!((line["state"].as_str(), line["reason"].as_str()), (Some("refused"), Some("abusive")));
     let over = act(&app, Act::Fulfil { id, proved: None, text: String::new() }).await;
@@ -51,7 +54,10 @@ async fn p_rights_staff_enter_extend_refuse_and_fulfil_and_each_answer_is_told_w
     let letters = testing::letters(&app).await;
     let refused = letters.iter().find(|mail| mail.context["state"] == "refused").unwrap();
     assert_eq!(refused.context["cnil"], "https://www.cnil.fr/fr/plaintes");
-    assert!(matches!(act(&app, Act::Lift { id: "dem_x".into(), reason: "x".into() }).await, Err(DeskError::None(_))));
+    assert!(matches!(
+        act(&app, Act::Lift { id: "dem_x".into(), reason: "x".into() }).await,
+        Err(DeskError::None(_))
+    ));
     let log = crate::audit::settle(&app).await.map(|()| crate::audit::list(&app, None, None));
     let log = serde_json::to_string(&log.unwrap().await.unwrap()).unwrap();
     assert!(log.contains("rights request answered") && !log.contains("example.org"), "{log}");
@@ -78,14 +84,21 @@ async fn p_rights_help_what_our_help_costs_a_client_is_recorded_before_and_told_
     let app = testing::shared(folder.path()).await;
     let client = testing::account(&app, "client@example.com").await;
     let id = opened(&app, Right::Access, None).await;
-    let forward = |client: &str, price_cents| Act::Forward { id: id.clone(), client: client.into(), price_cents };
+    let forward =
+        |client: &str, price_cents| Act::Forward { id: id.clone(), client: client.into(), price_cents };
     assert!(matches!(act(&app, forward("b@example.com", None)).await, Err(DeskError::NoClient(_))));
     let line = act(&app, forward("client@example.com", Some(15_000))).await.unwrap();
     assert_eq!(line["state"], "forwarded");
-    assert_eq!((line["price_cents"].as_u64(), line["forwarded"].as_str()), (Some(15_000), Some(&*client.organisation)));
+    assert_eq!(
+        (line["price_cents"].as_u64(), line["forwarded"].as_str()),
+        (Some(15_000), Some(&*client.organisation))
+    );
     let letters = testing::letters(&app).await;
     let letter = letters.iter().find(|mail| mail.template == "droits_client").unwrap();
-    assert_eq!((letter.to.as_str(), letter.context["price_cents"].as_u64()), ("client@example.com", Some(15_000)));
+    assert_eq!(
+        (letter.to.as_str(), letter.context["price_cents"].as_u64()),
+        ("client@example.com", Some(15_000))
+    );
 }
 
 #[tokio::test]

@@ -62,9 +62,8 @@ async fn one(app: &App, address: &Address) -> Result<bool, RecordError> {
         return Ok(false);
     };
     take(app, &found.request, *step).await?;
-    let change = |before: &Request| {
-        (before.erased == done).then(|| Request { erased: done + 1, ..before.clone() })
-    };
+    let change =
+        |before: &Request| (before.erased == done).then(|| Request { erased: done + 1, ..before.clone() });
     request::step(app, address, change, |_, _, _| Ok(())).await?;
     Ok(true)
 }

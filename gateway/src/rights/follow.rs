@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
+use super::due::{due, reminders};
 use super::erasure;
 use super::letters;
 use super::request::{self, Found, Request, State};
-use super::due::{due, reminders};
 use crate::app::{App, SharedApp};
 use crate::outbox;
 use crate::records::RecordError;

@@ -72,7 +72,11 @@ async fn ask(State(app): State<SharedApp>, posted: Posted) -> Result<Response, W
 }
 
 /// Keeps a request; it is proved by a link, or goes to the client that it names.
-pub(super) async fn receive(app: &App, email: &Email, request: Request) -> Result<Option<String>, RecordError> {
+pub(super) async fn receive(
+    app: &App,
+    email: &Email,
+    request: Request,
+) -> Result<Option<String>, RecordError> {
     let now = app.clock.now();
     let lately = |at: Timestamp| now.duration_since(at) < SignedDuration::from_hours(1);
     let before = request::all(app, Some(email)).await?;
@@ -98,7 +102,11 @@ async fn thanks(State(app): State<SharedApp>, uri: Uri, headers: HeaderMap) -> R
 }
 
 /// `GET /donnees-personnelles/confirmation`: asks, and changes nothing (mail filters follow links).
-async fn confirmation(State(app): State<SharedApp>, uri: Uri, headers: HeaderMap) -> Result<Response, WebError> {
+async fn confirmation(
+    State(app): State<SharedApp>,
+    uri: Uri,
+    headers: HeaderMap,
+) -> Result<Response, WebError> {
     page_of(&app, PROOF, "confirm", &uri, &headers)
 }
 
@@ -123,7 +131,11 @@ async fn copy_page(State(app): State<SharedApp>, uri: Uri, headers: HeaderMap) -
 }
 
 /// `POST /donnees-personnelles/copie`: the copy itself.
-async fn copy_posted(State(app): State<SharedApp>, uri: Uri, headers: HeaderMap) -> Result<Response, WebError> {
+async fn copy_posted(
+    State(app): State<SharedApp>,
+    uri: Uri,
+    headers: HeaderMap,
+) -> Result<Response, WebError> {
     same_site(&headers, &app)?;
     let address = match meant(&app, copy::PURPOSE, &uri).1 {
         Ok(address) => address,

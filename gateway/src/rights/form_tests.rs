@@ -148,7 +148,8 @@ async fn p_rights_forward_a_request_about_a_client_s_data_leaves_for_the_client_
     let link = testing::letters(&app).await.remove(0).context["link"].as_str().unwrap().to_owned();
     let link = link.replace("https://localhost:8443", "");
     testing::ask(&app, Method::GET, &link, &HeaderMap::new(), Body::empty()).await;
-    let about = |client: &str| format!("droit=acces&email=salarie%40example.org&client={client}&demande=mes+droits");
+    let about =
+        |client: &str| format!("droit=acces&email=salarie%40example.org&client={client}&demande=mes+droits");
     asked(&app, &about("mutuelle++ALPHA")).await;
     let told = letters(&app, "droits_client").await.pop().unwrap();
     assert_eq!((told.to.as_str(), told.purpose), ("claire@example.com", Purpose::Contract));

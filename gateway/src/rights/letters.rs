@@ -56,7 +56,14 @@ pub(super) fn officer(app: &App, id: &str, request: &Request, state: &str) -> Ma
 }
 
 /// To a client, at once: somebody asks about data that it put into our hands.
-pub(super) fn client(app: &App, id: &str, request: &Request, to: &str, at: Timestamp, price: Option<u32>) -> Mail {
+pub(super) fn client(
+    app: &App,
+    id: &str,
+    request: &Request,
+    to: &str,
+    at: Timestamp,
+    price: Option<u32>,
+) -> Mail {
     let context = json!({
         "right": request.right.word(),
         "reference": id,

@@ -165,7 +165,13 @@ pub(super) struct Request {
 impl records::Document for Request {}
 
 impl Request {
-    pub(super) fn new(right: Right, email: &Email, language: Language, channel: Channel, at: Timestamp) -> Self {
+    pub(super) fn new(
+        right: Right,
+        email: &Email,
+        language: Language,
+        channel: Channel,
+        at: Timestamp,
+    ) -> Self {
         Self {
             right,
             email: email.as_str().to_owned(),
@@ -314,7 +320,8 @@ async fn put(
         None => app.sealer.new_subject_key(id)?,
     };
     let change = crate::store::Change::Put { body: wrapped, expires: ends };
-    let write = crate::store::Write { collection: KEYS, key: id.to_owned(), expect: Expect::Anything, change };
+    let write =
+        crate::store::Write { collection: KEYS, key: id.to_owned(), expect: Expect::Anything, change };
     batch.writes.push(write);
     records::put_sealed(batch, &key, REQUESTS, id, expect, request, ends)?;
     Ok(key)

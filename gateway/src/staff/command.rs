@@ -22,7 +22,9 @@ use crate::sealing::SealError;
 use crate::staff::bans;
 use crate::store::StoreError;
 use crate::web::WebError;
-use crate::{audience, breach, consent, contact, inventory, newsletter, outbox, retention, rights, suppression};
+use crate::{
+    audience, breach, consent, contact, inventory, newsletter, outbox, retention, rights, suppression,
+};
 
 /// One command, as it goes over the socket.
 #[derive(Clone, Serialize, Deserialize)]

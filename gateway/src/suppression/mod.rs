@@ -70,7 +70,9 @@ impl Reason {
     pub fn blocks(self, purpose: Purpose) -> bool {
         match purpose {
             Purpose::Contract | Purpose::Security | Purpose::Staff => false,
-            Purpose::Contact | Purpose::Confirmation => !matches!(self, Self::Unsubscribe | Self::Restriction),
+            Purpose::Contact | Purpose::Confirmation => {
+                !matches!(self, Self::Unsubscribe | Self::Restriction)
+            }
             Purpose::Newsletter => true,
         }
     }

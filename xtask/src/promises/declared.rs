@@ -49,7 +49,9 @@ fn declares(source: &str, name: &str) -> bool {
     const KINDS: [&str; 8] = ["fn", "struct", "enum", "trait", "const", "static", "type", "mod"];
     source.lines().any(|line| {
         let words: Vec<&str> = line.split(|c: char| !(c.is_alphanumeric() || c == '_')).collect();
-        words.windows(2).any(|pair| matches!(pair, [kind, declared] if KINDS.contains(kind) && *declared == name))
+        words
+            .windows(2)
+            .any(|pair| matches!(pair, [kind, declared] if KINDS.contains(kind) && *declared == name))
     })
 }
 

@@ -106,7 +106,9 @@ fn gathered(root: &Path, ids: &BTreeSet<String>, built: &str) -> Result<(Vec<Pro
     faults.extend(declared.keys().map(|id| format!("{}: `{id}` is no promise in {LIST}", declared::FILE)));
     for promise in &promises {
         let keeps = promise.declared.iter().flat_map(|declared| &declared.keeps);
-        faults.extend(keeps.filter_map(|item| declared::gone(root, item)).map(|why| format!("{}: {why}", promise.id)));
+        faults.extend(
+            keeps.filter_map(|item| declared::gone(root, item)).map(|why| format!("{}: {why}", promise.id)),
+        );
     }
     Ok((promises, faults))
 }
@@ -117,7 +119,9 @@ fn lacks(promise: &Promise, gaps_told: bool) -> Vec<String> {
     let mut lacks = Vec::new();
     match &promise.passage {
         None => lacks.push(format!("{id}: no passage of {PAGE} makes it")),
-        Some(passage) if !passage.built => lacks.push(format!("{id}: the built page does not bear its passage")),
+        Some(passage) if !passage.built => {
+            lacks.push(format!("{id}: the built page does not bear its passage"))
+        }
         Some(_) => {}
     }
     let Some(declared) = &promise.declared else {

@@ -117,7 +117,8 @@ fn tried(scratch: &Path, mutation: &Mutation, proofs: &[Proof]) -> Verdict {
     match outcomes {
         Err(error) => Verdict::Untried(format!("{error:#}")),
         Ok(outcomes) => {
-            let failed: Vec<String> = outcomes.into_iter().filter(|(_, passed)| !passed).map(|(name, _)| name).collect();
+            let failed: Vec<String> =
+                outcomes.into_iter().filter(|(_, passed)| !passed).map(|(name, _)| name).collect();
             if failed.is_empty() { Verdict::Unnoticed } else { Verdict::Noticed(failed) }
         }
     }
@@ -160,8 +161,11 @@ mod tests {
         let root = sh::repository();
         let ids = super::super::listed(&root).unwrap();
         let found = super::super::proofs::all(&root, &ids).unwrap();
-        let stale: Vec<String> =
-            read(&root).unwrap().iter().filter_map(|mutation| stale(&root, mutation, &found.proofs)).collect();
+        let stale: Vec<String> = read(&root)
+            .unwrap()
+            .iter()
+            .filter_map(|mutation| stale(&root, mutation, &found.proofs))
+            .collect();
         assert!(stale.is_empty(), "{stale:#?}");
     }
 }

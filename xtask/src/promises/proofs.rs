@@ -8,7 +8,16 @@ use anyhow::{Context, Result};
 
 /// The folders in which there are tests of Rust.
 const RUST: [&str; 10] = [
-    "dataset", "engine", "gateway", "generator", "manifest", "report", "src", "tests/end_to_end", "typeset", "xtask",
+    "dataset",
+    "engine",
+    "gateway",
+    "generator",
+    "manifest",
+    "report",
+    "src",
+    "tests/end_to_end",
+    "typeset",
+    "xtask",
 ];
 /// The folder of those in a browser.
 const BROWSER: &str = "tests/browser";
@@ -71,9 +80,17 @@ impl Proofs {
         for test in tests {
             let (promises, unknown) = test.promises(kind, ids);
             let place = format!("{name}:{}", test.line);
-            self.strays.extend(unknown.into_iter().map(|id| format!("{place}: a test names `{id}`, which is no promise")));
+            self.strays.extend(
+                unknown.into_iter().map(|id| format!("{place}: a test names `{id}`, which is no promise")),
+            );
             if !promises.is_empty() {
-                self.proofs.push(Proof { kind, name: test.name, file: name.clone(), line: test.line, promises });
+                self.proofs.push(Proof {
+                    kind,
+                    name: test.name,
+                    file: name.clone(),
+                    line: test.line,
+                    promises,
+                });
             }
         }
         Ok(())
@@ -99,7 +116,9 @@ impl Test {
         };
         if let Some(named) = named {
             let begins = |id: &&String| {
-                named.strip_prefix(id.as_str()).is_some_and(|rest| rest.is_empty() || rest.starts_with(['-', ':']))
+                named
+                    .strip_prefix(id.as_str())
+                    .is_some_and(|rest| rest.is_empty() || rest.starts_with(['-', ':']))
             };
             match ids.iter().filter(begins).max_by_key(|id| id.len()) {
                 Some(id) => drop(promises.insert(id.clone())),
@@ -107,7 +126,9 @@ impl Test {
             }
         }
         for line in self.comment.iter().filter(|line| line.contains(MARK)) {
-            for word in line.split(|c: char| !(c.is_ascii_alphanumeric() || c == '-')).filter(|w| w.starts_with("p-")) {
+            for word in
+                line.split(|c: char| !(c.is_ascii_alphanumeric() || c == '-')).filter(|w| w.starts_with("p-"))
+            {
                 if ids.contains(word) {
                     promises.insert(word.to_owned());
                 } else {
@@ -130,9 +151,14 @@ fn rust(source: &str) -> Vec<Test> {
         } else if line.starts_with("#[") {
             is_test |= line.starts_with("#[test]") || line.starts_with("#[tokio::test");
         } else {
-            let name = line.split_once("fn ").and_then(|(_, rest)| rest.split_once('(')).map(|(name, _)| name);
+            let name =
+                line.split_once("fn ").and_then(|(_, rest)| rest.split_once('(')).map(|(name, _)| name);
             if let Some(name) = name.filter(|_| is_test) {
-                tests.push(Test { name: name.to_owned(), line: index + 1, comment: std::mem::take(&mut comment) });
+                tests.push(Test {
+                    name: name.to_owned(),
+                    line: index + 1,
+                    comment: std::mem::take(&mut comment),
+                });
             }
             comment.clear();
             is_test = false;
@@ -154,7 +180,11 @@ fn browser(source: &str) -> Vec<Test> {
         if let Some(rest) = line.strip_prefix("test(") {
             let quote = rest.chars().next().filter(|c| "'\"`".contains(*c));
             if let Some((name, _)) = quote.and_then(|quote| rest[1..].split_once(quote)) {
-                tests.push(Test { name: name.to_owned(), line: index + 1, comment: std::mem::take(&mut comment) });
+                tests.push(Test {
+                    name: name.to_owned(),
+                    line: index + 1,
+                    comment: std::mem::take(&mut comment),
+                });
             }
         }
         // A comment above a loop over cases is that of the test within.

@@ -70,7 +70,15 @@ fn by_nextest(root: &Path, proofs: &[&Proof]) -> Result<Outcomes> {
     if proofs.iter().all(|proof| proof.file.contains("/src/")) {
         command.arg("--lib");
     }
-    command.args(["--no-fail-fast", "--color", "never", "--status-level", "all", "--final-status-level", "none"]);
+    command.args([
+        "--no-fail-fast",
+        "--color",
+        "never",
+        "--status-level",
+        "all",
+        "--final-status-level",
+        "none",
+    ]);
     let output = command.args(["-E", &those]).output().context("cargo nextest cannot be started")?;
     let told = String::from_utf8_lossy(&output.stderr);
     let outcomes = from_nextest(&told);
@@ -120,7 +128,11 @@ fn by_node(root: &Path, proofs: &[&Proof]) -> Result<Outcomes> {
     }
     let mut outcomes = Outcomes::new();
     for proof in proofs {
-        let mut cases = ended.iter().filter(|(title, _)| matches(&proof.name, title)).map(|(_, passed)| *passed).peekable();
+        let mut cases = ended
+            .iter()
+            .filter(|(title, _)| matches(&proof.name, title))
+            .map(|(_, passed)| *passed)
+            .peekable();
         if cases.peek().is_some() {
             outcomes.insert(proof.name.clone(), cases.all(|passed| passed));
         }
@@ -166,7 +178,9 @@ fn pattern(title: &str) -> String {
 fn matches(written: &str, ran: &str) -> bool {
     let parts = fixed_parts(written);
     let [first, middle @ .., last] = parts.as_slice() else { return written == ran };
-    let Some(mut rest) = ran.strip_prefix(first).and_then(|rest| rest.strip_suffix(last)) else { return false };
+    let Some(mut rest) = ran.strip_prefix(first).and_then(|rest| rest.strip_suffix(last)) else {
+        return false;
+    };
     for part in middle {
         match rest.split_once(part) {
             Some((_, after)) => rest = after,

@@ -43,10 +43,13 @@ fn row(promise: &Promise) -> Value {
     let passage = promise.passage.as_ref().map(|passage| {
         json!({ "file": PAGE, "line": passage.line, "heading": passage.heading, "built": passage.built })
     });
-    let tests = promise.proofs.iter().map(|proof| json!({ "name": proof.name, "file": proof.file, "line": proof.line }));
-    let result = promise.outcome.as_ref().map(|outcome| {
-        json!({ "passed": outcome.passed, "failed": outcome.failed, "unseen": outcome.unseen })
-    });
+    let tests = promise
+        .proofs
+        .iter()
+        .map(|proof| json!({ "name": proof.name, "file": proof.file, "line": proof.line }));
+    let result = promise.outcome.as_ref().map(
+        |outcome| json!({ "passed": outcome.passed, "failed": outcome.failed, "unseen": outcome.unseen }),
+    );
     json!({
         "promise": promise.id,
         "passage": passage,
@@ -62,7 +65,9 @@ fn state(promise: &Promise) -> String {
     let result = promise.outcome.as_ref().map(Outcome::word);
     match (missing(promise), result) {
         (Some(why), _) => format!("NOT WHOLE: {why}"),
-        (None, _) if promise.declared.as_ref().is_some_and(|declared| declared.organisational) => "by people".to_owned(),
+        (None, _) if promise.declared.as_ref().is_some_and(|declared| declared.organisational) => {
+            "by people".to_owned()
+        }
         (None, Some(word)) => word.to_owned(),
         (None, None) => match promise.proofs.len() {
             0 => "NO TEST".to_owned(),

@@ -36,12 +36,7 @@ pub(super) fn client<'a>(feeds: impl Iterator<Item = &'a Url>) -> Result<Client,
         let allowed = attempt.previous().len() <= REDIRECTS && kept;
         if allowed { attempt.follow() } else { attempt.stop() }
     });
-    client
-        .redirect(redirects)
-        .connect_timeout(CONNECT)
-        .read_timeout(PIECE)
-        .timeout(WHOLE)
-        .build()
+    client.redirect(redirects).connect_timeout(CONNECT).read_timeout(PIECE).timeout(WHOLE).build()
 }
 
 /// Over TLS, but for this machine.
