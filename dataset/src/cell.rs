@@ -14,7 +14,8 @@ use crate::headers::{WORDS, plain};
 const YEARS: std::ops::RangeInclusive<i16> = 1850..=2200;
 /// Two digits of a year up to this one are of this century.
 const PIVOT: i16 = 39;
-const MONTHS: [&str; 12] = ["jan", "fev", "mar", "avr", "mai", "juin", "juil", "aou", "sep", "oct", "nov", "dec"];
+const MONTHS: [&str; 12] =
+    ["jan", "fev", "mar", "avr", "mai", "juin", "juil", "aou", "sep", "oct", "nov", "dec"];
 
 /// How the cells of a column are read.
 pub(crate) struct Reading<'c> {
@@ -88,7 +89,9 @@ impl<'c> Reading<'c> {
     fn number(&mut self, text: &str) -> Result<f64, Wrong> {
         if let Ok(number) = text.parse::<f64>()
             && number.is_finite()
-            && text.bytes().all(|byte| byte.is_ascii_digit() || matches!(byte, b'.' | b'-' | b'E' | b'e' | b'+'))
+            && text
+                .bytes()
+                .all(|byte| byte.is_ascii_digit() || matches!(byte, b'.' | b'-' | b'E' | b'e' | b'+'))
         {
             return Ok(number);
         }
@@ -309,8 +312,19 @@ mod tests {
     #[test]
     fn days_are_read_in_french_in_iso_and_as_spreadsheets_count_them() {
         for text in [
-            "1970-05-12", "1970/05/12", "19700512", "1970-05-12T00:00:00", "1970-05-12 00:00", "12/05/1970",
-            "12.05.1970", "12-5-1970", "12/05/70", "12/05/1970 00:00", "12 mai 1970", "25700", "25700.0",
+            "1970-05-12",
+            "1970/05/12",
+            "19700512",
+            "1970-05-12T00:00:00",
+            "1970-05-12 00:00",
+            "12/05/1970",
+            "12.05.1970",
+            "12-5-1970",
+            "12/05/70",
+            "12/05/1970 00:00",
+            "12 mai 1970",
+            "25700",
+            "25700.0",
         ] {
             assert_eq!(read(text, true), Ok("1970-05-12".into()), "{text}");
         }
@@ -318,8 +332,13 @@ mod tests {
         assert_eq!(read("1er février 2001", true), Ok("2001-02-01".into()));
         assert_eq!(read("01/02/25", true), Ok("2025-02-01".into()));
         for (text, code) in [
-            ("31/02/1970", "no_such_day"), ("1970-13-01", "no_such_day"), ("05/28/1970", "month_first"),
-            ("hier", "not_a_date"), ("1/2", "not_a_date"), ("12/05/197", "not_a_date"), ("5", "not_a_date"),
+            ("31/02/1970", "no_such_day"),
+            ("1970-13-01", "no_such_day"),
+            ("05/28/1970", "month_first"),
+            ("hier", "not_a_date"),
+            ("1/2", "not_a_date"),
+            ("12/05/197", "not_a_date"),
+            ("5", "not_a_date"),
             ("1700-01-01", "no_such_day"),
         ] {
             assert_eq!(read(text, true), Err(code), "{text}");

@@ -10,6 +10,7 @@ use jiff::civil::Date;
 use crate::cell::{Noted, Reading, Value, parts};
 use crate::fault::{Fault, Faults, short};
 use crate::headers::{self, Mapped, Mapping, WORDS};
+use crate::matrix;
 use crate::plausible;
 use crate::profile::{self, Profile};
 use crate::sheet::Sheet;
@@ -76,6 +77,9 @@ pub(crate) enum Cells<'s> {
 /// Checks a sheet.
 pub fn check(sheet: &Sheet, wanted: Wanted<'_>) -> Checked {
     let mapped = headers::guess(sheet.header(), wanted.lines, wanted.mapping);
+    if matrix::is_one(sheet.header(), wanted.lines, &mapped) {
+        return matrix::check(sheet, wanted.lines);
+    }
     let mut faults = headers::faults(sheet.header(), wanted.lines, &mapped, wanted.mapping);
     let mut warnings = sheet.notes.clone();
     left_out(&mapped, &mut warnings);
@@ -115,7 +119,8 @@ pub fn check(sheet: &Sheet, wanted: Wanted<'_>) -> Checked {
 
 /// One word for the columns that are of no use, and another for those that name people.
 fn left_out(mapped: &[Mapped], warnings: &mut Vec<Fault>) {
-    let ours = |one: &&Mapped| WORDS.ours.iter().any(|name| headers::plain(name) == headers::plain(&one.column));
+    let ours =
+        |one: &&Mapped| WORDS.ours.iter().any(|name| headers::plain(name) == headers::plain(&one.column));
     for one in mapped.iter().filter(|one| one.read_as.is_none() && !ours(one)) {
         let code = if one.personal { "dropped_personal" } else { "dropped" };
         let parameters = [("found", one.column.to_string())];
@@ -391,7 +396,11 @@ mod tests {
 
     #[test]
     fn identifiers_are_replaced_where_that_is_asked_for() {
-        let sheet = read(b"id;sex;birth_date;hire_date;annual_salary\nDurand;M;1970-01-01;2000-01-01;1\n", &Bounds::USUAL).unwrap();
+        let sheet = read(
+            b"id;sex;birth_date;hire_date;annual_salary\nDurand;M;1970-01-01;2000-01-01;1\n",
+            &Bounds::USUAL,
+        )
+        .unwrap();
         let lines = aops_engine::lines("ifc").unwrap();
         let pseudonym = |id: &str| format!("p{}", id.len());
         let (mapping, on) = (Mapping::new(), date(2026, 1, 1));

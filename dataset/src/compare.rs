@@ -77,7 +77,8 @@ pub fn compare(before: &str, after: &str) -> Result<Option<Comparison>, csv::Err
     let fixed = FIXED.iter().filter_map(|name| Some((*name, before.at(name)?, after.at(name)?)));
     let fixed: Vec<(&str, usize, usize)> = fixed.collect();
     let pay = before.at(PAY).zip(after.at(PAY));
-    let mut found = Comparison { before: before.rows.len(), after: after.rows.len(), ..Comparison::default() };
+    let mut found =
+        Comparison { before: before.rows.len(), after: after.rows.len(), ..Comparison::default() };
     let mut pays = (0.0, 0.0);
     for row in &after.rows {
         let id = row.get(id_after).unwrap_or_default();
@@ -120,7 +121,12 @@ fn list<T>(to: &mut Vec<T>, one: T) {
 }
 
 fn change(id: &str, column: &str, before: &str, after: &str) -> Change {
-    Change { id: id.to_owned(), column: column.to_owned(), before: before.to_owned(), after: after.to_owned() }
+    Change {
+        id: id.to_owned(),
+        column: column.to_owned(),
+        before: before.to_owned(),
+        after: after.to_owned(),
+    }
 }
 
 struct Table {
@@ -145,11 +151,16 @@ mod tests {
 
     #[test]
     fn who_came_left_and_changed_is_told() {
-        let before = "id,sex,birth_date,annual_salary\na,M,1970-01-01,100\nb,F,1971-01-01,100\nc,F,1972-01-01,100\n";
-        let after = "id,birth_date,sex,annual_salary\nb,1971-01-01,F,102\nc,1972-12-01,F,300\nd,1990-01-01,M,90\n";
+        let before =
+            "id,sex,birth_date,annual_salary\na,M,1970-01-01,100\nb,F,1971-01-01,100\nc,F,1972-01-01,100\n";
+        let after =
+            "id,birth_date,sex,annual_salary\nb,1971-01-01,F,102\nc,1972-12-01,F,300\nd,1990-01-01,M,90\n";
         let found = compare(before, after).unwrap().unwrap();
         assert_eq!((found.came(), found.left(), found.stayed), (1, 1, 2));
-        assert_eq!((found.entries.as_slice(), found.exits.as_slice()), (&["d".to_owned()][..], &["a".to_owned()][..]));
+        assert_eq!(
+            (found.entries.as_slice(), found.exits.as_slice()),
+            (&["d".to_owned()][..], &["a".to_owned()][..])
+        );
         assert_eq!(found.changed, [change("c", "birth_date", "1972-01-01", "1972-12-01")]);
         assert_eq!(found.raised, [change("c", "annual_salary", "100", "300")]);
         assert!((found.raise.unwrap() - 1.01).abs() < 1e-12);

@@ -27,8 +27,7 @@ impl Fault {
         code: &str,
         parameters: &[(&str, String)],
     ) -> Self {
-        let parameters =
-            parameters.iter().map(|(name, value)| ((*name).to_owned(), value.clone())).collect();
+        let parameters = parameters.iter().map(|(name, value)| ((*name).to_owned(), value.clone())).collect();
         Self { row, column: Arc::clone(column), code: code.to_owned(), parameters }
     }
 
@@ -114,6 +113,7 @@ pub const CODES: &[&str] = &[
     "merged",
     "error_cell",
     // Its columns.
+    "no_column",
     "missing_column",
     "missing_column_near",
     "unknown_target",

@@ -54,8 +54,7 @@ impl<'r> Rows<'r> {
 impl Drop for Rows<'_> {
     fn drop(&mut self) {
         if self.count > MOST {
-            let parameters =
-                [("count", (self.count - MOST).to_string()), ("code", self.code.to_owned())];
+            let parameters = [("count", (self.count - MOST).to_string()), ("code", self.code.to_owned())];
             self.odd.push(Fault::whole("more_warnings", &parameters));
         }
     }
@@ -146,9 +145,8 @@ fn twice(sheet: &Sheet, columns: &[Read<'_, '_>], odd: &mut Vec<Fault>) {
             continue;
         };
         let row = sheet.row(index);
-        match first.insert((birth, hire, sex, pay.to_bits()), row) {
-            Some(before) => rows.push(row, ids, &[("row", before.to_string())]),
-            None => {}
+        if let Some(before) = first.insert((birth, hire, sex, pay.to_bits()), row) {
+            rows.push(row, ids, &[("row", before.to_string())]);
         }
     }
 }

@@ -155,9 +155,7 @@ mod tests {
     fn a_row_too_wide_leaves_nothing_behind_and_a_blank_one_is_passed_over() {
         let names = header(["a", ""].into_iter(), &Bounds::USUAL).unwrap();
         let mut sheet = Sheet::with_header(names);
-        for (row, cells) in
-            [(2, &["1", "2"][..]), (3, &["1", "2", "3"]), (4, &[" ", "", ""]), (5, &["5"])]
-        {
+        for (row, cells) in [(2, &["1", "2"][..]), (3, &["1", "2", "3"]), (4, &[" ", "", ""]), (5, &["5"])] {
             sheet.push(row, cells.iter().copied(), &Bounds::USUAL).unwrap();
         }
         assert_eq!((sheet.faults.total, sheet.faults.listed[0].code.as_str()), (1, "cells"));

@@ -2,8 +2,8 @@
 
 use aops_engine::{Column, Lines, Values};
 use rust_xlsxwriter::{
-    DataValidation, DataValidationErrorStyle, DataValidationRule, ExcelDateTime, Format, FormatAlign, Workbook,
-    XlsxError,
+    DataValidation, DataValidationErrorStyle, DataValidationRule, ExcelDateTime, Format, FormatAlign,
+    Workbook, XlsxError,
 };
 
 /// Rows of the workbook that have rules.
@@ -90,11 +90,13 @@ fn rule(column: &Column, words: &Words) -> Result<Option<DataValidation>, XlsxEr
             rule.allow_decimal_number(DataValidationRule::Between(minimum, maximum))
         }
         Values::Integer { minimum, maximum } => {
-            let [minimum, maximum] = [minimum, maximum].map(|bound| bound.clamp(-1_000_000_000, 1_000_000_000) as i32);
+            let [minimum, maximum] =
+                [minimum, maximum].map(|bound| bound.clamp(-1_000_000_000, 1_000_000_000) as i32);
             rule.allow_whole_number(DataValidationRule::Between(minimum, maximum))
         }
         Values::Date => {
-            let [first, last] = [ExcelDateTime::from_ymd(1900, 1, 1)?, ExcelDateTime::from_ymd(2200, 12, 31)?];
+            let [first, last] =
+                [ExcelDateTime::from_ymd(1900, 1, 1)?, ExcelDateTime::from_ymd(2200, 12, 31)?];
             rule.allow_date(DataValidationRule::Between(first, last))
         }
         Values::Choice(names) => rule.allow_list_strings(names)?,

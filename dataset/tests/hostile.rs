@@ -1,6 +1,13 @@
 //! Files that are made to harm, or that are wrong in ways people's files are: each is told or read, none brings the
 //! process down or makes it hold more than its bounds.
 
+#![allow(
+    missing_docs,
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "a test that cannot go on has failed"
+)]
+
 use std::io::{Cursor, Write};
 
 use aops_dataset::{Bounds, Checked, Fault, Mapping, Sheet, Wanted, check, read};
@@ -87,7 +94,10 @@ fn an_xml_bomb_is_refused_by_its_document_type() {
 #[test]
 fn a_table_of_strings_that_says_it_has_billions_gets_no_room_for_them() {
     let strings = br#"<?xml version="1.0"?><sst xmlns="http://schemas.openxmlformats.org/spreadsheetml/2006/main" count="1" uniqueCount="9999999999999"><si><t>a</t></si></sst>"#;
-    assert_eq!(fault(&with_part(&workbook(1, |_| {}), "xl/sharedStrings.xml", strings)).code, "not_a_workbook");
+    assert_eq!(
+        fault(&with_part(&workbook(1, |_| {}), "xl/sharedStrings.xml", strings)).code,
+        "not_a_workbook"
+    );
 }
 
 #[test]

@@ -8,7 +8,9 @@ use crate::app::App;
 use crate::email::Email;
 use crate::records::{self, Open, Place, RecordError, Shape};
 use crate::retention::{self, Kept, Retention, TermError, Terms, Told};
-use crate::{accounts, audience, audit, blobs, checkout, consent, contact, datasets, newsletter, outbox, suppression};
+use crate::{
+    accounts, audience, audit, blobs, checkout, consent, contact, datasets, newsletter, outbox, suppression,
+};
 
 /// What the engine carries out.
 pub static KEPT: [&'static dyn Kept; 9] = [

@@ -44,7 +44,9 @@ use crate::valkey::Valkey;
 use crate::web::hosts::Hosts;
 use crate::web::live_reload::LiveReload;
 use crate::web::site::Site;
-use crate::{audit, checkout, datasets, inventory, mail, newsletter, outbox, payments, retention, staff, supervisor};
+use crate::{
+    audit, checkout, datasets, inventory, mail, newsletter, outbox, payments, retention, staff, supervisor,
+};
 
 /// How a gateway's run ended.
 #[derive(Debug)]

@@ -34,7 +34,8 @@ async fn send(gateway: &Gateway, cookie: &str, fields: &[(&str, &str)], name: &s
         let part = format!("--x\r\ncontent-disposition: form-data; name=\"{name}\"\r\n\r\n{value}\r\n");
         body.extend_from_slice(part.as_bytes());
     }
-    let part = format!("--x\r\ncontent-disposition: form-data; name=\"fichier\"; filename=\"{name}\"\r\n\r\n");
+    let part =
+        format!("--x\r\ncontent-disposition: form-data; name=\"fichier\"; filename=\"{name}\"\r\n\r\n");
     body.extend_from_slice(part.as_bytes());
     body.extend_from_slice(file);
     body.extend_from_slice(b"\r\n--x--\r\n");
@@ -93,7 +94,10 @@ async fn a_client_mends_a_file_reads_its_profile_and_compares_it_with_the_year_b
     let (password, _) = gateway.client_account("client@example.org", None);
     let cookie = gateway.sign_in("client@example.org", &password).await;
     let empty = page(&gateway, &cookie, "/espace-client/donnees").await;
-    assert!(empty.contains("Aucun jeu de données") && !empty.contains("checked"), "the warranty is not ticked");
+    assert!(
+        empty.contains("Aucun jeu de données") && !empty.contains("checked"),
+        "the warranty is not ticked"
+    );
     let asked = [("module", "ifc"), ("garantie", "accepte")];
     let before = send(&gateway, &cookie, &asked, "paie 2024.csv", &payroll(3_000, 30)).await;
     assert_eq!(before.status(), 303);
@@ -105,18 +109,29 @@ async fn a_client_mends_a_file_reads_its_profile_and_compares_it_with_the_year_b
     let faulty = send(&gateway, &cookie, &asked, "paie 2025.csv", &file).await;
     assert_eq!(faulty.status(), 422);
     let text = whole(&faulty.text().await.unwrap());
-    assert!(text.contains("1 faute(s) dans ce fichier") && text.contains("« Identifiant » (id) manque"), "{text}");
-    let action = text.split("action=\"").find(|rest| rest.starts_with("/espace-client/donnees/corriger/")).unwrap();
+    assert!(
+        text.contains("1 faute(s) dans ce fichier") && text.contains("« Identifiant » (id) manque"),
+        "{text}"
+    );
+    let action =
+        text.split("action=\"").find(|rest| rest.starts_with("/espace-client/donnees/corriger/")).unwrap();
     let action = action.split('"').next().unwrap().to_owned();
     let fields = [
-        ("colonne-0", "id"), ("colonne-1", ""), ("colonne-2", "sex"), ("colonne-3", "birth_date"),
-        ("colonne-4", "hire_date"), ("colonne-5", "annual_salary"), ("colonne-6", "category"),
+        ("colonne-0", "id"),
+        ("colonne-1", ""),
+        ("colonne-2", "sex"),
+        ("colonne-3", "birth_date"),
+        ("colonne-4", "hire_date"),
+        ("colonne-5", "annual_salary"),
+        ("colonne-6", "category"),
     ];
     let settled = gateway.post_as(&action, &fields, Some(&cookie)).await;
     assert_eq!(settled.status(), 303);
     let place = settled.headers()["location"].to_str().unwrap().to_owned();
     let text = page(&gateway, &cookie, &place).await;
-    for expected in ["Les données sont chargées", "3 000 lignes", "<svg", "Salaire annuel brut", "Ne pas conserver"] {
+    for expected in
+        ["Les données sont chargées", "3 000 lignes", "<svg", "Salaire annuel brut", "Ne pas conserver"]
+    {
         assert!(text.contains(expected), "{expected}");
     }
     let other = text.split("<option value=\"ds_").nth(1).unwrap().split('"').next().unwrap();
@@ -132,5 +147,7 @@ async fn a_client_mends_a_file_reads_its_profile_and_compares_it_with_the_year_b
     }
     let gone = gateway.post_as(&format!("{place}/supprimer"), &[], Some(&cookie)).await;
     assert_eq!(gone.status(), 303);
-    assert!(page(&gateway, &cookie, "/espace-client/donnees?fait=supprime").await.contains("sont supprimées"));
+    assert!(
+        page(&gateway, &cookie, "/espace-client/donnees?fait=supprime").await.contains("sont supprimées")
+    );
 }

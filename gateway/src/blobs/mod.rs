@@ -85,8 +85,10 @@ pub async fn read(
         packed.extend_from_slice(&key.open(&address, &stored.body)?);
     }
     let content = zstd::bulk::decompress(&packed, blob.bytes.min(MOST));
-    let wrong =
-        |error: std::io::Error| RecordError::Shape { at: format!("{BLOBS}/{partition}/{name}"), why: error.to_string() };
+    let wrong = |error: std::io::Error| RecordError::Shape {
+        at: format!("{BLOBS}/{partition}/{name}"),
+        why: error.to_string(),
+    };
     content.map(|content| Some(Zeroizing::new(content))).map_err(wrong)
 }
 

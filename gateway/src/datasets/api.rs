@@ -218,7 +218,10 @@ mod tests {
         assert_eq!(answer.status(), StatusCode::CREATED);
         let place = answer.headers()[header::LOCATION].to_str().unwrap().to_owned();
         let told = json(answer).await;
-        assert_eq!((&told["rows"], &told["columns"], &told["name"]), (&json!(2), &json!(5), &json!("paie 2025.csv")));
+        assert_eq!(
+            (&told["rows"], &told["columns"], &told["name"]),
+            (&json!(2), &json!(5), &json!("paie 2025.csv"))
+        );
         assert_eq!(told["warnings"][0]["code"], "dropped_personal");
         let id = told["id"].as_str().unwrap();
         assert_eq!(place, format!("/api/v1/datasets/{id}"));
@@ -243,7 +246,13 @@ mod tests {
             (key.clone(), "/api/v1/datasets?module=ifc", "text/csv", CSV.to_owned(), 422),
             (key.clone(), "/api/v1/datasets?module=ifc&warranty=no", "text/csv", CSV.to_owned(), 422),
             (key.clone(), "/api/v1/datasets?module=x&warranty=accepted", "text/csv", CSV.to_owned(), 422),
-            (key.clone(), "/api/v1/datasets?module=courbe&warranty=accepted", "text/csv", CSV.to_owned(), 422),
+            (
+                key.clone(),
+                "/api/v1/datasets?module=courbe&warranty=accepted",
+                "text/csv",
+                CSV.to_owned(),
+                422,
+            ),
             (key.clone(), "/api/v1/datasets?warranty=accepted", "text/csv", CSV.to_owned(), 422),
             (key.clone(), ACCEPTED, "text/html", CSV.to_owned(), 415),
             (key.clone(), ACCEPTED, "text/csv", " ".repeat(FILE_LIMIT as usize + 1), 413),
@@ -296,7 +305,10 @@ mod tests {
         assert_eq!(load(&app, &other, id).await.unwrap(), None);
         let nobody = ask(&app, &HeaderMap::new(), Method::GET, &format!("/api/v1/datasets/{id}")).await;
         assert_eq!(nobody.status(), StatusCode::UNAUTHORIZED);
-        assert_eq!(ask(&app, &key, Method::GET, &format!("/api/v1/datasets/{id}")).await.status(), StatusCode::OK);
+        assert_eq!(
+            ask(&app, &key, Method::GET, &format!("/api/v1/datasets/{id}")).await.status(),
+            StatusCode::OK
+        );
     }
 
     /// Documents of an organisation by which data could be found.
@@ -338,8 +350,10 @@ mod tests {
         let app = testing::shared(folder.path()).await;
         let (organisation, key) = keyed(&app, "a@example.com").await;
         let told = json(send(&app, &key, ACCEPTED, "text/csv", CSV).await).await;
-        let (created, ends): (jiff::Timestamp, jiff::Timestamp) =
-            (told["created"].as_str().unwrap().parse().unwrap(), told["ends"].as_str().unwrap().parse().unwrap());
+        let (created, ends): (jiff::Timestamp, jiff::Timestamp) = (
+            told["created"].as_str().unwrap().parse().unwrap(),
+            told["ends"].as_str().unwrap().parse().unwrap(),
+        );
         assert_eq!(ends, retention::Term::Months(6).after(created));
         let kept: [&dyn Kept; 1] = [&super::super::Retained];
         let hour = SignedDuration::from_hours(1);
@@ -376,7 +390,8 @@ mod tests {
         for secret in [&b"MATRICULE7"[..], b"paie 2025", b"1970-05-12"] {
             assert_eq!(memchr::memmem::find(&store, secret), None);
         }
-        let others: Vec<_> = walk(folder.path()).into_iter().filter(|path| !path.ends_with("aops.redb")).collect();
+        let others: Vec<_> =
+            walk(folder.path()).into_iter().filter(|path| !path.ends_with("aops.redb")).collect();
         for path in others {
             let bytes = std::fs::read(&path).unwrap();
             assert_eq!(memchr::memmem::find(&bytes, b"MATRICULE7"), None, "{}", path.display());

@@ -20,9 +20,7 @@ pub fn described(texts: &Texts) -> Map<String, Value> {
         }));
         answers
     };
-    let query = |name: &str, required: bool, schema: Value| {
-        json!({ "name": name, "in": "query", "required": required, "schema": schema })
-    };
+    let query = |name: &str, required: bool, schema: Value| json!({ "name": name, "in": "query", "required": required, "schema": schema });
     let id = json!({ "name": "id", "in": "path", "required": true, "schema": { "type": "string" } });
     let modules: Vec<&str> = MODULES.iter().copied().filter(|module| lines(module).is_some()).collect();
     let list = json!({ "type": "object", "required": ["datasets", "next"], "properties": {

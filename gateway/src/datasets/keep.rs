@@ -3,9 +3,11 @@
 use aops_dataset::{Checked, Fault};
 use sha2::{Digest, Sha256};
 
-use super::document::{DATASETS, Dataset, Details, Purpose, Warranty, details_of, draw, lines_of, well_formed};
-use super::guard::Who;
 use super::MOST;
+use super::document::{
+    DATASETS, Dataset, Details, Purpose, Warranty, details_of, draw, lines_of, well_formed,
+};
+use super::guard::Who;
 use crate::app::App;
 use crate::audit::{self, Actor, Event};
 use crate::blobs;
@@ -194,19 +196,20 @@ pub(super) async fn remove(app: &App, who: &Who, id: &str) -> Result<bool, Recor
 }
 
 /// Puts into a batch what ends a data set but for its contents: without its key they open no more.
-pub(super) async fn gone(
-    app: &App,
-    batch: &mut Batch,
-    id: &str,
-    expect: Expect,
-) -> Result<(), RecordError> {
+pub(super) async fn gone(app: &App, batch: &mut Batch, id: &str, expect: Expect) -> Result<(), RecordError> {
     records::erase(app, batch, id).await?;
     let change = Change::Delete;
     batch.writes.push(Write { collection: DATASETS, key: id.to_owned(), expect, change });
     Ok(())
 }
 
-pub(super) fn note(app: &App, batch: &mut Batch, who: &Who, action: &str, id: &str) -> Result<(), RecordError> {
+pub(super) fn note(
+    app: &App,
+    batch: &mut Batch,
+    who: &Who,
+    action: &str,
+    id: &str,
+) -> Result<(), RecordError> {
     let event = Event::new(app, action, id).concerning(&who.organisation);
     audit::note(batch, &Event { actor: Actor::account(&who.account), ..event })
 }

@@ -32,7 +32,8 @@ pub async fn load(app: &App, organisation: &str, id: &str) -> Result<Option<Load
     let Some((dataset, _)) = keep::read(app, organisation, id).await? else { return Ok(None) };
     let Some(csv) = keep::lines(app, organisation, id, &dataset).await? else { return Ok(None) };
     let wrong = |why: String| RecordError::Shape { at: format!("datasets/{organisation}/{id}"), why };
-    let lines = aops_engine::lines(&dataset.module).ok_or_else(|| wrong("its module takes no lines".into()))?;
+    let lines =
+        aops_engine::lines(&dataset.module).ok_or_else(|| wrong("its module takes no lines".into()))?;
     let portfolio = aops_dataset::portfolio(&dataset.module, &lines, csv);
     let portfolio = portfolio.map_err(|error| wrong(error.to_string()))?;
     let ends = dataset.ends(&app.settings.retention);

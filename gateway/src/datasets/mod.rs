@@ -26,8 +26,8 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 pub use self::described::described;
 pub use self::document::{Dataset, Purpose, SHAPES, Warranty};
-pub use self::load::{Loaded, choices, load};
 pub use self::draft::{DRAFT, Drafts};
+pub use self::load::{Loaded, choices, load};
 pub use self::retained::{Datasets as Retained, KEPT};
 use crate::app::SharedApp;
 use crate::web::WebError;

@@ -93,7 +93,8 @@ pub(super) async fn checked(
 /// A name without folders and what reorders text, short; `None` where nothing is left.
 pub(super) fn name(given: &str) -> Option<String> {
     let last = given.rsplit(['/', '\\']).next().unwrap_or_default();
-    let kept = |one: &char| !one.is_control() && !matches!(*one, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+    let kept =
+        |one: &char| !one.is_control() && !matches!(*one, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
     let name: String = last.chars().filter(kept).take(NAME).collect();
     let name = name.trim().trim_start_matches('.').trim();
     (!name.is_empty()).then(|| name.to_owned())

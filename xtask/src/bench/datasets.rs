@@ -57,19 +57,39 @@ pub(super) fn run() -> Result<()> {
 }
 
 fn key(gateway: &Gateway) -> Result<String> {
-    let create = ["admin", "account", "create", "--email", "a@example.org", "--password-stdin", "--verified", "--json"];
-    let mut child = gateway.command(&create)?.stdin(std::process::Stdio::piped()).stdout(std::process::Stdio::null()).spawn()?;
+    let create = [
+        "admin",
+        "account",
+        "create",
+        "--email",
+        "a@example.org",
+        "--password-stdin",
+        "--verified",
+        "--json",
+    ];
+    let mut child = gateway
+        .command(&create)?
+        .stdin(std::process::Stdio::piped())
+        .stdout(std::process::Stdio::null())
+        .spawn()?;
     std::io::Write::write_all(child.stdin.as_mut().context("no input")?, b"Cheval-correct-agrafe-9\n")?;
     ensure!(child.wait()?.success(), "no account could be made");
-    let made = gateway.command(&["admin", "apikey", "create", "--account", "a@example.org", "--json"])?.output()?;
+    let made =
+        gateway.command(&["admin", "apikey", "create", "--account", "a@example.org", "--json"])?.output()?;
     let told: Value = serde_json::from_slice(&made.stdout)?;
     Ok(told["key"].as_str().context("no key was made")?.to_owned())
 }
 
 async fn send(gateway: &Gateway, key: &str, kind: &str, file: Vec<u8>) -> Result<()> {
     let url = gateway.url("/api/v1/datasets?module=ifc&warranty=accepted&name=paie");
-    let answer = gateway.client()?.post(url).bearer_auth(key).header("content-type", kind).body(file).send().await?;
-    ensure!(answer.status() == 201, "the file was refused with {}: {}", answer.status(), answer.text().await?);
+    let answer =
+        gateway.client()?.post(url).bearer_auth(key).header("content-type", kind).body(file).send().await?;
+    ensure!(
+        answer.status() == 201,
+        "the file was refused with {}: {}",
+        answer.status(),
+        answer.text().await?
+    );
     Ok(())
 }
 

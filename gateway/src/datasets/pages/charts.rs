@@ -17,7 +17,8 @@ fn quantity(one: &Quantity, lines: &Lines) -> Value {
     let mut told = json!({ "name": one.name, "title": title, "filled": one.filled });
     match &one.of {
         Of::Numbers { minimum, mean, median, maximum, bars } => {
-            told["figures"] = json!({ "minimum": minimum, "mean": mean, "median": median, "maximum": maximum });
+            told["figures"] =
+                json!({ "minimum": minimum, "mean": mean, "median": median, "maximum": maximum });
             // Shares and rates need decimals.
             let decimals = if *maximum <= 10.0 { 2 } else { 0 };
             told["decimals"] = json!(decimals);

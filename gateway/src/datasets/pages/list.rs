@@ -64,7 +64,8 @@ async fn page(
     told: Told<'_>,
 ) -> Result<Response, WebError> {
     let (found, next) = keep::page(app, &who.organisation, told.past, PAGE).await?;
-    let modules: Vec<Value> = modules().map(|(name, title)| json!({ "name": name, "title": title })).collect();
+    let modules: Vec<Value> =
+        modules().map(|(name, title)| json!({ "name": name, "title": title })).collect();
     let line = |(id, dataset): &keep::Named| {
         let mut line = told::head(app, id, dataset);
         line["title"] = json!(module_title(&dataset.module));
@@ -142,7 +143,15 @@ async fn upload(
         if settle && checked.faults.is_empty() {
             return Ok(Redirect::to(&there(&mend::path(&id), language)).into_response());
         }
-        return mend::page(&app, &who, language, StatusCode::UNPROCESSABLE_ENTITY, &id, &mend::Part::default()).await;
+        return mend::page(
+            &app,
+            &who,
+            language,
+            StatusCode::UNPROCESSABLE_ENTITY,
+            &id,
+            &mend::Part::default(),
+        )
+        .await;
     }
     match keep::record(&app, &who, new, *checked).await {
         Ok(((id, _), _)) => {

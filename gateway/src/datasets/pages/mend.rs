@@ -83,9 +83,8 @@ pub(super) async fn page(
     let site = app.site.load();
     let kinds = kinds(&found.faults);
     let chosen = part.kind.and_then(|kind| kinds.get(kind));
-    let of_kind = |fault: &&Fault| {
-        chosen.is_none_or(|kind| kind.code == fault.code && *kind.column == *fault.column)
-    };
+    let of_kind =
+        |fault: &&Fault| chosen.is_none_or(|kind| kind.code == fault.code && *kind.column == *fault.column);
     let all: Vec<&Fault> = found.faults.listed.iter().filter(of_kind).collect();
     let pages = all.len().div_ceil(PAGE).max(1);
     let at = part.page.min(pages - 1);
@@ -139,16 +138,12 @@ fn kinds(faults: &Faults) -> Vec<Kind<'_>> {
 }
 
 fn columns(mapped: &[Mapped]) -> Vec<Value> {
-    let column = |(index, one): (usize, &Mapped)| {
-        json!({ "name": format!("colonne-{index}"), "column": one.column, "target": one.read_as, "personal": one.personal })
-    };
+    let column = |(index, one): (usize, &Mapped)| json!({ "name": format!("colonne-{index}"), "column": one.column, "target": one.read_as, "personal": one.personal });
     mapped.iter().enumerate().map(column).collect()
 }
 
 fn targets(lines: &Lines) -> Vec<Value> {
-    let target = |column: &aops_engine::Column| {
-        json!({ "name": column.name, "title": column.title, "required": column.required })
-    };
+    let target = |column: &aops_engine::Column| json!({ "name": column.name, "title": column.title, "required": column.required });
     lines.columns.iter().map(target).collect()
 }
 
@@ -188,7 +183,8 @@ async fn settle(
             Ok(posted.accepted(&format!("{PATH}/{recorded}?fait=charge")))
         }
         Err(KeepError::Many) => {
-            let faults = told::faults(&app.site.load().texts, posted.language, &Fault::too_many_files(MOST).into());
+            let faults =
+                told::faults(&app.site.load().texts, posted.language, &Fault::too_many_files(MOST).into());
             Err(WebError::Unprocessable(faults))
         }
         Err(KeepError::Record(error)) => Err(error.into()),

@@ -37,7 +37,8 @@ pub(super) async fn read(app: &App, headers: &HeaderMap, body: Body) -> Result<S
     same_site(headers, app)?;
     let kind = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
     let boundary = multer::parse_boundary(kind).map_err(|_| WebError::Unsupported)?;
-    let limit = SizeLimit::new().whole_stream(FILE_LIMIT + ROUND).per_field(SMALL).for_field(FILE, FILE_LIMIT);
+    let limit =
+        SizeLimit::new().whole_stream(FILE_LIMIT + ROUND).per_field(SMALL).for_field(FILE, FILE_LIMIT);
     let constraints = Constraints::new().allowed_fields(FIELDS.to_vec()).size_limit(limit);
     let mut parts = Multipart::with_constraints(body.into_data_stream(), boundary, constraints);
     let mut sent = Sent::default();
@@ -58,7 +59,9 @@ pub(super) async fn read(app: &App, headers: &HeaderMap, body: Body) -> Result<S
 
 fn refusal(error: multer::Error) -> WebError {
     match error {
-        multer::Error::FieldSizeExceeded { .. } | multer::Error::StreamSizeExceeded { .. } => WebError::TooLarge,
+        multer::Error::FieldSizeExceeded { .. } | multer::Error::StreamSizeExceeded { .. } => {
+            WebError::TooLarge
+        }
         _ => WebError::BadRequest("the form could not be read to its end"),
     }
 }

@@ -57,8 +57,11 @@ async fn show(
         let column = lines.columns.iter().find(|column| Some(column.name) == name.as_deref());
         column.map(|column| column.title.clone())
     };
-    let mapped: Vec<Value> =
-        details.mapped.iter().map(|one| json!({ "column": one.column, "title": target(&one.read_as) })).collect();
+    let mapped: Vec<Value> = details
+        .mapped
+        .iter()
+        .map(|one| json!({ "column": one.column, "title": target(&one.read_as) }))
+        .collect();
     let mut head = told::head(&app, &id, &dataset);
     head["title"] = json!(module_title(&dataset.module));
     let context = json!({

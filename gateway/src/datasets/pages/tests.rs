@@ -123,8 +123,12 @@ async fn thirty_thousand_faults_are_read_page_by_page_and_kind_by_kind_and_sent_
     assert!(last.contains("301/301") && last.contains("30001 sex"), "{last}");
     let kind = page(&app, &cookie, &format!("{place}?motif=1")).await.1;
     assert!(kind.contains("total=30001 1/1 1\n11 annual_salary"), "{kind}");
-    let marked = testing::ask(&app, Method::GET, &format!("{place}/a-corriger.xlsx"), &cookie, Body::empty()).await;
-    assert_eq!(marked.headers()[header::CONTENT_DISPOSITION], "attachment; filename=\"paie-a-corriger.xlsx\"");
+    let marked =
+        testing::ask(&app, Method::GET, &format!("{place}/a-corriger.xlsx"), &cookie, Body::empty()).await;
+    assert_eq!(
+        marked.headers()[header::CONTENT_DISPOSITION],
+        "attachment; filename=\"paie-a-corriger.xlsx\""
+    );
     assert_eq!(marked.status(), StatusCode::OK);
     let gone = testing::post(&app, &format!("{place}/supprimer"), &cookie, "").await;
     assert_eq!(testing::location(&gone), "/espace-client/donnees?fait=abandonne");
@@ -138,7 +142,13 @@ async fn columns_are_told_once_and_remembered_for_the_next_file() {
     let file = format!("code interne;sex;birth_date;hire_date;paye\n{SOUND}");
     let text = testing::text(send(&app, &cookie, &ASKED, ("a.csv", &file)).await).await;
     let place = format!("/espace-client/donnees/corriger/{}", drafted(&text));
-    let half = testing::post(&app, &place, &cookie, "colonne-0=id&colonne-1=sex&colonne-2=birth_date&colonne-3=hire_date&colonne-4=").await;
+    let half = testing::post(
+        &app,
+        &place,
+        &cookie,
+        "colonne-0=id&colonne-1=sex&colonne-2=birth_date&colonne-3=hire_date&colonne-4=",
+    )
+    .await;
     assert_eq!(half.status(), StatusCode::UNPROCESSABLE_ENTITY);
     let form = "colonne-0=id&colonne-1=sex&colonne-2=birth_date&colonne-3=hire_date&colonne-4=annual_salary&pseudonymes=oui";
     let told = testing::post(&app, &place, &cookie, form).await;
