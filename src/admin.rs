@@ -2,6 +2,8 @@
 
 mod arguments;
 mod backup;
+mod breach;
+mod rights;
 mod shown;
 
 use std::path::Path;

@@ -148,6 +148,7 @@ mod tests {
     use super::*;
     use crate::testing;
 
+    /// Proves p-firewalls.
     #[test]
     fn rules_are_those_of_the_configuration_and_of_its_lists() {
         let folder = tempfile::tempdir().unwrap();

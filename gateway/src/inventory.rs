@@ -9,11 +9,13 @@ use crate::email::Email;
 use crate::records::{self, Open, Place, RecordError, Shape};
 use crate::retention::{self, Kept, Retention, TermError, Terms, Told};
 use crate::{
-    accounts, audience, audit, blobs, checkout, consent, contact, datasets, newsletter, outbox, suppression,
+    accounts, audience, audit, blobs, breach, calculations, checkout, consent, contact, datasets, newsletter,
+    outbox, rights, suppression,
 };
 
 /// What the engine carries out.
-pub static KEPT: [&'static dyn Kept; 9] = [
+pub static KEPT: [&'static dyn Kept; 10] = [
+    &calculations::Calculated,
     &datasets::Retained,
     &datasets::Drafts,
     &newsletter::Subscribers,
@@ -26,23 +28,26 @@ pub static KEPT: [&'static dyn Kept; 9] = [
 ];
 
 /// How what is kept is read, by collection.
-pub static SHAPES: [&[Shape]; 12] = [
+pub static SHAPES: [&[Shape]; 15] = [
     blobs::SHAPES,
     datasets::SHAPES,
     accounts::SHAPES,
     audience::SHAPES,
     audit::SHAPES,
+    calculations::SHAPES,
     checkout::SHAPES,
     consent::SHAPES,
     contact::SHAPES,
     newsletter::SHAPES,
     outbox::SHAPES,
     retention::SHAPES,
+    rights::SHAPES,
+    breach::SHAPES,
     suppression::SHAPES,
 ];
 
 /// Every declaration, in the order of the privacy page.
-const DECLARED: [&Retention; 21] = [
+const DECLARED: [&Retention; 25] = [
     &datasets::KEPT,
     &datasets::DRAFT,
     &accounts::LAPSED,
@@ -62,7 +67,11 @@ const DECLARED: [&Retention; 21] = [
     &outbox::UNDELIVERED,
     &consent::KEPT,
     &newsletter::LETTER,
+    &rights::HANDLED,
+    &rights::UNPROVED,
+    &breach::KEPT,
     &audit::KEPT,
+    &calculations::CALCULATION,
     &retention::PROOF,
 ];
 
@@ -92,17 +101,52 @@ pub async fn about(app: &App, account: &Account) -> Result<Value, RecordError> {
     };
     let mut places = vec![Place { partition: account.organisation.clone(), subjects, open }];
     if let Ok(email) = Email::parse(&account.email) {
-        places.extend([
-            newsletter::place(app, &email),
-            contact::place(app, &email),
-            suppression::place(app, &email),
-        ]);
+        places.extend(addressed(app, &email).await?);
     }
-    let records = records::told(app, &SHAPES, &places).await?;
+    let mut copy = copied(app, &account.email, &places).await?;
+    copy["account"] = json!(account.id);
+    Ok(copy)
+}
+
+/// Everything that is kept of an address outside of accounts: for whoever has it and proved so by a link. What an
+/// account holds wants a sign-in, with its second factor.
+///
+/// # Errors
+/// [`RecordError`].
+pub async fn about_address(app: &App, email: &Email) -> Result<Value, RecordError> {
+    let places = addressed(app, email).await?;
+    copied(app, email.as_str(), &places).await
+}
+
+/// Removes what is kept of an address outside of accounts, but that it is not written to, and that it asked for this.
+///
+/// # Errors
+/// [`RecordError`]; what was not removed is there as it was.
+pub async fn forget_address(app: &App, email: &Email) -> Result<(), RecordError> {
+    // Notes of the audit log say nothing of anybody and must reach it.
+    let audits = |shape: &Shape| audit::SHAPES.iter().any(|audit| audit.collection() == shape.collection());
+    let shapes: Vec<&[Shape]> = SHAPES.into_iter().filter(|shapes| !shapes.iter().any(audits)).collect();
+    for place in [newsletter::place(app, email), contact::place(app, email)] {
+        records::forget(app, &shapes, &place).await?;
+    }
+    Ok(())
+}
+
+/// Where what is kept of an address stands.
+async fn addressed(app: &App, email: &Email) -> Result<[Place; 4], RecordError> {
+    Ok([
+        newsletter::place(app, email),
+        contact::place(app, email),
+        suppression::place(app, email),
+        rights::place(app, email).await?,
+    ])
+}
+
+async fn copied(app: &App, address: &str, places: &[Place]) -> Result<Value, RecordError> {
+    let records = records::told(app, &SHAPES, places).await?;
     let terms = DECLARED.iter().map(|retention| retention.told(&app.settings.retention));
     Ok(json!({
-        "account": account.id,
-        "address": account.email,
+        "address": address,
         "made": app.clock.now(),
         "records": records,
         "terms": terms.collect::<Vec<_>>(),
@@ -110,9 +154,13 @@ pub async fn about(app: &App, account: &Account) -> Result<Value, RecordError> {
 }
 
 #[cfg(test)]
+mod reached;
+
+#[cfg(test)]
 mod tests {
     use super::*;
 
+    /// Proves p-direct-collection.
     #[test]
     fn every_declaration_has_a_name_of_its_own() {
         let mut names: Vec<String> = DECLARED.iter().map(|retention| retention.name()).collect();

@@ -13,7 +13,7 @@ use crate::store::{Address, Batch, Change, Expect, Scan, StoreError, Write};
 use crate::web::WebError;
 
 pub use self::document::{Document, Older, Shape};
-pub use self::told::{Open, Place, told};
+pub use self::told::{Open, Place, forget, told};
 pub use self::verify::{Damage, Newer, Verified, verify};
 
 /// The collection of wrapped keys; destroying one erases its subject.

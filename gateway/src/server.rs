@@ -14,7 +14,7 @@ use crate::accounts::{Passwords, Throttle};
 use crate::antispam::Antispam;
 use crate::app::{App, SharedApp, StartError};
 use crate::audience::{self, Audience};
-use crate::calculations::Calculations;
+use crate::calculations::{self, Calculations};
 use crate::checkout::Dues;
 use crate::config::Settings;
 use crate::edge::address_filter::{self, AddressFilter};
@@ -45,7 +45,8 @@ use crate::web::hosts::Hosts;
 use crate::web::live_reload::LiveReload;
 use crate::web::site::Site;
 use crate::{
-    audit, checkout, datasets, inventory, mail, newsletter, outbox, payments, retention, staff, supervisor,
+    audit, breach, checkout, datasets, inventory, mail, newsletter, outbox, payments, retention, rights,
+    staff, supervisor,
 };
 
 /// How a gateway's run ended.
@@ -164,8 +165,11 @@ impl Server {
             tokio::spawn(outbox::run(Arc::clone(&app), stopped.clone())),
             tokio::spawn(newsletter::run(Arc::clone(&app), stopped.clone())),
             tokio::spawn(checkout::follow(Arc::clone(&app))),
+            tokio::spawn(calculations::follow(Arc::clone(&app))),
             tokio::spawn(audit::follow(Arc::clone(&app))),
             tokio::spawn(retention::follow(Arc::clone(&app), &inventory::KEPT)),
+            tokio::spawn(rights::follow(Arc::clone(&app))),
+            tokio::spawn(breach::follow(Arc::clone(&app))),
             tokio::spawn(staff::serve(Arc::clone(&app), socket, offer, stopped.clone())),
             tokio::spawn(tidy(Arc::clone(&app), upkeep)),
             tokio::spawn(staff::bans::carry_out(Arc::clone(&app))),

@@ -235,6 +235,17 @@ fn manifest() -> Manifest {
             ),
             ("gateway/adresse_lien.html", "{{ state }} {{ token }}"),
             ("gateway/fermeture.html", "{{ alone }} {{ bought }}"),
+            ("gateway/droits.html", "{% for one in requests %}{{ one.word }} {{ one.state }}\n{% endfor %}"),
+            ("gateway/droits_lien.html", "{{ state }}"),
+            ("gateway/droits_index.html", "{{ address }}{% for one in kinds %} {{ one.file }}{% endfor %}"),
+            ("gateway/calculs.html", "{% for one in jobs %}{{ one.id }} {% endfor %}"),
+            ("gateway/calcul_choix.html", "{% for one in modules %}{{ one.id }} {% endfor %}"),
+            (
+                "gateway/calcul_nouveau.html",
+                "{% for one in fields %}{{ one.name }}={{ one.value }}\n{% endfor %}{% for name, code in errors %}{{ name }}:{{ code }}\n{% endfor %}",
+            ),
+            ("gateway/calcul.html", "{{ job.state }} {% for one in charts or [] %}{{ one.svg | safe }}{% endfor %}"),
+            ("gateway/calcul_comparaison.html", "{% for one in results %}{{ one.name }} {{ one.difference }}\n{% endfor %}"),
         ]
         .map(|(name, text)| (name.to_owned(), text.to_owned())),
     );

@@ -13,6 +13,9 @@ use jiff::Timestamp;
 use jiff::civil::Date;
 use serde_json::Value;
 
+use super::breach::BreachAct;
+use super::rights::RightsAct;
+
 /// The longest password that is read, in bytes.
 const PASSWORD_LIMIT: u64 = 4096;
 /// The longest answer that is read, in bytes.
@@ -54,6 +57,12 @@ pub(super) enum Subject {
     /// Letters that have not left.
     #[command(subcommand)]
     Outbox(OutboxAct),
+    /// Breaches of personal data (GDPR art. 33 and 34).
+    #[command(subcommand)]
+    Breach(BreachAct),
+    /// What people ask about their data (GDPR art. 12 to 22).
+    #[command(subcommand)]
+    Rights(RightsAct),
     /// Addresses that are not written to any more.
     #[command(subcommand)]
     Suppression(SuppressionAct),
@@ -372,6 +381,8 @@ pub(super) fn command(subject: Subject) -> io::Result<Command> {
         Subject::Orders(OrdersAct::Reconcile { mend }) => Command::OrdersReconcile { mend },
         Subject::Outbox(OutboxAct::List) => Command::OutboxList,
         Subject::Outbox(OutboxAct::Retry { id, all: _ }) => Command::OutboxRetry { id },
+        Subject::Breach(act) => Command::Breach { act: act.act() },
+        Subject::Rights(act) => Command::Rights { act: act.command()? },
         Subject::Suppression(SuppressionAct::List) => Command::SuppressionList,
         Subject::Suppression(SuppressionAct::Add { email }) => Command::SuppressionAdd { email },
         Subject::Suppression(SuppressionAct::Remove { email }) => Command::SuppressionRemove { email },
@@ -411,13 +422,13 @@ fn newsletter(act: NewsletterAct) -> Command {
 }
 
 /// All of it.
-fn text(input: impl BufRead) -> io::Result<String> {
+pub(super) fn text(input: impl BufRead) -> io::Result<String> {
     let mut text = String::new();
     input.take(TEXT_LIMIT).read_to_string(&mut text)?;
     Ok(text)
 }
 
-fn language(text: &str) -> Result<Language, String> {
+pub(super) fn language(text: &str) -> Result<Language, String> {
     named(text).ok_or_else(|| format!("no language `{text}`: fr or en"))
 }
 
@@ -425,7 +436,7 @@ fn who(text: &str) -> Result<Who, String> {
     named(text).ok_or_else(|| format!("`{text}`: all, clients or prospects"))
 }
 
-fn named<T: serde::de::DeserializeOwned>(text: &str) -> Option<T> {
+pub(super) fn named<T: serde::de::DeserializeOwned>(text: &str) -> Option<T> {
     serde_json::from_value(Value::String(text.to_owned())).ok()
 }
 

@@ -58,6 +58,7 @@ test('every kind of page is in the site map, and every page written at run time 
   });
 });
 
+// Proves p-social-icons, p-nothing-before.
 test('each page is light, still, and keeps nothing, on first sight', async () => {
   const faults = [];
   for (const path of [...new Set([...addresses, ...WRITTEN.map(([written]) => written)])]) {
@@ -139,6 +140,7 @@ test('the CSP evaluator finds nothing of medium severity or higher, on pages and
   });
 });
 
+// Proves p-transport-encryption.
 test('MDN HTTP Observatory gives A+ and at least 125', async () => {
   // Its list of preloaded hosts is fetched at installation; ours are not on it.
   const module = dirname(require.resolve('@mdn/mdn-http-observatory/package.json'));

@@ -47,6 +47,7 @@ const choose = (page, name) => page.getByRole('button', { name, exact: true }).f
 const names = async (context) => (await context.cookies()).map(({ name }) => name).sort();
 const gone = (page) => page.locator('section.consent').waitFor({ state: 'detached' });
 
+// Proves p-nothing-before, p-consent-change.
 for (const path of ['/', '/articles/', '/nulle-part/', '/compte/connexion', '/en/', '/consentement', '/newsletter/merci']) {
   test(`p-consent-first-visit: ${path} asks with three equal buttons, and does nothing before the answer`, async () => {
     const { context, strangers } = await visitor(path === '/en/' ? { locale: 'en-GB' } : {});
@@ -110,6 +111,7 @@ test('p-audience-anonymous: Google Analytics is told to anonymise, and sees neit
   await context.close();
 });
 
+// Proves p-consent-12-months.
 test('p-refuse-all: refusing keeps the record of it alone, for six months, and asks no more', async () => {
   const { context, strangers } = await visitor();
   const page = await open(context, '/');
@@ -127,6 +129,7 @@ test('p-refuse-all: refusing keeps the record of it alone, for six months, and a
   await context.close();
 });
 
+// Proves p-by-design.
 test('p-choose: everything is off at first, a kind and its services keep in step, and only what is saved runs', async () => {
   const { context, hosts } = await visitor();
   const page = await open(context, '/');
@@ -220,6 +223,7 @@ test('p-gpc: Global Privacy Control is a refusal without a question, by the head
   }
 });
 
+// Proves p-consent-change, p-disable.
 test('without JavaScript nothing is asked or loaded, and a plain form does all of it', async () => {
   const { context, strangers } = await visitor({ javaScriptEnabled: false });
   const page = await open(context, '/');
@@ -239,6 +243,7 @@ test('without JavaScript nothing is asked or loaded, and a plain form does all o
   await context.close();
 });
 
+// Proves p-disable.
 test('an altered or foreign cookie is no choice; a storage that is refused breaks nothing', async () => {
   for (const value of ['x', 'A'.repeat(3900), '%7B%7D', 'bGVkaXQ']) {
     const { context, strangers } = await visitor();
@@ -339,6 +344,7 @@ test('script and style of the module weigh at most 4 kB in brotli', () => {
   assert.ok(weight[0] + weight[1] <= 4096, weight.join(' + '));
 });
 
+// Proves p-processors.
 test('with Axeptio as the provider, its module asks, and the same gate holds', async () => {
   const host = await Gateway.start({
     configured: (text) => text.replace('provider = "aops"', 'provider = "axeptio"').replace('# Prices are', '[consent.axeptio]\nclient = "essai"\ncookies_version = "aops-fr"\n\n# Prices are'),

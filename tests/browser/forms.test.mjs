@@ -167,6 +167,7 @@ test('p-basket-memory: a draft is cleared by its button and ends after a day', a
   assert.equal(await page.evaluate((key) => sessionStorage.getItem(key), DRAFT), null);
 });
 
+// Proves p-disable.
 test('where storage is refused or broken, the form is sent all the same', async () => {
   for (const broken of [
     () => Object.defineProperty(window, 'sessionStorage', { get() { throw new DOMException('refused', 'SecurityError'); } }),

@@ -134,7 +134,7 @@ test('every mail is valid HTML', async () => {
   }
 });
 
-// p-newsletter-fields: one click ends the subscription, from the letter's header and from its text.
+// Proves p-newsletter-fields: one click ends the subscription, from the letter's header and from its text.
 test('marketing mails bear a way out, and the others none', () => {
   for (const { head, text, html } of mails) {
     const marketing = /<title>(Votre inscription|Your subscription)/.test(html);

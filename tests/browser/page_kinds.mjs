@@ -4,10 +4,10 @@
 export const KINDS = [
   '/', '/expertises/', '/expertises/protection-sociale/', '/offres/', '/offres/ifc/', '/exemples/ifc/', '/articles/',
   '/articles/rente-viagere-a-65-ans/', '/articles/chain-ladder-et-mack/', '/calculateurs/', '/calculateurs/rente/',
-  '/calculateurs/ifc/', '/calculateurs/provisionnement/', '/contact/', '/reclamation/', '/newsletter/', '/newsletter/archives/', '/newsletter/archives/1/', '/faq/',
+  '/calculateurs/ifc/', '/calculateurs/provisionnement/', '/contact/', '/donnees-personnelles/', '/reclamation/', '/newsletter/', '/newsletter/archives/', '/newsletter/archives/1/', '/faq/',
   '/glossaire/', '/a-propos/', '/mentions-legales/', '/cgu/', '/cgv/', '/confidentialite/', '/cookies/', '/accessibilite/',
   '/plan-du-site/', '/etat-des-services/', '/recherche/',
-  '/en/', '/en/expertise/', '/en/offers/', '/en/offers/end-of-career-indemnities/', '/en/calculators/', '/en/contact/', '/en/complaint/',
+  '/en/', '/en/expertise/', '/en/offers/', '/en/offers/end-of-career-indemnities/', '/en/calculators/', '/en/contact/', '/en/personal-data/', '/en/complaint/',
   '/en/newsletter/', '/en/privacy/', '/en/cookies/', '/en/faq/', '/en/search/',
 ];
 
@@ -20,5 +20,5 @@ export const WRITTEN = [
   ['/calculateurs/rente/resultat?table=TGF05&age=650', 422],
   ['/calculateurs/ifc/resultat?sex=F&birth_date=1976-03-15&hire_date=2004-09-01&salary=36000&discount=3.5&retirement_age=64', 200],
   ['/nulle-part/', 404], ['/en/nowhere/', 404], ['/newsletter/confirmation?jeton=x', 400],
-  ['/newsletter/preferences?jeton=x', 400], ['/contact/satisfaction?jeton=x', 400], ['/developpement/courrier', 200],
+  ['/newsletter/preferences?jeton=x', 400], ['/contact/satisfaction?jeton=x', 400], ['/donnees-personnelles/merci', 200], ['/donnees-personnelles/confirmation?jeton=x', 400], ['/developpement/courrier', 200],
 ];

@@ -43,6 +43,7 @@ async fn a_weak_password_and_a_wrong_usage_are_refused() {
     assert_eq!(run_with(gateway.command(&["admin", "rien"]), "").status.code(), Some(2));
 }
 
+/// Proves p-ip-blacklist.
 #[tokio::test]
 async fn a_ban_takes_effect_at_once_survives_a_restart_and_is_lifted() {
     let mut gateway = Gateway::start().await;

@@ -17,6 +17,8 @@ fn the_repositorys_own_site_has_no_fault() {
     serde_json::from_str::<Value>(&told).unwrap();
 }
 
+/// Proves p-identity, p-law-cited, p-dpo, p-dpo-postal, p-cnil-complaint, p-ga-optout, p-subprocessors.
+/// Proves p-transfers, p-disable, p-direct-collection, p-purposes, p-terms.
 #[test]
 fn the_privacy_page_bears_every_promise_once_and_every_fact() {
     let root = scratch_root();

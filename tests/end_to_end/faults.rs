@@ -108,6 +108,7 @@ async fn sendgrid_down_delays_mail_and_loses_none() {
     assert_eq!(sendgrid.received_requests().await.unwrap().len(), 3, "accepted once, sent once");
 }
 
+/// Proves p-confidentiality, p-security-controller.
 #[tokio::test]
 async fn nothing_personal_lies_in_clear_in_the_data_folder() {
     let mut gateway = Gateway::start_with(&[

@@ -85,6 +85,23 @@ fn a_file_gets_its_name_in_one_place_that_brings_it_to_the_disk() {
     assert!(looked_at > 100);
 }
 
+/// Proves p-subprocessor-terms.
+#[test]
+fn what_is_called_is_called_through_one_door() {
+    // What plays a processor in tests is called by them.
+    const OTHERS: [&str; 2] = ["outbound.rs", "localstripe.rs"];
+    let mut looked_at = 0;
+    for path in sources("gateway/src") {
+        let source = fs::read_to_string(&path).unwrap();
+        let working = source.split("#[cfg(test)]").next().unwrap();
+        let calls = ["Client::builder()", "reqwest::Client::new", "reqwest::get"];
+        let free = OTHERS.iter().any(|other| path.ends_with(other)) || path.contains("tests");
+        assert!(free || !calls.iter().any(|call| working.contains(call)), "{path}: use outbound::Gate");
+        looked_at += 1;
+    }
+    assert!(looked_at > 100);
+}
+
 #[test]
 fn there_is_one_cryptographic_stack() {
     for unwanted in ["ring", "openssl-sys", "native-tls"] {

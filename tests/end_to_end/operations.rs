@@ -32,6 +32,7 @@ async fn doctor_finds_nothing_wrong_beside_a_running_gateway_and_tells_what_is()
     assert_eq!(findings[0]["subject"], "configuration");
 }
 
+/// Proves p-firewalls.
 #[tokio::test]
 async fn the_kernel_takes_the_firewall_rules_in_a_network_of_their_own() {
     let gateway = Gateway::prepare(&[]);

@@ -1,10 +1,11 @@
-//! Development tasks: `cargo xtask test`, `bench`, `soak`, `figures`.
+//! Development tasks: `cargo xtask test`, `bench`, `soak`, `figures`, `promises`.
 
 mod bench;
 mod figures;
 mod fuzz;
 mod gateway;
 mod hostile;
+mod promises;
 mod sh;
 mod soak;
 mod test;
@@ -72,6 +73,21 @@ enum Task {
         #[arg(long, default_value_t = 60)]
         minutes: u64,
     },
+    /// Print each promise of the privacy policy with its passage, its code and its tests; fail where one lacks
+    Promises {
+        /// As JSON
+        #[arg(long)]
+        json: bool,
+        /// Do not fail for what `xtask/promises.toml` tells as missing
+        #[arg(long)]
+        gaps_told: bool,
+        /// Run exactly these tests as well
+        #[arg(long)]
+        run: bool,
+        /// Instead, break promises on purpose, those named or all, and fail where no test notices
+        #[arg(long, num_args = 0.., value_name = "PROMISE")]
+        mutate: Option<Vec<String>>,
+    },
     /// Compute the worked figures of the articles again and write them beside their pages
     Figures {
         /// Only compare; fail where a page states another figure than the engine
@@ -105,6 +121,9 @@ fn main() -> Result<()> {
         Task::Soak { minutes } => {
             sh::run(sh::command("cargo", &["build", "--release", "--workspace", "--bins"]))?;
             soak::run(minutes, "release")
+        }
+        Task::Promises { json, gaps_told, run, mutate } => {
+            promises::run(&promises::Asked { json, gaps_told, run, mutate })
         }
         Task::Figures { check } => figures::run(check),
     }

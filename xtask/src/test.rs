@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use anyhow::Result;
 
-use crate::{figures, fuzz, hostile, sh, soak, tools};
+use crate::{figures, fuzz, hostile, promises, sh, soak, tools};
 
 /// The longest that one file of browser tests may take; the slowest takes three minutes, and a quarter of an hour
 /// with `--slow`.
@@ -30,6 +30,8 @@ pub(crate) fn run(slow: bool) -> Result<()> {
         tests.env("AOPS_TEST_SLOW", "1").env("PROPTEST_CASES", "4096");
     }
     sh::run(tests)?;
+    // Their tests have just run, or run with the browsers.
+    promises::run(&promises::Asked { gaps_told: true, ..promises::Asked::default() })?;
     // What is off by default is held to the same.
     sh::run(cargo(&[
         "clippy",
@@ -50,7 +52,7 @@ pub(crate) fn run(slow: bool) -> Result<()> {
         fuzz::run()?;
         // Of the build that browsers just drove.
         soak::run(5, "debug")?;
-        println!("  mutations: there are none yet (ROADMAP.md)");
+        promises::run(&promises::Asked { mutate: Some(Vec::new()), ..promises::Asked::default() })?;
     }
     println!("\nEverything passed.");
     Ok(())

@@ -90,7 +90,7 @@ async fn close_posted(
         let status = StatusCode::UNPROCESSABLE_ENTITY;
         return Ok(render_titled(&app, status, posted.language, &title, TEMPLATE, context));
     }
-    if !close(&app, &account, posted.language).await? {
+    if !close_once(&app, &account, posted.language).await? {
         return Ok(posted.accepted(PAGE));
     }
     let forget = sessions::end_current(&app, &headers).await?;
@@ -108,7 +108,7 @@ async fn closed(State(app): State<SharedApp>, uri: Uri, headers: HeaderMap) -> R
 }
 
 /// Ends an account, and its organisation with the last of its people; false when it was written at the same moment.
-async fn close(app: &App, account: &Account, language: Language) -> Result<bool, WebError> {
+async fn close_once(app: &App, account: &Account, language: Language) -> Result<bool, RecordError> {
     let address = Address::new(ACCOUNTS, &account.organisation, &account.id);
     let Some(stored) = app.store.read(&address).await? else { return Ok(false) };
     let alone = people(app, account).await?.len() <= 1;
@@ -136,6 +136,23 @@ async fn close(app: &App, account: &Account, language: Language) -> Result<bool,
     }
 }
 
+/// Ends an account whatever is written to it meanwhile, for whoever asked to be erased.
+///
+/// # Errors
+/// [`RecordError`].
+pub async fn close(app: &App, account: &Account, language: Language) -> Result<(), RecordError> {
+    let mut account = account.clone();
+    loop {
+        if close_once(app, &account, language).await? {
+            return Ok(());
+        }
+        match accounts::read(app, &account.organisation, &account.id).await? {
+            Some(again) => account = again,
+            None => return Ok(()),
+        }
+    }
+}
+
 /// The last letter, under a key of its own: the account's is gone.
 fn farewell(app: &App, batch: Batch, account: &Account, language: Language) -> Result<Batch, RecordError> {
     let subject = sealing::hex(&sealing::random::<16>()?);
@@ -157,7 +174,10 @@ fn farewell(app: &App, batch: Batch, account: &Account, language: Language) -> R
 }
 
 /// Whether others are left for whom nobody else answers.
-async fn last_owner_of_others(app: &App, account: &Account) -> Result<bool, RecordError> {
+///
+/// # Errors
+/// [`RecordError`].
+pub async fn last_owner_of_others(app: &App, account: &Account) -> Result<bool, RecordError> {
     let people = people(app, account).await?;
     let others = people.iter().filter(|other| other.id != account.id);
     Ok(account.role == Role::Owner

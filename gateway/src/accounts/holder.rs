@@ -4,9 +4,10 @@ use jiff::Timestamp;
 use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
 
+use crate::accounts::{self, ACCOUNTS, Account, PAGE, Role};
 use crate::app::App;
 use crate::records::{self, RecordError};
-use crate::store::{Address, Batch, Expect};
+use crate::store::{Address, Batch, Expect, Scan};
 use crate::web::posted::Checker;
 
 /// The collection of organisations, each in its own partition.
@@ -131,10 +132,42 @@ pub async fn organisation(app: &App, id: &str) -> Result<Option<Organisation>, R
     Ok(found.map(|(organisation, _)| organisation))
 }
 
+/// Whoever answers for the one organisation that bears a name; nobody when none does, or several do.
+///
+/// # Errors
+/// [`RecordError`].
+pub async fn owners_of_named(app: &App, name: &str) -> Result<Vec<Account>, RecordError> {
+    let folded = |name: &str| name.split_whitespace().collect::<Vec<_>>().join(" ").to_lowercase();
+    let (name, mut bearing, mut after) = (folded(name), Vec::new(), None);
+    loop {
+        let scan =
+            Scan { collection: ORGANISATIONS, partition: None, prefix: String::new(), after, limit: PAGE };
+        let page = app.store.scan(scan).await?;
+        for (address, _) in page.documents {
+            let found = records::sound(organisation(app, &address.key).await)?.flatten();
+            bearing.extend(found.filter(|found| folded(&found.raison_sociale) == name).map(|_| address.key));
+        }
+        after = page.next;
+        if after.is_none() {
+            break;
+        }
+    }
+    let [sole] = bearing.as_slice() else { return Ok(Vec::new()) };
+    let partition = Some(sole.clone());
+    let scan = Scan { collection: ACCOUNTS, partition, prefix: String::new(), after: None, limit: PAGE };
+    let mut owners = Vec::new();
+    for (address, _) in app.store.scan(scan).await?.documents {
+        owners.extend(records::sound(accounts::read(app, sole, &address.key).await)?.flatten());
+    }
+    owners.retain(|account| account.role == Role::Owner && account.verified);
+    Ok(owners)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    /// Proves p-terms.
     #[test]
     fn the_terms_that_are_accepted_are_those_of_the_page() {
         let page = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/../content/fr/cgu.md"));

@@ -47,8 +47,9 @@ use crate::store::{Address, Batch, Expect, Scan, StoreError};
 use crate::web::WebError;
 
 pub use self::address::{Left, Moving};
+pub use self::closing::{close, last_owner_of_others};
 pub use self::devices::KNOWN;
-pub use self::holder::{Accepted, Holder, Organisation, organisation};
+pub use self::holder::{Accepted, Holder, Organisation, organisation, owners_of_named};
 pub use self::local_path::LocalPath;
 pub use self::passkeys::Passkey;
 pub use self::password_policy::WeakPassword;
@@ -196,6 +197,18 @@ async fn require_account(
 ) -> Result<(Account, u64), SignInNeeded> {
     let session = require(app, headers, wanted).await?;
     versioned(app, &session.organisation, &session.account).await?.ok_or(SignInNeeded::To(None))
+}
+
+/// As [`require_proved_account`], for features that concern the holder alone.
+///
+/// # Errors
+/// [`SignInNeeded`], an answer by itself.
+pub async fn require_holder(
+    app: &App,
+    headers: &http::HeaderMap,
+    wanted: &str,
+) -> Result<Account, SignInNeeded> {
+    Ok(require_proved_account(app, headers, wanted).await?.0)
 }
 
 /// As [`require_account`], of somebody who [recently proved](recently_proved) who they are.

@@ -252,6 +252,7 @@ mod tests {
         }
     }
 
+    /// Proves p-client-area.
     #[tokio::test]
     async fn the_client_area_asks_to_sign_in_and_then_shows_itself() {
         let folder = tempfile::tempdir().unwrap();

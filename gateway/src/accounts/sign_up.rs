@@ -368,6 +368,7 @@ mod tests {
         assert!(left.iter().all(|(_, stored)| stored.body == b"null"), "nothing of it is left");
     }
 
+    /// Proves p-account-fields, p-by-design.
     #[tokio::test]
     async fn every_fault_is_told_at_once_and_no_field_but_those_promised_is_taken() {
         let folder = tempfile::tempdir().unwrap();

@@ -432,6 +432,7 @@ pub(super) mod tests {
         assert_eq!(Order { state: OrderState::Refunded, ..consumer }.withdrawal(), None);
     }
 
+    /// Proves p-terms.
     #[test]
     fn the_terms_that_are_accepted_are_those_of_the_page() {
         let page = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/../content/fr/cgv.md"));

@@ -253,6 +253,7 @@ mod tests {
     use crate::checkout;
     use crate::testing;
 
+    /// Proves p-terms.
     #[tokio::test]
     async fn an_order_needs_a_session_an_offer_and_the_terms() {
         let folder = tempfile::tempdir().unwrap();

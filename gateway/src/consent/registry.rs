@@ -361,6 +361,7 @@ mod tests {
         assert!(matches!(Registry::new(Services::default(), with), Err(RegistryError::NoAxeptio)));
     }
 
+    /// Proves p-processors, p-nothing-before.
     #[test]
     fn pages_load_nothing_of_others_unless_the_provider_is_another() {
         assert!(Registry::new(theme(), config()).unwrap().page_sources().is_empty());

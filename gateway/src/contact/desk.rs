@@ -139,9 +139,11 @@ pub async fn answer(app: &App, id: &str, text: &str) -> Result<(), ContactError>
 /// # Errors
 /// [`ContactError`].
 pub async fn close(app: &App, id: &str) -> Result<(), ContactError> {
-    let (address, _) = find(app, id).await?;
+    let (address, message) = find(app, id).await?;
     let now = app.clock.now();
     let answered = !addresses(app, ANSWERS, Some(&address.partition)).await?.is_empty();
+    // Who asked that their data be not used is not asked how satisfied they are.
+    let answered = answered && !restricted(app, &message.email).await?;
     let until = now.saturating_add(SignedDuration::from_hours(24 * SURVEY_DAYS)).unwrap_or(Timestamp::MAX);
     let token = app.tokens.sign(SURVEY, &address.partition, until);
     let closed =
@@ -156,6 +158,13 @@ pub async fn close(app: &App, id: &str) -> Result<(), ContactError> {
         outbox::enqueue(app, batch, key, &mail)
     })
     .await
+}
+
+async fn restricted(app: &App, email: &str) -> Result<bool, RecordError> {
+    match Email::parse(email) {
+        Ok(email) => suppression::is_restricted(app, &email).await,
+        Err(_) => Ok(false),
+    }
 }
 
 /// One step of a thread, with what else the batch is to hold.

@@ -231,6 +231,7 @@ static FIGURES: LazyLock<[Figures; RouteClass::ALL.len()]> = LazyLock::new(|| {
 mod tests {
     use super::*;
 
+    /// Proves p-confidentiality.
     #[test]
     fn a_line_is_json_whatever_the_path_and_names_no_person() {
         let (mut out, trace) = (Vec::new(), Trace::draw());

@@ -411,6 +411,7 @@ mod tests {
         assert!(!filter.refuses("192.0.2.129".parse().unwrap(), at(0)));
     }
 
+    /// Proves p-ip-blacklist.
     #[test]
     fn listed_blocks_of_both_families_are_refused_and_their_neighbours_are_not() {
         let filter = filter("# liste\n192.0.2.0/24 ; SBL1\n2001:db8::/32\n198.51.100.7\n");

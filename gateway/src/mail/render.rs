@@ -130,7 +130,7 @@ mod tests {
     }
 
     /// Mails that no journey of tests/browser/mails.test.mjs sets off: it reads their snapshots instead.
-    const UNSENT: [&str; 17] = [
+    const UNSENT: [&str; 23] = [
         "adresse_changee",
         "adresse_confirmation",
         "adresse_demandee",
@@ -148,6 +148,12 @@ mod tests {
         "reclamation_accuse",
         "contact_reponse",
         "contact_satisfaction",
+        "droits_client",
+        "droits_confirmation",
+        "droits_delegue",
+        "droits_reponse",
+        "violation",
+        "violation_delegue",
     ];
 
     /// Every mail of the theme, with what it may be given.
@@ -249,6 +255,57 @@ mod tests {
                 None,
             ),
             ("compte_ferme", json!({}), None),
+            (
+                "droits_confirmation",
+                json!({ "right": "acces", "link": "https://aops.fr/donnees-personnelles/confirmation?jeton=abc" }),
+                None,
+            ),
+            (
+                "droits_reponse",
+                json!({
+                    "state": "refused", "right": "effacement", "reference": "dem_0123", "due": "2027-01-24T10:00:00Z",
+                    "why": "La loi nous oblige à garder ces factures.", "link": "",
+                    "cnil": "https://www.cnil.fr/fr/plaintes",
+                }),
+                None,
+            ),
+            (
+                "droits_delegue",
+                json!({
+                    "state": "reminder", "right": "rectification", "reference": "dem_0123",
+                    "email": "anais@example.org", "client": "Mutuelle A", "due": "2027-01-24T10:00:00Z",
+                    "said": "Mon nom s’écrit avec un tréma.",
+                }),
+                None,
+            ),
+            (
+                "droits_client",
+                json!({
+                    "right": "acces", "reference": "dem_0123", "email": "anais@example.org",
+                    "received": "2026-12-24T10:00:00Z", "forwarded": "2026-12-24T10:00:00Z",
+                    "due": "2027-01-24T10:00:00Z", "said": message, "price_cents": 15_000,
+                }),
+                None,
+            ),
+            (
+                "violation",
+                json!({
+                    "rehearsal": true, "client": true, "what": "Une copie de sauvegarde est partie.",
+                    "began": "2026-12-24T08:00:00Z", "known": "2026-12-24T10:00:00Z",
+                    "data": ["accounts", "calculations"], "consequences": "Hameçonnage.",
+                    "measures": "L’accès est fermé.", "sealed": true, "reference": "vio_0123",
+                }),
+                None,
+            ),
+            (
+                "violation_delegue",
+                json!({
+                    "state": "new", "rehearsal": false, "what": "Une copie de sauvegarde est partie.",
+                    "deadline": "2026-12-27T10:00:00Z", "level": "significant", "clients": 2, "persons": 12,
+                    "authority": true, "reference": "vio_0123",
+                }),
+                None,
+            ),
             ("cle_acces", json!({ "what": "added" }), None),
             (
                 "nouvel_appareil",
@@ -299,6 +356,7 @@ mod tests {
     }
 
     // p-identity, p-dpo
+    /// Proves p-dpo, p-identity.
     #[test]
     fn every_mail_says_the_same_in_both_parts_and_who_writes_and_why() {
         let (texts, settings) = (theme(), settings());

@@ -17,9 +17,12 @@ use url::{Host, Url};
 use super::{Bulk, Handed, Letter, MailError, Mailer, MailerError, Reader};
 use crate::config::MailConfig;
 use crate::email::ascii_domain;
+use crate::outbound::Gate;
 use crate::trace::{Call, TRACEPARENT};
 
 const PRODUCTION: &str = "https://api.sendgrid.com";
+/// Where it must be, or on this machine.
+const DOMAIN: &str = "sendgrid.com";
 const CONNECT: Duration = Duration::from_secs(5);
 const TIME_OUT: Duration = Duration::from_secs(15);
 /// Readers of one call; SendGrid takes 1,000.
@@ -55,7 +58,9 @@ impl SendGrid {
     ) -> Result<Self, MailerError> {
         let base = checked(base.unwrap_or(PRODUCTION))?;
         let headers = Sender::get_headers(key).map_err(|_| MailerError::Key)?;
-        let client = Client::builder()
+        let gate = Gate::to_processor("sendgrid", DOMAIN, base).map_err(|_| MailerError::Base(base.to_owned()))?;
+        let client = gate
+            .client()
             .default_headers(headers)
             .redirect(redirect::Policy::none())
             .connect_timeout(CONNECT)

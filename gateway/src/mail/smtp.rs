@@ -232,6 +232,7 @@ mod tests {
         }
     }
 
+    /// Proves p-transport-encryption.
     #[tokio::test]
     async fn over_tls_only_a_server_with_the_right_certificate_is_given_anything() {
         let folder = tempfile::tempdir().unwrap();

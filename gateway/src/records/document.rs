@@ -67,6 +67,11 @@ pub struct Shape {
 }
 
 impl Shape {
+    /// The collection in which such documents stand.
+    pub const fn collection(&self) -> &'static str {
+        self.collection
+    }
+
     /// A type that is kept sealed.
     pub const fn sealed<T: Document>(collection: &'static str) -> Self {
         Self { collection, sealed: true, read: |at, bytes| decode::<T>(at, bytes).map(drop) }

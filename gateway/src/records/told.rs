@@ -8,7 +8,7 @@ use super::document::{self, Shape};
 use super::{KEYS, RecordError};
 use crate::app::App;
 use crate::sealing::SubjectKey;
-use crate::store::{Address, Scan, Stored};
+use crate::store::{Address, Batch, Expect, Scan, Stored};
 
 const PAGE: usize = 500;
 /// What would open an account or a mail to whoever finds the copy, or is of no meaning outside of the store.
@@ -61,33 +61,66 @@ pub async fn told(
     shapes: &[&[Shape]],
     places: &[Place],
 ) -> Result<BTreeMap<&'static str, Vec<Value>>, RecordError> {
+    let mut all: BTreeMap<&'static str, Vec<Value>> = BTreeMap::new();
+    for place in places {
+        for (address, value) in theirs(app, shapes, place).await? {
+            all.entry(address.collection).or_default().push(without(value));
+        }
+    }
+    Ok(all)
+}
+
+/// Removes everything about somebody at a place, with the keys that seal it: the same walk as [`told`], so that what a
+/// copy shows goes, and nothing else.
+///
+/// # Errors
+/// [`RecordError`], of the store as a whole; nothing was written then.
+pub async fn forget(app: &App, shapes: &[&[Shape]], place: &Place) -> Result<(), RecordError> {
+    let mut batch = Batch::new(&place.partition);
+    for (address, _) in theirs(app, shapes, place).await? {
+        batch = batch.delete(address.collection, &address.key, Expect::Anything);
+    }
+    for subject in &place.subjects {
+        super::erase(app, &mut batch, subject).await?;
+    }
+    if batch.writes.is_empty() {
+        return Ok(());
+    }
+    Ok(app.store.commit(batch).await?)
+}
+
+/// The documents of a place that are about somebody.
+async fn theirs(
+    app: &App,
+    shapes: &[&[Shape]],
+    place: &Place,
+) -> Result<Vec<(Address, Value)>, RecordError> {
     // A collection that holds two types is walked once.
     let collections: BTreeSet<&'static str> =
         shapes.iter().copied().flatten().map(|shape| shape.collection).collect();
-    let mut all: BTreeMap<&'static str, Vec<Value>> = BTreeMap::new();
-    for place in places {
-        let mut keys = Vec::new();
-        for subject in &place.subjects {
-            let wrapped = app.store.read(&Address::new(KEYS, &place.partition, subject)).await?;
-            keys.extend(wrapped.and_then(|wrapped| app.sealer.unwrap(subject, &wrapped.body).ok()));
-        }
-        for collection in &collections {
-            let mut after = None;
-            loop {
-                let partition = Some(place.partition.clone());
-                let scan = Scan { collection, partition, prefix: String::new(), after, limit: PAGE };
-                let page = app.store.scan(scan).await?;
-                let told =
-                    page.documents.iter().filter_map(|(address, stored)| one(place, &keys, address, stored));
-                all.entry(collection).or_default().extend(told.map(without));
-                after = page.next;
-                if after.is_none() {
-                    break;
-                }
+    let mut keys = Vec::new();
+    for subject in &place.subjects {
+        let wrapped = app.store.read(&Address::new(KEYS, &place.partition, subject)).await?;
+        keys.extend(wrapped.and_then(|wrapped| app.sealer.unwrap(subject, &wrapped.body).ok()));
+    }
+    let mut all = Vec::new();
+    for collection in collections {
+        let mut after = None;
+        loop {
+            let partition = Some(place.partition.clone());
+            let scan = Scan { collection, partition, prefix: String::new(), after, limit: PAGE };
+            let page = app.store.scan(scan).await?;
+            let found = page.documents.into_iter().filter_map(|(address, stored)| {
+                let value = one(place, &keys, &address, &stored)?;
+                Some((address, value))
+            });
+            all.extend(found);
+            after = page.next;
+            if after.is_none() {
+                break;
             }
         }
     }
-    all.retain(|_, told| !told.is_empty());
     Ok(all)
 }
 

@@ -133,6 +133,7 @@ mod tests {
     use super::*;
     use crate::testing;
 
+    /// Proves p-subprocessor-terms.
     #[test]
     fn the_services_that_are_configured_can_be_called_and_no_others() {
         let folder = tempfile::tempdir().unwrap();

@@ -340,6 +340,7 @@ mod tests {
     }
 
     proptest! {
+        /// Proves p-security-controller.
         #[test]
         fn any_changed_byte_is_noticed(plain in proptest::collection::vec(any::<u8>(), 0..64), at in any::<prop::sample::Index>(), bit in 0..8u32) {
             let (key, _) = Sealer::new(vec![master(1)]).unwrap().new_subject_key("a").unwrap();

@@ -22,7 +22,7 @@ use crate::sealing::SealError;
 use crate::staff::bans;
 use crate::store::StoreError;
 use crate::web::WebError;
-use crate::{audience, consent, contact, inventory, newsletter, outbox, retention, suppression};
+use crate::{audience, breach, consent, contact, inventory, newsletter, outbox, retention, rights, suppression};
 
 /// One command, as it goes over the socket.
 #[derive(Clone, Serialize, Deserialize)]
@@ -128,6 +128,16 @@ pub enum Command {
     OutboxRetry {
         /// A letter's name; all of them when absent.
         id: Option<String>,
+    },
+    /// `breach …`: breaches of personal data.
+    Breach {
+        /// What is done.
+        act: breach::Act,
+    },
+    /// `rights …`: requests about personal data.
+    Rights {
+        /// What is done.
+        act: rights::Act,
     },
     /// `suppression list`.
     SuppressionList,
@@ -264,6 +274,12 @@ pub enum StaffError {
     /// A mailing.
     #[error(transparent)]
     Mailing(#[from] newsletter::MailingError),
+    /// A breach.
+    #[error(transparent)]
+    Breach(#[from] breach::BreachError),
+    /// A request about personal data.
+    #[error(transparent)]
+    Rights(#[from] rights::DeskError),
     /// A feature's refusal.
     #[error(transparent)]
     Web(#[from] WebError),
@@ -366,6 +382,8 @@ pub(super) async fn execute(app: &App, command: Command) -> Result<Value, StaffE
             (0, Some(id)) => Err(StaffError::NoLetter(id)),
             (retried, _) => Ok(json!({ "retried": retried })),
         },
+        Command::Breach { act } => Ok(breach::act(app, act).await?),
+        Command::Rights { act } => Ok(rights::act(app, act).await?),
         Command::SuppressionList => Ok(serde_json::to_value(suppression::list(app).await?)?),
         Command::SuppressionAdd { email } => {
             let email = Email::parse(&email).map_err(|_| StaffError::Email(email))?;

@@ -47,6 +47,14 @@ fn told(app: &App, command: &Command) -> Option<(&'static str, String)> {
         Command::ArchiveList => whole("archive list"),
         Command::OutboxList => whole("outbox list"),
         Command::OutboxRetry { id } => ("outbox retry", id.clone().unwrap_or_else(|| "all".into())),
+        Command::Breach { act } => {
+            let (action, object) = act.told();
+            (action, object.to_owned())
+        }
+        Command::Rights { act } => {
+            let (action, object) = act.told();
+            (action, object.to_owned())
+        }
         Command::SuppressionList => whole("suppression list"),
         Command::SuppressionAdd { email } => ("suppression add", person(email)),
         Command::SuppressionRemove { email } => ("suppression remove", person(email)),

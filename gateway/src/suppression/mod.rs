@@ -48,6 +48,8 @@ pub enum Reason {
     Staff,
     /// Its reader left the newsletter.
     Unsubscribe,
+    /// Its holder asked that what is kept be not used (GDPR art. 18).
+    Restriction,
 }
 
 impl Reason {
@@ -59,6 +61,7 @@ impl Reason {
             Self::Drop => "drop",
             Self::Staff => "staff",
             Self::Unsubscribe => "unsubscribe",
+            Self::Restriction => "restriction",
         }
     }
 
@@ -67,7 +70,7 @@ impl Reason {
     pub fn blocks(self, purpose: Purpose) -> bool {
         match purpose {
             Purpose::Contract | Purpose::Security | Purpose::Staff => false,
-            Purpose::Contact | Purpose::Confirmation => self != Self::Unsubscribe,
+            Purpose::Contact | Purpose::Confirmation => !matches!(self, Self::Unsubscribe | Self::Restriction),
             Purpose::Newsletter => true,
         }
     }
@@ -159,6 +162,29 @@ pub async fn remove(app: &App, email: &Email, reason: Option<Reason>) -> Result<
             other => return Ok(other.map(|()| true)?),
         }
     }
+}
+
+/// Whether what is kept about an address may not be used now (GDPR art. 18).
+///
+/// # Errors
+/// [`RecordError`].
+pub async fn is_restricted(app: &App, email: &Email) -> Result<bool, RecordError> {
+    let (found, _) = read(app, &id(app, email)).await?;
+    Ok(found.reasons.contains_key(&Reason::Restriction))
+}
+
+/// Forgets the address of an entry and keeps its hash: who was erased is still not written to.
+///
+/// # Errors
+/// [`RecordError`].
+pub async fn keep_hash_alone(app: &App, email: &Email) -> Result<(), RecordError> {
+    let id = id(app, email);
+    let mut batch = Batch::new(partition(&id));
+    records::erase(app, &mut batch, &id).await?;
+    if batch.writes.is_empty() {
+        return Ok(());
+    }
+    Ok(app.store.commit(batch).await?)
 }
 
 /// The whole list, oldest first.
@@ -254,6 +280,7 @@ mod tests {
         Email::parse(text).unwrap()
     }
 
+    /// Proves p-purposes.
     #[test]
     fn p_marketing_optout_only_what_is_necessary_passes_the_list() {
         let blocked = |reason: Reason| -> Vec<&str> {

@@ -143,7 +143,7 @@ async fn stale(app: &App, reason: Reason, email: &Email, event: &Event) -> Resul
     match reason {
         Reason::Unsubscribe => newsletter::withdraw(app, email, event.at()).await,
         Reason::SpamReport => newsletter::withdraw(app, email, event.at()).await.map(|_| false),
-        Reason::Bounce | Reason::Drop | Reason::Staff => Ok(false),
+        Reason::Bounce | Reason::Drop | Reason::Staff | Reason::Restriction => Ok(false),
     }
 }
 

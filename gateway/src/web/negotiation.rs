@@ -91,6 +91,7 @@ mod tests {
         pairs.iter().map(|(name, value)| (name.clone(), http::HeaderValue::from_static(value))).collect()
     }
 
+    /// Proves p-display-prefs.
     #[test]
     fn the_language_follows_path_then_query_then_referring_page_then_preference() {
         let cases = [

@@ -29,7 +29,7 @@ const BOTH: [&str; 7] =
     ["/-", "/.well-known", "/altcha", "/consentement", "/developpement", "/integration", "/webhooks"];
 
 /// Features of the site itself.
-const SITE: [&str; 4] = ["/calculateurs", "/contact", "/newsletter", "/reclamation"];
+const SITE: [&str; 5] = ["/calculateurs", "/contact", "/donnees-personnelles", "/newsletter", "/reclamation"];
 
 impl Place {
     /// Where a decoded path belongs, and where it is a file that a page of either needs.

@@ -34,6 +34,7 @@ impl Routes {
             .merge(crate::consent::routes())
             .merge(crate::audience::routes())
             .merge(crate::suppression::routes())
+            .merge(crate::rights::routes())
             .merge(crate::letters::routes(&app.settings))
             .merge(crate::staff::routes());
         if app.live_reload.is_some() {

@@ -96,6 +96,7 @@ pub(crate) fn llms(site: &Site) -> String {
 mod tests {
     use super::*;
 
+    /// Proves p-dpo.
     #[test]
     fn security_txt_expires_within_a_year_and_moves_once_a_month() {
         let at = |day| security("https://a.fr", "x@a.fr", jiff::civil::date(2026, 11, day));

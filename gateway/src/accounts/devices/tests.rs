@@ -59,6 +59,7 @@ async fn a_sign_in_from_a_new_device_is_told_by_letter_and_one_from_a_known_devi
     assert_eq!(told(&app).await.len(), 3, "after a year it is forgotten");
 }
 
+/// Proves p-necessary-only-own.
 #[tokio::test]
 async fn the_cookie_of_a_device_is_bound_to_the_host_and_stored_only_as_a_hash_of_each_account() {
     let folder = tempfile::tempdir().unwrap();

@@ -23,6 +23,7 @@ fn a_session_is_named_by_one_whole_cookie_and_stored_under_its_hash() {
     }
 }
 
+/// Proves p-necessary-only-own.
 #[test]
 fn the_cookie_is_bound_to_the_host_to_tls_and_kept_from_scripts() {
     let text = cookie("t", 60).unwrap();

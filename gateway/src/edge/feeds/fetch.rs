@@ -8,6 +8,7 @@ use reqwest::{Client, Response, Url, redirect};
 
 use super::Doubt;
 use super::kept::About;
+use crate::outbound::Gate;
 
 const CONNECT: Duration = Duration::from_secs(10);
 /// Between two pieces.
@@ -23,17 +24,19 @@ pub(super) enum Fetched {
     New(String, About),
 }
 
-/// A client for all feeds.
-pub(super) fn client() -> Result<Client, reqwest::Error> {
-    let redirects = redirect::Policy::custom(|attempt| {
+/// A client for feeds of these addresses.
+pub(super) fn client<'a>(feeds: impl Iterator<Item = &'a Url>) -> Result<Client, reqwest::Error> {
+    let gate = Gate::to_urls("feeds", feeds);
+    let client = gate.client();
+    let redirects = redirect::Policy::custom(move |attempt| {
         // What began over TLS stays there, on this machine too.
         let clear = attempt.previous().first().is_some_and(|first| first.scheme() == "http");
         let kept = attempt.url().scheme() == "https" || (clear && safe(attempt.url()));
+        let kept = kept && gate.admits(attempt.url());
         let allowed = attempt.previous().len() <= REDIRECTS && kept;
         if allowed { attempt.follow() } else { attempt.stop() }
     });
-    Client::builder()
-        .user_agent(concat!("aops/", env!("CARGO_PKG_VERSION")))
+    client
         .redirect(redirects)
         .connect_timeout(CONNECT)
         .read_timeout(PIECE)

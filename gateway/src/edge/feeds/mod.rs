@@ -293,7 +293,7 @@ pub async fn follow(app: SharedApp) {
     if app.feeds.feeds.is_empty() {
         return;
     }
-    let client = match fetch::client() {
+    let client = match fetch::client(app.feeds.feeds.iter().map(|feed| &feed.config.url)) {
         Ok(client) => client,
         Err(error) => return tracing::error!(%error, "feeds cannot be fetched"),
     };

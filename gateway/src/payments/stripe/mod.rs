@@ -30,6 +30,7 @@ use self::calls::Call;
 use super::embedded::Embedded;
 use super::objects::{CreditNote, Invoice, Payment, Subscription};
 use crate::config::Period;
+use crate::outbound::Gate;
 use crate::payments::{
     Basket, Books, Change, End, Opened, PaidObject, Payments, PaymentsError, Preview, Promotion, Usage,
     WebhookSecrets,
@@ -39,6 +40,8 @@ use crate::trace;
 
 /// How long Stripe may take to open a page, before the buyer is told to come back.
 const PATIENCE: Duration = Duration::from_secs(10);
+/// Where it must be, or on this machine.
+const DOMAIN: &str = "stripe.com";
 
 /// The production side of the port.
 #[derive(Debug)]
@@ -57,7 +60,10 @@ impl Stripe {
     pub fn new(key: &str, base: Option<&str>, secrets: WebhookSecrets) -> Result<Self, PaymentsError> {
         let mut builder = ClientBuilder::new(key).timeout(PATIENCE);
         if let Some(base) = base {
-            builder = builder.url(usable_base(base)?);
+            let base = usable_base(base)?;
+            Gate::to_processor("stripe", DOMAIN, &base)
+                .map_err(|error| PaymentsError::Configuration(format!("STRIPE_API_BASE: {error}")))?;
+            builder = builder.url(base);
         }
         let client = builder.build().map_err(|error| PaymentsError::Configuration(error.to_string()))?;
         Ok(Self { client, secrets, rate: None })
@@ -417,6 +423,7 @@ mod tests {
         assert!(matches!(open_at("http://127.0.0.1:1").await, Err(PaymentsError::Unavailable(_))));
     }
 
+    /// Proves p-transport-encryption.
     #[test]
     fn plain_http_is_taken_on_loopback_only() {
         for (base, expected) in [

@@ -104,6 +104,7 @@ async fn a_file_without_counts_is_counted_when_it_is_opened() {
     assert_eq!(store.count("things", None).await.unwrap(), 3);
 }
 
+/// Proves p-nosql-secured.
 #[tokio::test]
 async fn a_file_that_others_may_read_is_refused() {
     let folder = tempfile::tempdir().unwrap();

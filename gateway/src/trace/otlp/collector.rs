@@ -12,6 +12,7 @@ use reqwest::{Certificate, Client, Response, Url, redirect};
 use super::message::message;
 use super::told::Told;
 use crate::config::{Settings, TracesConfig};
+use crate::outbound::Gate;
 
 const CONNECT: Duration = Duration::from_secs(5);
 const TIME_OUT: Duration = Duration::from_secs(10);
@@ -83,8 +84,8 @@ impl Collector {
             value.set_sensitive(true);
             fields.insert(AUTHORIZATION, value);
         }
-        let mut client = Client::builder()
-            .user_agent(concat!("aops/", env!("CARGO_PKG_VERSION")))
+        let mut client = Gate::to_urls("otlp", [&config.otlp])
+            .client()
             .default_headers(fields)
             .redirect(redirect::Policy::none())
             .connect_timeout(CONNECT)

@@ -14,6 +14,7 @@ use rustls_pki_types::CertificateDer;
 
 use super::AcmeConfig;
 use crate::edge::tls::{TlsError, chain, read};
+use crate::outbound::Gate;
 
 const CONNECT: Duration = Duration::from_secs(10);
 /// The longest that one exchange may take.
@@ -37,8 +38,8 @@ impl Client {
     /// # Errors
     /// [`TlsError`]: the authority's root cannot be read.
     pub(super) fn new(config: &AcmeConfig) -> Result<Self, TlsError> {
-        let mut http = reqwest::Client::builder()
-            .user_agent(concat!("aops/", env!("CARGO_PKG_VERSION")))
+        let mut http = Gate::to_urls("acme", [&config.directory])
+            .client()
             .redirect(redirect::Policy::none())
             .https_only(true)
             .connect_timeout(CONNECT)

@@ -69,6 +69,7 @@ impl Secrets {
     }
 }
 
+/// Proves p-nosql-secured.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn over_tls_a_user_limited_to_our_prefix_and_commands_has_every_promise() {
     let (secrets, here) = (Secrets::new(), folder());
@@ -89,6 +90,7 @@ async fn over_tls_a_user_limited_to_our_prefix_and_commands_has_every_promise() 
     assert_eq!(ValkeyStore::faults(&valkey, 0, here.path()).await.unwrap(), Vec::<String>::new());
 }
 
+/// Proves p-nosql-secured.
 #[tokio::test]
 async fn our_user_can_do_nothing_else_and_nobody_comes_without_certificate_or_password() {
     let (secrets, other) = (Secrets::new(), Secrets::new());

@@ -1,0 +1,78 @@
+//! By which way a copy for somebody reaches the documents of each collection. A type that is kept and has no line here
+//! fails the test below: nothing can be missed by forgetting it.
+
+use super::SHAPES;
+
+/// A way, or why there is none.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Reached {
+    /// In the partition of the organisation: by whoever answers for it, or by whom it names.
+    Organisation,
+    /// Under the address of whoever asks.
+    Address,
+    /// It is of nobody who could be told.
+    Nobody(&'static str),
+}
+
+use Reached::{Address, Nobody, Organisation};
+
+const REACHED: [(&str, Reached); 40] = [
+    ("accounts", Organisation),
+    ("account_addresses", Nobody("a keyed hash that leads to the account, which is told")),
+    ("organisations", Organisation),
+    ("account_letters", Nobody("when an address was written to lately, by a keyed hash")),
+    ("api_keys", Nobody("the hash of a secret; keys are listed where they are made")),
+    ("account_devices", Organisation),
+    ("passkey_owners", Nobody("a keyed hash that leads to the account, which tells its passkeys")),
+    ("passkey_answers", Nobody("an answer that served, by its hash")),
+    ("sessions", Nobody("the hash of a cookie; sessions are told with the devices")),
+    ("session_generations", Organisation),
+    ("sign_ups", Nobody("what was typed by somebody whose address nobody confirmed")),
+    ("audience", Nobody("counts of a day")),
+    ("audit_notes", Nobody("entered in the chain within moments")),
+    ("audit_entries", Nobody("the log's own partition: each organisation reads its part")),
+    ("audit_head", Nobody("the digest of the log")),
+    ("audit_trail", Organisation),
+    ("audit_anchors", Nobody("the digest of the log")),
+    ("orders", Organisation),
+    ("orders_archived", Organisation),
+    ("plans", Organisation),
+    ("checkout_sessions", Nobody("ids that lead to an order, which is told")),
+    ("payment_events", Nobody("ids, states and amounts that orders tell")),
+    ("subscriptions", Organisation),
+    ("payment_dues", Nobody("that a client is to be fetched anew")),
+    ("payment_customers", Nobody("an id that leads to the organisation")),
+    ("usage", Organisation),
+    ("seats", Organisation),
+    ("billing", Organisation),
+    ("invoices", Organisation),
+    ("consents", Nobody("a random id that we cannot tie to anybody")),
+    ("contact_threads", Address),
+    ("messages", Address),
+    ("contact_answers", Address),
+    ("subscribers", Address),
+    ("issue_sent", Address),
+    ("issue_figures", Nobody("counts of an issue")),
+    ("mailings", Nobody("what was sent to how many")),
+    ("rights_requests", Address),
+    ("suppressions", Address),
+    ("breaches", Nobody("how many were concerned; whom it concerns is told by letter")),
+];
+/// What carries what is told elsewhere, or nothing of anybody.
+const CARRIED: [&str; 4] = ["outbox", "outbox_dead", "mail_events", "retention_proofs"];
+
+#[test]
+fn p_rights_a_copy_reaches_every_type_that_is_kept_or_a_line_says_why_not() {
+    let known = |collection: &str| {
+        REACHED.iter().any(|(name, _)| *name == collection) || CARRIED.contains(&collection)
+    };
+    let shapes = SHAPES.iter().copied().flatten();
+    let forgotten: Vec<&str> =
+        shapes.map(|shape| shape.collection()).filter(|collection| !known(collection)).collect();
+    assert_eq!(forgotten, [""; 0], "say in {} how a copy reaches it", file!());
+    for (name, reached) in REACHED {
+        if let Nobody(why) = reached {
+            assert!(!why.is_empty(), "{name}");
+        }
+    }
+}
