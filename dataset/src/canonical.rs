@@ -30,6 +30,13 @@ pub fn portfolio(module: &str, lines: &Lines, csv: String) -> Result<Portfolio, 
     }
     let mut reader = ReaderBuilder::new().from_reader(csv.as_bytes());
     let header = reader.headers()?.clone();
+    let named = |name: &str| lines.columns.iter().any(|column| column.name == name);
+    if let (Some(name), false) = (lines.matrix, header.iter().any(named)) {
+        let cell = |cell: &str| cell.parse::<f64>().map_or(Value::Null, |number| json!(number));
+        let row = |row: csv::StringRecord| row.iter().skip(1).map(cell).collect::<Value>();
+        let rows = reader.records().map(|record| record.map(row)).collect::<Result<_, _>>()?;
+        return Ok(Portfolio::Member { name, value: Value::Array(rows) });
+    }
     let mut value = Vec::new();
     for record in reader.records() {
         let record = record?;

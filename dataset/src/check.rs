@@ -10,6 +10,7 @@ use jiff::civil::Date;
 use crate::cell::{Noted, Reading, Value, parts};
 use crate::fault::{Fault, Faults, short};
 use crate::headers::{self, Mapped, Mapping, WORDS};
+use crate::matrix;
 use crate::plausible;
 use crate::profile::{self, Profile};
 use crate::sheet::Sheet;
@@ -76,6 +77,9 @@ pub(crate) enum Cells<'s> {
 /// Checks a sheet.
 pub fn check(sheet: &Sheet, wanted: Wanted<'_>) -> Checked {
     let mapped = headers::guess(sheet.header(), wanted.lines, wanted.mapping);
+    if matrix::is_one(sheet.header(), wanted.lines, &mapped) {
+        return matrix::check(sheet, wanted.lines);
+    }
     let mut faults = headers::faults(sheet.header(), wanted.lines, &mapped, wanted.mapping);
     let mut warnings = sheet.notes.clone();
     left_out(&mapped, &mut warnings);

@@ -113,6 +113,7 @@ pub const CODES: &[&str] = &[
     "merged",
     "error_cell",
     // Its columns.
+    "no_column",
     "missing_column",
     "missing_column_near",
     "unknown_target",

@@ -113,6 +113,10 @@ pub(crate) fn faults(header: &[Arc<str>], lines: &Lines, mapped: &[Mapped], wish
     for target in wished.values().filter(|target| !known(target)) {
         faults.push(Fault::at(1, "unknown_target", &[("found", crate::fault::short(target))]));
     }
+    if mapped.iter().all(|one| one.read_as.is_none()) && lines.columns.iter().all(|column| !column.required) {
+        let known: Vec<&str> = lines.columns.iter().map(|column| column.title.as_str()).collect();
+        faults.push(Fault::at(1, "no_column", &[("known", known.join(", "))]));
+    }
     let read = |name: &str| mapped.iter().any(|one| one.read_as.as_deref() == Some(name));
     for column in lines.columns.iter().filter(|column| column.required && !read(column.name)) {
         let names = names(column);

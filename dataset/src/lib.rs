@@ -16,6 +16,7 @@ mod delimited;
 mod encoding;
 mod fault;
 mod headers;
+mod matrix;
 mod mended;
 mod plausible;
 mod profile;

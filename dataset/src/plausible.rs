@@ -145,9 +145,8 @@ fn twice(sheet: &Sheet, columns: &[Read<'_, '_>], odd: &mut Vec<Fault>) {
             continue;
         };
         let row = sheet.row(index);
-        match first.insert((birth, hire, sex, pay.to_bits()), row) {
-            Some(before) => rows.push(row, ids, &[("row", before.to_string())]),
-            None => {}
+        if let Some(before) = first.insert((birth, hire, sex, pay.to_bits()), row) {
+            rows.push(row, ids, &[("row", before.to_string())]);
         }
     }
 }

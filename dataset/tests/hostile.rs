@@ -1,6 +1,13 @@
 //! Files that are made to harm, or that are wrong in ways people's files are: each is told or read, none brings the
 //! process down or makes it hold more than its bounds.
 
+#![allow(
+    missing_docs,
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "a test that cannot go on has failed"
+)]
+
 use std::io::{Cursor, Write};
 
 use aops_dataset::{Bounds, Checked, Fault, Mapping, Sheet, Wanted, check, read};

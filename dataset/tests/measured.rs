@@ -1,6 +1,13 @@
 //! What reading and checking a payroll of 100,000 people takes. It passes always: `cargo test --release -p aops-dataset
 //! --test measured -- --ignored --nocapture` prints the figures.
 
+#![allow(
+    missing_docs,
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "a test that cannot go on has failed"
+)]
+
 use std::time::Instant;
 
 use aops_dataset::{Bounds, Mapping, Wanted, check, read};

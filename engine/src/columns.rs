@@ -13,6 +13,8 @@ pub struct Lines {
     pub module: String,
     /// What they are, in French.
     pub title: String,
+    /// A member that is a table of numbers and may stand instead (`triangle`).
+    pub matrix: Option<&'static str>,
     /// As many as a request may hold.
     pub most: usize,
     /// The members of each line.
@@ -70,6 +72,7 @@ pub enum Values {
 /// ```
 pub fn lines(module: &str) -> Option<Lines> {
     let module = find(module)?;
+    let matrix = table_of_numbers(module.fields);
     let words = Words::of(module);
     let (field, fields, most) = module.fields.iter().filter(|field| field.bulk).find_map(listed)?;
     let column = |one: &Field| {
@@ -81,7 +84,7 @@ pub fn lines(module: &str) -> Option<Lines> {
     let title = words.title(field.name).unwrap_or(field.name).to_owned();
     let columns = fields.iter().filter_map(column).collect();
     let module = words.title("").unwrap_or(module.name).to_owned();
-    Some(Lines { member: field.name, module, title, most, columns })
+    Some(Lines { member: field.name, module, title, matrix, most, columns })
 }
 
 /// Shorter lists are assumptions, which nobody keeps as a file.
@@ -99,6 +102,14 @@ fn listed(field: &'static Field) -> Option<(&'static Field, &'static [Field], us
             _ => None,
         })
     })
+}
+
+/// The first list of lists of numbers.
+fn table_of_numbers(fields: &[Field]) -> Option<&'static str> {
+    let is_number = |kind: &Kind| matches!(kind, Kind::Number { .. } | Kind::Cell { .. });
+    let is_row = |kind: &Kind| matches!(kind, Kind::List { of, .. } if of.shapes().iter().all(is_number));
+    let is_table = |kind: &Kind| matches!(kind, Kind::List { of, .. } if of.shapes().iter().all(is_row));
+    fields.iter().find(|field| field.bulk && field.kind.shapes().iter().any(is_table)).map(|field| field.name)
 }
 
 /// What a cell may hold of a kind; `None` where a cell cannot hold it.

@@ -1,9 +1,11 @@
 //! Clients load data for their calculations, by the page and by a program.
 
+use std::time::Duration;
+
 use reqwest::{Response, StatusCode};
 use serde_json::{Value, json};
 
-use crate::support::Gateway;
+use crate::support::{Gateway, REPOSITORY};
 
 const HEAD: &str = "Matricule;Nom;Sexe;Date de naissance;Date d'entrée;Salaire annuel brut;Statut\n";
 
@@ -150,4 +152,42 @@ async fn a_client_mends_a_file_reads_its_profile_and_compares_it_with_the_year_b
     assert!(
         page(&gateway, &cookie, "/espace-client/donnees?fait=supprime").await.contains("sont supprimées")
     );
+}
+
+/// The example of a module without its lines, which a data set brings.
+fn assumptions(module: &str) -> Value {
+    let path = format!("{REPOSITORY}/engine/data/examples/{module}.json");
+    let mut parameters: Value = serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap();
+    parameters.as_object_mut().unwrap().remove("employees");
+    parameters
+}
+
+#[tokio::test]
+async fn a_calculation_takes_its_people_from_a_data_set_and_none_from_another_organisation() {
+    let gateway = Gateway::start().await;
+    let (_, key) = gateway.client_account("client@example.org", Some("illimite"));
+    let (_, stranger) = gateway.client_account("other@example.org", Some("illimite"));
+    let accepted = "module=ifc&warranty=accepted";
+    let told: Value = upload(&gateway, &key, accepted, payroll(500, 30)).await.json().await.unwrap();
+    let asked = json!({ "module": "ifc", "dataset": told["id"], "parameters": assumptions("ifc") });
+    let ask = async |key: &str| {
+        let post = gateway.client().post(gateway.url("/api/v1/calculations")).bearer_auth(key);
+        post.json(&asked).send().await.unwrap()
+    };
+    assert_eq!(ask(&stranger).await.status(), 404);
+    let answer = ask(&key).await;
+    assert_eq!(answer.status(), 202);
+    let place = answer.headers()["location"].to_str().unwrap().to_owned();
+    for _ in 0..600 {
+        let get = gateway.client().get(gateway.url(&place)).bearer_auth(&key);
+        let told: Value = get.send().await.unwrap().json().await.unwrap();
+        if ["queued", "running"].contains(&told["state"].as_str().unwrap()) {
+            tokio::time::sleep(Duration::from_millis(100)).await;
+            continue;
+        }
+        assert_eq!(told["state"], "done", "{told}");
+        assert!(told["result"]["dbo"].as_f64().unwrap() > 0.0, "{told}");
+        return;
+    }
+    panic!("the calculation does not end");
 }

@@ -16,12 +16,15 @@ enum Reached {
 
 use Reached::{Address, Nobody, Organisation};
 
-const REACHED: [(&str, Reached); 44] = [
+const REACHED: &[(&str, Reached)] = &[
     ("accounts", Organisation),
     ("account_addresses", Nobody("a keyed hash that leads to the account, which is told")),
     ("organisations", Organisation),
     ("rosters", Organisation),
-    ("invitations", Nobody("an address that a client invited, for a week: its holder has the letter, which says so")),
+    (
+        "invitations",
+        Nobody("an address that a client invited, for a week: its holder has the letter, which says so"),
+    ),
     ("api_key_lists", Organisation),
     ("staff_duties", Organisation),
     ("account_letters", Nobody("when an address was written to lately, by a keyed hash")),
@@ -58,10 +61,24 @@ const REACHED: [(&str, Reached); 44] = [
     ("issue_sent", Address),
     ("issue_figures", Nobody("counts of an issue")),
     ("mailings", Nobody("what was sent to how many")),
+    ("rosters", Organisation),
+    ("invitations", Nobody("an address that nobody has confirmed; it ends within a week")),
+    ("api_key_lists", Organisation),
+    ("staff_duties", Organisation),
+    ("datasets", Nobody(CLIENTS)),
+    ("dataset_drafts", Nobody(CLIENTS)),
+    ("dataset_mappings", Organisation),
+    ("calculations", Nobody(CLIENTS)),
+    ("calculation_inputs", Nobody(CLIENTS)),
+    ("calculation_outcomes", Nobody(CLIENTS)),
+    ("calculation_queue", Nobody("that a calculation waits")),
+    ("calculation_requests", Nobody("that a request was made once")),
     ("rights_requests", Address),
     ("suppressions", Address),
     ("breaches", Nobody("how many were concerned; whom it concerns is told by letter")),
 ];
+/// Whoever loaded them is their controller, takes them out and removes them (`p-instructions`); a person asks it.
+const CLIENTS: &str = "a client's data: it answers for them, and has them in its area";
 /// What carries what is told elsewhere, or nothing of anybody.
 const CARRIED: [&str; 4] = ["outbox", "outbox_dead", "mail_events", "retention_proofs"];
 

@@ -426,7 +426,7 @@ mod tests {
     #[test]
     fn what_people_typed_is_words_in_both_parts() {
         let typed = "[x](http://evil) <script>alert(1)</script> *a* 👩🏽‍💻 שלום\r\n\r\n# b\r\n> c\r\n- d";
-        let context = json!({
+        let mut context = json!({
             "nom": typed, "prenom": typed, "email": "a@example.org", "telephone": typed, "raison_sociale": typed,
             "adresse": typed, "message": typed, "title": typed, "lead": typed, "link": "https://aops.fr/", "offer": typed,
             "order": typed, "minutes": 30, "text": typed, "reference": typed, "until": "2029-11-24", "answer_by": "2029-11-24", "anchor": typed, "what": "added",
@@ -434,6 +434,13 @@ mod tests {
             "day": "2029-11-24T10:00:00Z", "amount_cents": 100, "number": typed, "organisation": typed, "by": typed,
             "role": "member", "beginning": typed, "scopes": ["compute"],
         });
+        let more = json!({
+            "state": "new", "right": "acces", "due": "2029-11-24", "why": typed, "said": typed, "client": typed,
+            "received": "2029-11-24", "cnil": "https://www.cnil.fr/", "began": "2029-11-24T10:00:00Z",
+            "known": "2029-11-24T10:00:00Z", "data": ["orders"], "consequences": typed, "measures": typed,
+            "deadline": "2029-11-24T10:00:00Z", "level": "limited", "persons": 1, "clients": 1,
+        });
+        context.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
         let (texts, settings) = (theme(), settings());
         // What an editor published is Markdown, and no visitor's words.
         for (name, ..) in mails().into_iter().filter(|(name, ..)| *name != "newsletter_numero") {

@@ -68,16 +68,20 @@ mod tests {
         testing::post(&app, "/donnees-personnelles", &HeaderMap::new(), form).await;
         let address = request::all(&app, None).await.unwrap()[0].address.clone();
         proved(&app, &address, Way::Link).await.unwrap().unwrap();
+        let due = due(&request::read(&app, &address).await.unwrap().unwrap().request);
+        let left = due.duration_since(app.clock.now());
         drop(app);
         let states = async |app: &App| {
             let letters = testing::letters(app).await.into_iter();
             let mine = letters.filter(|mail| mail.template == "droits_delegue");
             mine.map(|mail| mail.context["state"].as_str().unwrap().to_owned()).collect::<Vec<_>>()
         };
-        for (days, told) in [(1, 1), (25, 2), (25, 2), (30, 3), (40, 4), (400, 4)] {
-            let app = testing::app(folder.path(), SignedDuration::from_hours(24 * days)).await;
+        // By days before the end.
+        for (before, told) in [(20, 1), (6, 2), (6, 2), (1, 3), (-1, 4), (-400, 4)] {
+            let ahead = left - SignedDuration::from_hours(24 * before);
+            let app = testing::app(folder.path(), ahead).await;
             look(&app).await.unwrap();
-            assert_eq!(states(&app).await.len(), told, "after {days} days");
+            assert_eq!(states(&app).await.len(), told, "{before} days before");
         }
         let app = testing::app(folder.path(), SignedDuration::ZERO).await;
         assert_eq!(states(&app).await.last().unwrap(), "late");

@@ -12,6 +12,8 @@ use crate::words::Words;
 const FEWEST: usize = 3;
 /// Columns that can still be told apart.
 const MOST_COLUMNS: usize = 60;
+/// Differences below it are rounding.
+const NOISE: f64 = 1e-12;
 /// Series in one frame.
 const MOST_SERIES: usize = 3;
 
@@ -25,7 +27,8 @@ pub(super) fn along(table: &Table, words: &Words) -> Option<Value> {
             let most = |values: &[f64]| values.iter().fold(0.0_f64, |most, value| most.max(value.abs()));
             *first_kind == kind && (0.2..=5.0).contains(&(most(&values) / most(first).max(f64::MIN_POSITIVE)))
         });
-        let varied = values.iter().any(|value| *value != values[0]);
+        // What only rounding made is no curve.
+        let varied = values.iter().any(|value| (value - values[0]).abs() > NOISE);
         if alike && varied && series.len() < MOST_SERIES {
             series.push((column, values, kind));
         }

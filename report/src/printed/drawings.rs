@@ -34,7 +34,7 @@ pub fn drawings(told: &Told<'_>, words: &Words) -> Vec<Drawing> {
     let charts = made.iter().filter_map(|table| {
         if table.title == words.of("sheet", "payments") {
             charts::by_year(table, words)
-        } else if table.title == words.of("sheet", "assumptions") {
+        } else if ["assumptions", "triangle"].iter().any(|name| table.title == words.of("sheet", name)) {
             None
         } else {
             charts::along(table, words)

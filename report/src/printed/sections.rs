@@ -1,6 +1,6 @@
 //! The sections of a report, in their order. What each tells is made beside.
 
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use super::parts::{heading, table, text};
 use super::{Told, accounts, charts, formulas, profile};
@@ -119,7 +119,8 @@ fn results(tables: &Sorted, words: &Words) -> Vec<Value> {
     let mut parts = Vec::new();
     for result in &tables.results {
         parts.push(heading(&result.title));
-        if result.title != words.of("sheet", "payments") {
+        // Payments stand in the summary; a triangle is read along its rows.
+        if !["payments", "triangle"].iter().any(|name| result.title == words.of("sheet", name)) {
             parts.extend(charts::along(result, words));
         }
         parts.extend(table(result, words));
@@ -142,11 +143,17 @@ fn sensitivities(told: &Told<'_>, tables: &Sorted, words: &Words) -> Vec<Value> 
 fn method(told: &Told<'_>, tables: &Sorted, words: &Words) -> Vec<Value> {
     let mut parts: Vec<Value> = words.find("method", told.module).map(text).into_iter().collect();
     parts.extend(formulas::of(told.module, told.request, told.outcome, words));
-    for working in &tables.workings {
+    for (index, working) in tables.workings.iter().enumerate() {
         // Its first line is the formula, which stands above.
         let rows = working.rows.iter().skip(1).cloned().collect();
         parts.push(heading(&working.title));
-        parts.extend(table(&Table { rows, ..working.clone() }, words));
+        let symbols = told.outcome.pointer(&format!("/explanation/{index}/mathml/columns"));
+        let symbols = symbols.and_then(Value::as_array).into_iter().flatten();
+        let math: Map<String, Value> = working.headers.iter().cloned().zip(symbols.cloned()).collect();
+        for mut piece in table(&Table { rows, ..working.clone() }, words) {
+            piece["math"] = Value::Object(math.clone());
+            parts.push(piece);
+        }
     }
     parts
 }

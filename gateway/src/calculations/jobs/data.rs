@@ -1,10 +1,12 @@
 //! Where the data of a calculation come from: a dataset of the same organisation. The one place that knows how.
 
+use aops_dataset::Portfolio;
 use jiff::Timestamp;
 use serde::Serialize;
 use serde_json::{Map, Value};
 
 use crate::app::App;
+use crate::datasets;
 use crate::web::WebError;
 
 /// Data ready for the engine.
@@ -28,8 +30,20 @@ pub(super) struct Data {
 ///
 /// # Errors
 /// [`WebError`].
-pub(super) async fn load(_app: &App, _organisation: &str, _id: &str) -> Result<Option<Data>, WebError> {
-    Ok(None)
+pub(super) async fn load(app: &App, organisation: &str, id: &str) -> Result<Option<Data>, WebError> {
+    let Some(loaded) = datasets::load(app, organisation, id).await? else { return Ok(None) };
+    let (members, lines) = match loaded.portfolio {
+        Portfolio::Csv(lines) => (Map::new(), Some(lines)),
+        Portfolio::Member { name, value } => (Map::from_iter([(name.to_owned(), value)]), None),
+    };
+    Ok(Some(Data {
+        module: loaded.module,
+        name: loaded.name,
+        members,
+        lines,
+        count: loaded.rows,
+        ends: Some(loaded.ends),
+    }))
 }
 
 /// A dataset to choose.
@@ -44,9 +58,10 @@ pub(in crate::calculations) struct Choice {
 /// # Errors
 /// [`WebError`].
 pub(in crate::calculations) async fn choices(
-    _app: &App,
-    _organisation: &str,
-    _module: &str,
+    app: &App,
+    organisation: &str,
+    module: &str,
 ) -> Result<Vec<Choice>, WebError> {
-    Ok(Vec::new())
+    let all = datasets::choices(app, organisation, module).await?;
+    Ok(all.into_iter().map(|(id, name)| Choice { id, name }).collect())
 }

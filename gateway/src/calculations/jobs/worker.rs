@@ -27,6 +27,8 @@ const MOST_FAULTS: usize = 1_000;
 /// Between two looks at a store that does not answer.
 const PAUSE: Duration = Duration::from_secs(5);
 const PAGE: usize = 500;
+/// Lines of data in what was asked, in whose place those of a dataset come.
+const LINES: [&str; 3] = ["employees", "heads", "triangle"];
 
 /// Takes up what waits and what was under way, and then every calculation in its turn.
 pub async fn follow(app: SharedApp) {
@@ -157,9 +159,12 @@ async fn compute(app: &App, organisation: &str, job: &Job, watch: &Arc<Watch>) -
             }
         },
     };
-    let (module, watch) = (job.module.clone(), Arc::clone(watch));
+    let (module, watch, with_data) = (job.module.clone(), Arc::clone(watch), job.dataset.is_some());
     let computed = tokio::task::spawn_blocking(move || {
         let mut request = inputs.parameters;
+        if with_data {
+            LINES.iter().for_each(|name| drop(request.remove(*name)));
+        }
         request.extend(data.members);
         let request = Value::Object(request);
         let digest = aops_report::digest(&request, data.lines.as_deref());

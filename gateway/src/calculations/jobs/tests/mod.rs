@@ -1,3 +1,5 @@
+mod adverse;
+
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -290,28 +292,6 @@ async fn a_calculation_is_charged_once_and_not_when_it_fails_or_is_taken_back() 
     let path = format!("{ALL}/{id}");
     testing::ask(&app, Method::DELETE, &path, &headers, Body::empty()).await;
     assert_eq!(asked(&app, &headers, &example("courbe")).await.0, StatusCode::PAYMENT_REQUIRED);
-}
-
-#[tokio::test]
-async fn what_was_begun_three_times_without_an_end_is_set_apart_and_not_charged() {
-    let folder = tempfile::tempdir().unwrap();
-    let app = testing::shared(folder.path()).await;
-    let (account, headers) = client(&app, "a@example.com").await;
-    let (_, told) = asked(&app, &headers, &example("courbe")).await;
-    let id = told["id"].as_str().unwrap().to_owned();
-    // As three kills in the middle leave it.
-    let place = Address::new(QUEUE, &account.organisation, &id);
-    let (queued, version) =
-        crate::records::read_plain::<records::Queued>(&app, &place).await.unwrap().unwrap();
-    let mut batch = crate::store::Batch::new(&account.organisation);
-    let begun = records::Queued { begun: 3, ..queued };
-    let expect = crate::store::Expect::Version(version);
-    crate::records::put_plain(&mut batch, QUEUE, &id, expect, &begun, None).unwrap();
-    app.store.commit(batch).await.unwrap();
-    assert_eq!(run(&app, &account, &id).await, Attempt::Over);
-    let (_, told) = get(&app, &headers, &format!("/{id}")).await;
-    assert_eq!(told["state"], "failed");
-    assert_eq!(told["incident"].as_str().unwrap().len(), 12);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
