@@ -3,6 +3,7 @@
 mod arguments;
 mod backup;
 mod breach;
+mod people;
 mod rights;
 mod shown;
 

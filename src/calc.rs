@@ -10,9 +10,10 @@ use std::process::ExitCode;
 
 use anyhow::{Context, Result};
 use aops_engine::{Fault, Faults, MODULES, Watch, calculate, calculate_lines};
-use aops_report::{Words, tables, xlsx};
+use aops_report::{Told, Words, digest, printed, tables, with_working, xlsx};
 use clap::Args;
 use clap::builder::PossibleValuesParser;
+use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use self::input::{Input, Place};
@@ -35,7 +36,7 @@ pub(crate) struct CalcArgs {
     #[arg(long, value_name = "FILE")]
     params: Option<PathBuf>,
 
-    /// Where the results go: .json or .xlsx
+    /// Where the results go: .json, .xlsx or .pdf
     #[arg(long, value_name = "FILE")]
     output: PathBuf,
 }
@@ -45,6 +46,7 @@ pub(crate) struct CalcArgs {
 enum Form {
     Json,
     Xlsx,
+    Pdf,
 }
 
 /// Reads, computes, writes; faults are told all at once, in French, with their place in the file.
@@ -55,16 +57,17 @@ pub(crate) fn run(json: bool, args: &CalcArgs) -> Result<ExitCode> {
     let form = match args.output.extension().and_then(OsStr::to_str) {
         Some("json") => Form::Json,
         Some("xlsx") => Form::Xlsx,
-        Some("pdf") => {
-            eprintln!("error: this version writes no PDF; name an output in .json or .xlsx");
-            return Ok(ExitCode::from(USAGE));
-        }
+        Some("pdf") => Form::Pdf,
         _ => {
-            eprintln!("error: {}: the output must end in .json or .xlsx", args.output.display());
+            eprintln!("error: {}: the output must end in .json, .xlsx or .pdf", args.output.display());
             return Ok(ExitCode::from(USAGE));
         }
     };
     let mut input = Input::read(&args.module, &args.input, args.params.as_deref())?;
+    let asked = digest(&input.request, input.text.as_deref());
+    if matches!(form, Form::Pdf) && input.text.is_none() {
+        input.request = with_working(&input.request);
+    }
     let answer = match input.text.take() {
         Some(lines) => calculate_lines(&args.module, &input.request, lines, &Watch::default()),
         None => calculate(&args.module, &input.request),
@@ -78,18 +81,30 @@ pub(crate) fn run(json: bool, args: &CalcArgs) -> Result<ExitCode> {
     };
     let bytes = match form {
         Form::Json => (serde_json::to_string_pretty(&outcome)? + "\n").into_bytes(),
-        Form::Xlsx => {
-            let words = Words::parse(include_str!("../themes/aops/reports/fr.toml"))?;
-            xlsx(&tables(&args.module, &input.request, &outcome, &words))?
+        Form::Xlsx => xlsx(&tables(&args.module, &input.request, &outcome, &Words::french()?))?,
+        Form::Pdf => {
+            let told = Told {
+                module: &args.module,
+                request: &input.request,
+                outcome: &outcome,
+                made: Timestamp::now(),
+                digest: &asked,
+                owner: None,
+                data: args.input.file_name().and_then(OsStr::to_str),
+            };
+            printed(&told, &Words::french()?)?
         }
     };
     write_whole(&args.output, &bytes)?;
     Ok(ExitCode::SUCCESS)
 }
 
+/// What is wrong with a request, by code.
+const FAULTS: &str = include_str!("../themes/aops/i18n/faults.fr.toml");
+
 /// Every fault, with its place in the file that was given.
 fn tell(json: bool, file: &Path, input: &Input, faults: &Faults) -> Result<()> {
-    let sentences: toml::Table = toml::from_str(include_str!("../themes/aops/i18n/faults.fr.toml"))?;
+    let sentences: toml::Table = toml::from_str(FAULTS)?;
     if json {
         let told = |fault: &Fault| {
             let place = input.place(&fault.pointer);

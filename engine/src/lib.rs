@@ -9,6 +9,7 @@
 
 mod calculate;
 mod call;
+mod columns;
 pub mod curves;
 pub mod disability;
 pub mod experience;
@@ -29,6 +30,7 @@ pub mod tables;
 mod watch;
 
 pub use calculate::{MODULES, calculate, calculate_lines, calculate_watched, takes_lines};
+pub use columns::{Column, Lines, Values, lines};
 pub use fault::{CODES, Fault, Faults};
 pub use outcome::Outcome;
 pub use quantity::{Age, AnnualRate, Duration, OutOfRange, Portfolio, Probability};

@@ -37,24 +37,24 @@ pub fn example(module: &str) -> Option<Value> {
 }
 
 /// Titles by path (`lives/age`), and units.
-struct Words {
+pub(crate) struct Words {
     titles: Map<String, Value>,
     units: Map<String, Value>,
 }
 
 impl Words {
-    fn of(module: &Module) -> Self {
+    pub(crate) fn of(module: &Module) -> Self {
         let read = |text: &str| serde_json::from_str::<Map<String, Value>>(text).unwrap_or_default();
         let mut titles = read(SHARED);
         titles.extend(read(module.words));
         Self { titles, units: read(UNITS) }
     }
 
-    fn title(&self, path: &str) -> Option<&str> {
+    pub(crate) fn title(&self, path: &str) -> Option<&str> {
         self.titles.get(path).and_then(Value::as_str)
     }
 
-    fn unit(&self, key: &str) -> Option<&str> {
+    pub(crate) fn unit(&self, key: &str) -> Option<&str> {
         self.units.get(key).and_then(Value::as_str)
     }
 }

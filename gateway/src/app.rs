@@ -13,6 +13,7 @@ use crate::calculations::Calculations;
 use crate::checkout::Dues;
 use crate::clock::Clock;
 use crate::config::Settings;
+use crate::datasets;
 use crate::edge::address_filter::{AddressFilter, BlocklistError};
 use crate::edge::feeds::Feeds;
 use crate::edge::jails::Jails;
@@ -85,6 +86,8 @@ pub struct App {
     pub throttle: Throttle,
     /// Turns for the engine.
     pub calculations: Calculations,
+    /// Turns for files of data.
+    pub datasets: datasets::Turns,
     /// Our own audience figures.
     pub audience: Audience,
     /// What obtains certificates, in a gateway that runs and is told to.

@@ -9,11 +9,15 @@ use crate::email::Email;
 use crate::records::{self, Open, Place, RecordError, Shape};
 use crate::retention::{self, Kept, Retention, TermError, Terms, Told};
 use crate::{
-    accounts, audience, audit, breach, checkout, consent, contact, newsletter, outbox, rights, suppression,
+    accounts, audience, audit, blobs, breach, calculations, checkout, consent, contact, datasets, newsletter,
+    outbox, rights, suppression,
 };
 
 /// What the engine carries out.
-pub static KEPT: [&'static dyn Kept; 7] = [
+pub static KEPT: [&'static dyn Kept; 10] = [
+    &calculations::Calculated,
+    &datasets::Retained,
+    &datasets::Drafts,
     &newsletter::Subscribers,
     &contact::Threads,
     &accounts::Accounts,
@@ -24,10 +28,13 @@ pub static KEPT: [&'static dyn Kept; 7] = [
 ];
 
 /// How what is kept is read, by collection.
-pub static SHAPES: [&[Shape]; 12] = [
+pub static SHAPES: [&[Shape]; 15] = [
+    blobs::SHAPES,
+    datasets::SHAPES,
     accounts::SHAPES,
     audience::SHAPES,
     audit::SHAPES,
+    calculations::SHAPES,
     checkout::SHAPES,
     consent::SHAPES,
     contact::SHAPES,
@@ -40,9 +47,12 @@ pub static SHAPES: [&[Shape]; 12] = [
 ];
 
 /// Every declaration, in the order of the privacy page.
-const DECLARED: [&Retention; 22] = [
+const DECLARED: [&Retention; 26] = [
+    &datasets::KEPT,
+    &datasets::DRAFT,
     &accounts::LAPSED,
     &accounts::UNCONFIRMED,
+    &accounts::INVITED,
     &accounts::KNOWN,
     &checkout::ORDER,
     &checkout::UNPAID,
@@ -62,6 +72,7 @@ const DECLARED: [&Retention; 22] = [
     &rights::UNPROVED,
     &breach::KEPT,
     &audit::KEPT,
+    &calculations::CALCULATION,
     &retention::PROOF,
 ];
 

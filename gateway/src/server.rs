@@ -14,7 +14,7 @@ use crate::accounts::{Passwords, Throttle};
 use crate::antispam::Antispam;
 use crate::app::{App, SharedApp, StartError};
 use crate::audience::{self, Audience};
-use crate::calculations::Calculations;
+use crate::calculations::{self, Calculations};
 use crate::checkout::Dues;
 use crate::config::Settings;
 use crate::edge::address_filter::{self, AddressFilter};
@@ -45,8 +45,8 @@ use crate::web::hosts::Hosts;
 use crate::web::live_reload::LiveReload;
 use crate::web::site::Site;
 use crate::{
-    audit, breach, checkout, inventory, mail, newsletter, outbox, payments, retention, rights, staff,
-    supervisor,
+    audit, breach, checkout, datasets, inventory, mail, newsletter, outbox, payments, retention, rights,
+    staff, supervisor,
 };
 
 /// How a gateway's run ended.
@@ -165,6 +165,7 @@ impl Server {
             tokio::spawn(outbox::run(Arc::clone(&app), stopped.clone())),
             tokio::spawn(newsletter::run(Arc::clone(&app), stopped.clone())),
             tokio::spawn(checkout::follow(Arc::clone(&app))),
+            tokio::spawn(calculations::follow(Arc::clone(&app))),
             tokio::spawn(audit::follow(Arc::clone(&app))),
             tokio::spawn(retention::follow(Arc::clone(&app), &inventory::KEPT)),
             tokio::spawn(rights::follow(Arc::clone(&app))),
@@ -321,6 +322,7 @@ async fn assemble(
         passwords: Passwords::new(sealer.derive("password pepper"))?,
         throttle: Throttle::new(settings.limits_factor),
         calculations: Calculations::new(),
+        datasets: datasets::Turns::new(),
         audience: Audience::new(&settings.audience)?,
         acme: None,
         live_reload,

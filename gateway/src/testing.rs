@@ -224,11 +224,34 @@ fn manifest() -> Manifest {
             ("gateway/cles_acces.html", passkey),
             ("gateway/appareils.html", devices),
             ("gateway/adresse.html", "{{ email }} {{ moving }}"),
+            (
+                "gateway/donnees.html",
+                "\n{% for one in datasets %}{{ one.id }} {{ one.name }}\n{% endfor %}{{ refused }}{% for name, code in errors %}{{ name }}={{ code }} {% endfor %}",
+            ),
+            ("gateway/jeu_de_donnees.html", "{{ dataset.id }} {% if compared %}{{ compared.came }} {{ compared.left }}{% endif %}"),
+            (
+                "gateway/corriger.html",
+                "\nid={{ id }}\ntotal={{ total }} {{ page }}/{{ pages }} {{ shown }}\n{% for one in faults %}{{ one.row }} {{ one.column }}\n{% endfor %}",
+            ),
             ("gateway/adresse_lien.html", "{{ state }} {{ token }}"),
             ("gateway/fermeture.html", "{{ alone }} {{ bought }}"),
+            (
+                "gateway/personnes.html",
+                "{% for one in people %}{{ one.id }} {{ one.email }} {{ one.role }}\n{% endfor %}{% for one in invitations %}{{ one.id }} {{ one.email }}\n{% endfor %}{{ form.errors | get(key=\"email\", default=\"\") }}",
+            ),
+            ("gateway/invitation.html", "{{ state }}"),
+            ("gateway/cles.html", "{% for one in keys %}{{ one.id }} {{ one.name }}\n{% endfor %}"),
             ("gateway/droits.html", "{% for one in requests %}{{ one.word }} {{ one.state }}\n{% endfor %}"),
             ("gateway/droits_lien.html", "{{ state }}"),
             ("gateway/droits_index.html", "{{ address }}{% for one in kinds %} {{ one.file }}{% endfor %}"),
+            ("gateway/calculs.html", "{% for one in jobs %}{{ one.id }} {% endfor %}"),
+            ("gateway/calcul_choix.html", "{% for one in modules %}{{ one.id }} {% endfor %}"),
+            (
+                "gateway/calcul_nouveau.html",
+                "{% for one in fields %}{{ one.name }}={{ one.value }}\n{% endfor %}{% for name, code in errors %}{{ name }}:{{ code }}\n{% endfor %}",
+            ),
+            ("gateway/calcul.html", "{{ job.state }} {% for one in charts or [] %}{{ one.svg | safe }}{% endfor %}"),
+            ("gateway/calcul_comparaison.html", "{% for one in results %}{{ one.name }} {{ one.difference }}\n{% endfor %}"),
         ]
         .map(|(name, text)| (name.to_owned(), text.to_owned())),
     );

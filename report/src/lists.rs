@@ -145,8 +145,14 @@ fn side_by_side(series: &[(String, &Vec<Value>)], words: &Words) -> Option<Table
 pub(crate) fn warnings(outcome: &Value, words: &Words) -> Option<Table> {
     let lines = outcome.get("warnings")?.as_array()?;
     let line = |warning: &Value| {
-        let said = |name: &str| text(warning[name].as_str().unwrap_or_default());
-        vec![said("pointer"), said("message")]
+        let said = |name: &str| warning[name].as_str().unwrap_or_default();
+        let sentence = words.find("fault", said("code")).map(|sentence| {
+            let named = warning["parameters"].as_object().into_iter().flatten();
+            named.fold(sentence.to_owned(), |sentence, (name, value)| {
+                sentence.replace(&format!("{{{name}}}"), value.as_str().unwrap_or_default())
+            })
+        });
+        vec![text(said("pointer")), text(sentence.as_deref().unwrap_or_else(|| said("message")))]
     };
     let headers = ["path", "warning"].map(|name| words.of("note", name).to_owned()).to_vec();
     let title = words.of("sheet", "warnings").to_owned();

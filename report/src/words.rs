@@ -12,6 +12,15 @@ pub struct Words(BTreeMap<String, String>);
 pub struct WordsError(#[from] toml::de::Error);
 
 impl Words {
+    /// The theme's own, in French.
+    ///
+    /// # Errors
+    /// [`WordsError`].
+    pub fn french() -> Result<Self, WordsError> {
+        Self::parse(include_str!("../../themes/aops/reports/fr.toml"))?
+            .with_faults(include_str!("../../themes/aops/i18n/faults.fr.toml"))
+    }
+
     /// Reads a file of words.
     ///
     /// # Errors
@@ -31,6 +40,24 @@ impl Words {
     /// The word of a key; the key's last part when there is none.
     pub fn of<'a>(&'a self, group: &str, name: &'a str) -> &'a str {
         self.0.get(&format!("{group}.{name}")).map_or(name, String::as_str)
+    }
+
+    /// The word of a key, if there is one.
+    pub(crate) fn find(&self, group: &str, name: &str) -> Option<&str> {
+        self.0.get(&format!("{group}.{name}")).map(String::as_str)
+    }
+
+    /// The sentences of what is wrong or worth a warning, by code: the theme's `faults.*.toml`.
+    ///
+    /// # Errors
+    /// [`WordsError`].
+    pub fn with_faults(mut self, source: &str) -> Result<Self, WordsError> {
+        for (code, sentence) in toml::from_str::<toml::Table>(source)? {
+            if let Some(sentence) = sentence.as_str() {
+                self.0.insert(format!("fault.{code}"), sentence.to_owned());
+            }
+        }
+        Ok(self)
     }
 
     /// The word of one of the engine's own values of a field (`value.reason`, `first_recognition`); any other text as it is.

@@ -3,7 +3,6 @@
 use std::io::{self, BufRead, Read};
 use std::path::PathBuf;
 
-use aops_gateway::accounts::Role;
 use aops_gateway::audit::Anchor;
 use aops_gateway::edge::tls::acme::Reason;
 use aops_gateway::newsletter::{Language, Segment, Who};
@@ -14,6 +13,7 @@ use jiff::civil::Date;
 use serde_json::Value;
 
 use super::breach::BreachAct;
+use super::people::{AccountAct, SecondFactorAct, StaffArgs};
 use super::rights::RightsAct;
 
 /// The longest password that is read, in bytes.
@@ -33,6 +33,9 @@ pub(super) enum Subject {
     /// Accounts of clients and staff.
     #[command(subcommand)]
     Account(AccountAct),
+    /// AOPS's own people: training, secrecy, elevation.
+    #[command(subcommand)]
+    Staff(StaffArgs),
     /// Keys of clients' programs.
     #[command(subcommand)]
     Apikey(ApikeyAct),
@@ -271,46 +274,6 @@ pub(super) enum SuppressionAct {
 }
 
 #[derive(Debug, Subcommand)]
-pub(super) enum AccountAct {
-    /// Makes an account in an organisation of its own.
-    Create {
-        /// The login.
-        #[arg(long)]
-        email: String,
-        /// Reads the password from the first line of standard input.
-        #[arg(long, required = true)]
-        password_stdin: bool,
-        /// The address is known to be the holder's.
-        #[arg(long)]
-        verified: bool,
-        /// Gives a plan without payment: `illimite`, or an offer's id.
-        #[arg(long)]
-        plan: Option<String>,
-        /// owner, manager, member, read-only, billing, support, accounting, dpo, operator or auditor.
-        #[arg(long, default_value = "owner", value_parser = role)]
-        role: Role,
-    },
-    /// One line each.
-    List,
-    /// The second factor of an account.
-    #[command(subcommand)]
-    SecondFactor(SecondFactorAct),
-}
-
-#[derive(Debug, Subcommand)]
-pub(super) enum SecondFactorAct {
-    /// Takes it away from somebody who lost telephone and codes; make sure who asks. Their sessions end, and a letter
-    /// tells them.
-    Remove {
-        /// The account's e-mail address.
-        email: String,
-        /// Why: the number of a request, say. It is entered in the audit log.
-        #[arg(long)]
-        reason: String,
-    },
-}
-
-#[derive(Debug, Subcommand)]
 pub(super) enum ApikeyAct {
     /// Makes a key; it is shown once.
     Create {
@@ -358,9 +321,19 @@ pub(super) enum BanAct {
 /// What the gateway, or the store, is asked.
 pub(super) fn command(subject: Subject) -> io::Result<Command> {
     Ok(match subject {
-        Subject::Account(AccountAct::Create { email, password_stdin: _, verified, plan, role }) => {
-            Command::AccountCreate { email, password: password(io::stdin().lock())?, verified, plan, role }
+        Subject::Account(AccountAct::Create {
+            email,
+            password_stdin: _,
+            verified,
+            plan,
+            role,
+            trained,
+            secrecy,
+        }) => {
+            let password = password(io::stdin().lock())?;
+            Command::AccountCreate { email, password, verified, plan, role, trained, secrecy }
         }
+        Subject::Staff(act) => Command::Staff { act: act.into() },
         Subject::Account(AccountAct::List) => Command::AccountList,
         Subject::Account(AccountAct::SecondFactor(SecondFactorAct::Remove { email, reason })) => {
             Command::SecondFactorRemove { email, reason }
@@ -447,11 +420,6 @@ fn password(input: impl BufRead) -> io::Result<String> {
     Ok(line.trim_end_matches(['\r', '\n']).to_owned())
 }
 
-fn role(text: &str) -> Result<Role, String> {
-    let name = text.replace('_', "-");
-    serde_json::from_value(Value::String(name)).map_err(|_| format!("no role `{text}`"))
-}
-
 fn reason(text: &str) -> Result<Reason, String> {
     serde_json::from_value(Value::String(text.to_owned())).map_err(|_| format!("no reason `{text}`"))
 }
@@ -495,12 +463,5 @@ mod tests {
         {
             assert_eq!(password(typed.as_bytes()).unwrap(), expected);
         }
-    }
-
-    #[test]
-    fn roles_are_known_by_name() {
-        assert_eq!(role("read_only"), Ok(Role::ReadOnly));
-        assert_eq!(role("dpo"), Ok(Role::Dpo));
-        assert!(role("root").is_err());
     }
 }

@@ -15,7 +15,8 @@ let chromium;
 before(async () => {
   gateway = await Gateway.start();
   chromium = await browser();
-  gateway.admin(['account', 'create', '--email', 'machine@example.org', '--password-stdin', '--verified', '--role', 'operator'], `${PASSWORD}\n`);
+  const today = new Date().toISOString().slice(0, 10);
+  gateway.admin(['account', 'create', '--email', 'machine@example.org', '--password-stdin', '--verified', '--role', 'operator', '--trained', today, '--secrecy', today], `${PASSWORD}\n`);
   gateway.admin(['ban', 'add', '203.0.113.0/24', '--for', '2h']);
 });
 

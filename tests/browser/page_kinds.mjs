@@ -15,7 +15,7 @@ export const KINDS = [
 export const WRITTEN = [
   ['/recherche/?q=rente', 200], ['/consentement', 200], ['/newsletter/merci', 200], ['/contact/merci', 200],
   ['/compte/connexion', 200], ['/compte/inscription', 200], ['/compte/inscription/merci', 200], ['/compte/mot-de-passe-oublie', 200],
-  ['/compte/reinitialisation?jeton=x', 410], ['/compte/verification?jeton=x', 400], ['/commande/annulee', 200],
+  ['/compte/reinitialisation?jeton=x', 410], ['/compte/verification?jeton=x', 400], ['/invitation?jeton=x', 410], ['/commande/annulee', 200],
   ['/calculateurs/rente/resultat?table=TGF05&age=65&birth_year=1961&rate=2&amount=1000', 200],
   ['/calculateurs/rente/resultat?table=TGF05&age=650', 422],
   ['/calculateurs/ifc/resultat?sex=F&birth_date=1976-03-15&hire_date=2004-09-01&salary=36000&discount=3.5&retirement_age=64', 200],

@@ -97,6 +97,7 @@ async fn staff_read_the_figures_clients_and_strangers_do_not() {
     let client = gateway.sign_in("cliente@example.org", &password).await;
     let as_client = gateway.client().get(gateway.url("/equipe/audience")).header("cookie", &client);
     assert_eq!(as_client.send().await.unwrap().status(), 404);
+    let today = jiff::Timestamp::now().to_string()[..10].to_owned();
     let arguments = [
         "account",
         "create",
@@ -106,6 +107,10 @@ async fn staff_read_the_figures_clients_and_strangers_do_not() {
         "--verified",
         "--role",
         "dpo",
+        "--trained",
+        &today,
+        "--secrecy",
+        &today,
     ];
     gateway.admin_with(&arguments, &format!("{password}\n"));
     let staff = gateway.sign_in("dpo@example.org", &password).await;

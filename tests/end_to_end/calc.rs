@@ -17,7 +17,7 @@ fn write(folder: &TempDir, name: &str, content: &str) {
 }
 
 #[test]
-fn a_request_in_json_gives_results_in_json_and_xlsx() {
+fn a_request_in_json_gives_results_in_json_xlsx_and_pdf() {
     let folder = TempDir::new().unwrap();
     let source = fs::read_to_string(format!("{REPOSITORY}/engine/data/reference/life.json")).unwrap();
     let reference: Value = serde_json::from_str(&source).unwrap();
@@ -31,6 +31,9 @@ fn a_request_in_json_gives_results_in_json_and_xlsx() {
     assert!((found / expected - 1.0).abs() < 1e-12, "{found} {expected}");
     assert!(calc(&folder, &["rente", "--input", "in.json", "--output", "out.xlsx"]).status.success());
     assert!(fs::read(folder.path().join("out.xlsx")).unwrap().starts_with(b"PK"));
+    let output = calc(&folder, &["rente", "--input", "in.json", "--output", "out.pdf"]);
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    assert!(fs::read(folder.path().join("out.pdf")).unwrap().starts_with(b"%PDF-"));
 }
 
 #[test]
@@ -84,7 +87,7 @@ fn wrong_usage_is_told_apart_from_faults() {
     write(&folder, "in.json", "{}");
     for (arguments, code) in [
         (vec!["inconnu", "--input", "in.json", "--output", "out.json"], 2),
-        (vec!["rente", "--input", "in.json", "--output", "out.pdf"], 2),
+        (vec!["rente", "--input", "in.json", "--output", "out.pdf"], 1),
         (vec!["rente", "--input", "in.json", "--output", "out.txt"], 2),
         (vec!["rente", "--input", "absent.json", "--output", "out.json"], 1),
         (vec!["rente", "--input", "in.json", "--output", "out.json"], 1),

@@ -307,6 +307,7 @@ async fn staff_look_at_the_gateway_live_and_clients_and_strangers_do_not() {
         gateway.client().get(gateway.url(page)).header("cookie", cookie).send().await.unwrap()
     };
     assert_eq!(signed_in("cliente@example.org").await.status(), 404);
+    let today = jiff::Timestamp::now().to_string()[..10].to_owned();
     let arguments = [
         "account",
         "create",
@@ -316,6 +317,10 @@ async fn staff_look_at_the_gateway_live_and_clients_and_strangers_do_not() {
         "--verified",
         "--role",
         "operator",
+        "--trained",
+        &today,
+        "--secrecy",
+        &today,
     ];
     gateway.admin_with(&arguments, &format!("{password}\n"));
     gateway.admin(&["ban", "add", "203.0.113.0/24", "--for", "2h"]);

@@ -52,6 +52,9 @@ enum Task {
         /// Only webhooks of the payment processor
         #[arg(long)]
         payments: bool,
+        /// Only files of 100,000 employees, received and checked
+        #[arg(long)]
+        datasets: bool,
         /// Count the allocations of a request instead
         #[arg(long)]
         allocations: bool,
@@ -98,13 +101,14 @@ fn main() -> Result<()> {
         Task::Test { slow } => test::run(slow),
         Task::Bench { flame: true, .. } => bench::flame(),
         Task::Bench { allocations: true, .. } => bench::allocations(),
-        Task::Bench { edge, data, accounts, newsletter, payments, .. } => {
+        Task::Bench { edge, data, accounts, newsletter, payments, datasets, .. } => {
             let only = [
                 (edge, Part::Edge),
                 (data, Part::Data),
                 (accounts, Part::Accounts),
                 (newsletter, Part::Newsletter),
                 (payments, Part::Payments),
+                (datasets, Part::Datasets),
             ];
             bench::run(only.into_iter().find_map(|(wanted, part)| wanted.then_some(part)))
         }

@@ -9,6 +9,7 @@ use serde_json::json;
 
 use crate::accounts::{self, SignInNeeded};
 use crate::app::SharedApp;
+use crate::authorisation::Action;
 use crate::checkout;
 use crate::web::{negotiation, render};
 
@@ -24,9 +25,11 @@ async fn area(State(app): State<SharedApp>, uri: Uri, headers: HeaderMap) -> Res
     let wanted = uri.path_and_query().map_or("/espace-client/", |path| path.as_str());
     let (account, _) = accounts::require_account(&app, &headers, wanted).await?;
     let plans = checkout::plans(&app, &account.organisation).await?;
-    let orders = checkout::orders_of(&app, &account.organisation).await?;
+    let can = |action: Action| account.role.actions().contains(&action);
+    let mut orders = checkout::orders_of(&app, &account.organisation).await?;
+    orders.retain(|_| can(Action::ReadInvoices));
     let organisation = accounts::organisation(&app, &account.organisation).await?;
-    let name = organisation.map_or(account.organisation, |organisation| organisation.raison_sociale);
+    let name = organisation.map_or(account.organisation.clone(), |organisation| organisation.raison_sociale);
     let holder = account.holder.as_ref().map(|holder| format!("{} {}", holder.prenom, holder.nom));
     let query = negotiation::query(&uri)?;
     let context = json!({
@@ -34,6 +37,14 @@ async fn area(State(app): State<SharedApp>, uri: Uri, headers: HeaderMap) -> Res
         "done": query.get("fait"),
         "plans": plans,
         "orders": orders,
+        "can": {
+            "people": can(Action::ReadPeople),
+            "invoices": can(Action::ReadInvoices),
+            "subscriptions": can(Action::ReadSubscriptions),
+            "buy": can(Action::Buy),
+            "journal": can(Action::ReadJournal),
+            "keys": can(Action::ReadKeys),
+        },
     });
     let language = negotiation::language(&uri, &headers);
     let page =

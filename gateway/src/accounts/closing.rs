@@ -12,16 +12,16 @@ use http::{HeaderMap, HeaderValue, StatusCode, Uri, header};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 
-use crate::accounts::{self, ACCOUNTS, Account, Accounts, Role, SignInNeeded, holder, sessions};
+use crate::accounts::{self, ACCOUNTS, Account, Accounts, Role, SignInNeeded, holder, people, sessions};
 use crate::app::{App, SharedApp};
 use crate::audit::{self, Event};
 use crate::checkout;
 use crate::inventory;
-use crate::outbox::{self, Mail, Purpose};
+use crate::outbox::{self, Mail};
 use crate::records::{self, KEYS, RecordError};
 use crate::retention::Kept;
 use crate::sealing;
-use crate::store::{Address, Batch, Expect, Scan, StoreError};
+use crate::store::{Address, Batch, Expect, StoreError};
 use crate::web::posted::{Posted, fault_title};
 use crate::web::{WebError, negotiation, render, render_titled};
 
@@ -32,8 +32,6 @@ const TEMPLATE: &str = "gateway/fermeture.html";
 const TITLE: &str = "account_closing.title";
 /// How long the letter of farewell may be on its way.
 const FAREWELL: SignedDuration = SignedDuration::from_hours(7 * 24);
-/// People of an organisation that are looked at, to know whether somebody else answers for it.
-const PEOPLE: usize = 500;
 
 /// The routes of this file.
 pub(super) fn routes() -> Router<SharedApp> {
@@ -107,25 +105,16 @@ async fn closed(State(app): State<SharedApp>, uri: Uri, headers: HeaderMap) -> R
     Ok(crate::web::posted::thanks(&app, "fermeture", &uri, &headers))
 }
 
-/// Ends an account, and its organisation with the last of its people; false when it was written at the same moment.
+/// Ends an account, and its organisation with the last of its people; false when it was written at the same moment, or
+/// others would be left with nobody who answers for them.
 async fn close_once(app: &App, account: &Account, language: Language) -> Result<bool, RecordError> {
-    let address = Address::new(ACCOUNTS, &account.organisation, &account.id);
-    let Some(stored) = app.store.read(&address).await? else { return Ok(false) };
-    let alone = people(app, account).await?.len() <= 1;
-    let Some(ended) = Accounts.end(app, &address, &stored, app.clock.now()).await? else { return Ok(false) };
-    let mut batch = ended.batch;
-    // The key is not only gone: backups forget it too. Sessions are over rather than forgotten.
-    let mine = |collection: &str| [KEYS, sessions::GENERATIONS].contains(&collection);
-    batch.writes.retain(|write| !(mine(write.collection) && write.key == account.id));
-    records::erase(app, &mut batch, &account.id).await?;
-    sessions::end_for_good(app, &mut batch, &account.id).await?;
-    if alone {
-        batch = checkout::end_plans(app, batch).await?;
-        records::erase(app, &mut batch, &account.organisation).await?;
-        batch = batch.delete(holder::ORGANISATIONS, &account.organisation, Expect::Anything);
+    let Some(mut batch) = ended(app, account).await? else { return Ok(false) };
+    if account.role == Role::Owner && !people::answers_without(&batch) {
+        return Ok(false);
     }
     audit::note(&mut batch, &Event::of(app, account, "account closed", &account.id))?;
-    let batch = farewell(app, batch, account, language)?;
+    let told = Account { language, ..account.clone() };
+    let batch = farewell(app, batch, &told, "compte_ferme", json!({}))?;
     match app.store.commit(batch).await {
         Ok(()) => {
             app.outbox.wake();
@@ -136,14 +125,15 @@ async fn close_once(app: &App, account: &Account, language: Language) -> Result<
     }
 }
 
-/// Ends an account whatever is written to it meanwhile, for whoever asked to be erased.
+/// Ends an account whatever is written to it meanwhile, for whoever asked to be erased; as long as it is there and others
+/// are not left with nobody who answers for them.
 ///
 /// # Errors
 /// [`RecordError`].
 pub async fn close(app: &App, account: &Account, language: Language) -> Result<(), RecordError> {
     let mut account = account.clone();
     loop {
-        if close_once(app, &account, language).await? {
+        if close_once(app, &account, language).await? || last_owner_of_others(app, &account).await? {
             return Ok(());
         }
         match accounts::read(app, &account.organisation, &account.id).await? {
@@ -153,22 +143,45 @@ pub async fn close(app: &App, account: &Account, language: Language) -> Result<(
     }
 }
 
+/// What ends an account, and its organisation with the last of its people; none when it is no more, or was written at
+/// the same moment.
+///
+/// # Errors
+/// [`RecordError`].
+pub(super) async fn ended(app: &App, account: &Account) -> Result<Option<Batch>, RecordError> {
+    let address = Address::new(ACCOUNTS, &account.organisation, &account.id);
+    let Some(stored) = app.store.read(&address).await? else { return Ok(None) };
+    let Some(ended) = Accounts.end(app, &address, &stored, app.clock.now()).await? else { return Ok(None) };
+    let mut batch = ended.batch;
+    // The key is not only gone: backups forget it too. Sessions are over rather than forgotten.
+    let mine = |collection: &str| [KEYS, sessions::GENERATIONS].contains(&collection);
+    batch.writes.retain(|write| !(mine(write.collection) && write.key == account.id));
+    records::erase(app, &mut batch, &account.id).await?;
+    sessions::end_for_good(app, &mut batch, &account.id).await?;
+    if people::empties(&batch) {
+        batch = checkout::end_plans(app, batch).await?;
+        records::erase(app, &mut batch, &account.organisation).await?;
+        batch = batch.delete(holder::ORGANISATIONS, &account.organisation, Expect::Anything);
+    }
+    Ok(Some(batch))
+}
+
 /// The last letter, under a key of its own: the account's is gone.
-fn farewell(app: &App, batch: Batch, account: &Account, language: Language) -> Result<Batch, RecordError> {
+///
+/// # Errors
+/// [`RecordError`].
+pub(super) fn farewell(
+    app: &App,
+    batch: Batch,
+    account: &Account,
+    template: &str,
+    context: Value,
+) -> Result<Batch, RecordError> {
     let subject = sealing::hex(&sealing::random::<16>()?);
     let (key, wrapped) = app.sealer.new_subject_key(&subject)?;
     let end = app.clock.now().saturating_add(FAREWELL).unwrap_or(Timestamp::MAX);
     let mut batch = batch.put(KEYS, &subject, Expect::Absent, wrapped, Some(end));
-    let mail = Mail {
-        to: account.email.clone(),
-        reply_to: None,
-        template: "compte_ferme".into(),
-        language,
-        purpose: Purpose::Security,
-        context: json!({}),
-        unsubscribe: None,
-        subject,
-    };
+    let mail = Mail { subject, ..accounts::letter(account, template, account.language, context) };
     outbox::enqueue(app, &mut batch, &key, &mail)?;
     Ok(batch)
 }
@@ -178,27 +191,13 @@ fn farewell(app: &App, batch: Batch, account: &Account, language: Language) -> R
 /// # Errors
 /// [`RecordError`].
 pub async fn last_owner_of_others(app: &App, account: &Account) -> Result<bool, RecordError> {
-    let people = people(app, account).await?;
-    let others = people.iter().filter(|other| other.id != account.id);
-    Ok(account.role == Role::Owner
-        && people.len() > 1
-        && !others.clone().any(|other| other.role == Role::Owner))
-}
-
-/// The people of an account's organisation.
-async fn people(app: &App, account: &Account) -> Result<Vec<Account>, RecordError> {
-    let partition = Some(account.organisation.clone());
-    let scan = Scan { collection: ACCOUNTS, partition, prefix: String::new(), after: None, limit: PEOPLE };
-    let mut people = Vec::new();
-    for (address, _) in app.store.scan(scan).await?.documents {
-        people.extend(records::sound(accounts::read(app, &address.partition, &address.key).await)?.flatten());
-    }
-    Ok(people)
+    let (roster, _) = people::of(app, &account.organisation).await?;
+    Ok(account.role == Role::Owner && roster.orphans(&account.id))
 }
 
 async fn shown(app: &App, account: &Account, errors: &BTreeMap<String, String>) -> Result<Value, WebError> {
     Ok(json!({
-        "alone": people(app, account).await?.len() <= 1,
+        "alone": people::of(app, &account.organisation).await?.0.is_alone(),
         "bought": checkout::has_bought(app, &account.organisation).await?,
         "plans": checkout::plans(app, &account.organisation).await?.len(),
         "form": { "values": {}, "errors": errors, "action": PAGE },

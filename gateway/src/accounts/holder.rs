@@ -71,6 +71,9 @@ pub(super) struct Profile {
     pub accepted: Vec<Accepted>,
 }
 
+/// The fields of a person.
+pub(super) const PERSON: [&str; 5] = ["nom", "prenom", "profession", "telephone", "date_naissance"];
+
 /// The fields of a profile in the form of sign-up.
 pub(super) const FIELDS: [&str; 8] = [
     "nom",
@@ -83,22 +86,31 @@ pub(super) const FIELDS: [&str; 8] = [
     "telephone_entreprise",
 ];
 
-/// Reads a profile; what is wrong with it stays with the checker.
-pub(super) fn read(checker: &mut Checker<'_>, now: Timestamp) -> Profile {
-    let holder = Holder {
+/// Reads a person; what is wrong with them stays with the checker.
+pub(super) fn person(checker: &mut Checker<'_>, now: Timestamp) -> Holder {
+    Holder {
         nom: checker.text("nom", 1..=100),
         prenom: checker.text("prenom", 1..=100),
         profession: checker.text("profession", 1..=100),
         telephone: checker.optional_phone("telephone"),
         date_naissance: birth_date(checker, now),
-    };
+    }
+}
+
+/// The terms of use of today, accepted.
+pub(super) fn accepted(now: Timestamp) -> Vec<Accepted> {
+    vec![Accepted { terms: "cgu".into(), version: CGU_VERSION.into(), at: now }]
+}
+
+/// Reads a profile; what is wrong with it stays with the checker.
+pub(super) fn read(checker: &mut Checker<'_>, now: Timestamp) -> Profile {
+    let holder = person(checker, now);
     let organisation = Organisation {
         raison_sociale: checker.text("raison_sociale", 1..=200),
         adresse: checker.text("adresse", 1..=300),
         telephone: checker.optional_phone("telephone_entreprise"),
     };
-    let accepted = vec![Accepted { terms: "cgu".into(), version: CGU_VERSION.into(), at: now }];
-    Profile { holder, organisation, accepted }
+    Profile { holder, organisation, accepted: accepted(now) }
 }
 
 fn birth_date(checker: &mut Checker<'_>, now: Timestamp) -> Option<Date> {

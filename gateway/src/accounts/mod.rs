@@ -11,6 +11,7 @@ mod area;
 mod attacks;
 mod closing;
 mod devices;
+mod duties;
 mod even;
 mod holder;
 mod journal;
@@ -23,6 +24,7 @@ mod password_change;
 mod password_policy;
 mod password_reset;
 mod passwords;
+mod people;
 mod proof;
 pub mod random;
 mod retained;
@@ -39,6 +41,7 @@ use serde_json::{Value, json};
 
 use crate::app::{App, SharedApp};
 use crate::audit::{self, Event};
+use crate::authorisation::Actor;
 use crate::email::Email;
 use crate::outbox::{self, Mail, Purpose};
 use crate::records::{self, RecordError, Shape};
@@ -49,16 +52,19 @@ use crate::web::WebError;
 pub use self::address::{Left, Moving};
 pub use self::closing::{close, last_owner_of_others};
 pub use self::devices::KNOWN;
+pub use self::duties::{Duties, ELEVATED, Elevation, change_duties, duties};
 pub use self::holder::{Accepted, Holder, Organisation, organisation, owners_of_named};
 pub use self::local_path::LocalPath;
 pub use self::passkeys::Passkey;
 pub use self::password_policy::WeakPassword;
 pub use self::passwords::{PasswordError, Passwords};
+pub use self::people::{INVITED, people_of};
 pub use self::retained::{Accounts, LAPSED};
 pub use self::second_factor::{NotTaken, SecondFactor, take_away};
 pub use self::sessions::{Session, SignInNeeded, recently_proved, require, require_proof};
 pub use self::sign_up::UNCONFIRMED;
 pub use self::throttle::Throttle;
+pub use crate::authorisation::Role;
 
 /// The collection of accounts, each in its organisation's partition.
 pub const ACCOUNTS: &str = "accounts";
@@ -76,9 +82,13 @@ pub const SHAPES: &[Shape] = &[
     Shape::sealed::<Organisation>(holder::ORGANISATIONS),
     Shape::plain::<notified::Notified>(notified::NOTIFIED),
     Shape::plain::<api_keys::Record>(api_keys::API_KEYS),
+    Shape::sealed::<api_keys::Listed>(api_keys::LISTS),
+    Shape::sealed::<Duties>(duties::DUTIES),
     Shape::sealed::<devices::Devices>(devices::DEVICES),
     Shape::plain::<Owner>(passkeys::OWNERS),
     Shape::plain::<()>(passkeys::ANSWERS),
+    Shape::plain::<people::Roster>(people::ROSTERS),
+    Shape::sealed::<people::Invitation>(people::INVITATIONS),
     Shape::plain::<Session>(sessions::SESSIONS),
     Shape::plain::<u32>(sessions::GENERATIONS),
     Shape::sealed::<sign_up::SignUp>(sign_up::SIGN_UPS),
@@ -140,50 +150,17 @@ impl std::fmt::Debug for Account {
     }
 }
 
-/// What an account may do: for clients inside their organisation, for staff over all of them.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Role {
-    /// Everything in the organisation.
-    #[default]
-    Owner,
-    /// People, keys and calculations.
-    Manager,
-    /// Calculations.
-    Member,
-    /// Reading.
-    ReadOnly,
-    /// Orders and invoices.
-    Billing,
-    /// Staff: helping clients.
-    Support,
-    /// Staff: orders and invoices.
-    Accounting,
-    /// Staff: data protection.
-    Dpo,
-    /// Staff: running the machines.
-    Operator,
-    /// Staff: reading the journal.
-    Auditor,
-}
-
-impl Role {
-    /// Whether it is one of AOPS's own people.
-    pub fn is_staff(self) -> bool {
-        matches!(self, Self::Support | Self::Accounting | Self::Dpo | Self::Operator | Self::Auditor)
+impl Account {
+    /// Who it is that asks, for [`may`](crate::authorisation::may).
+    pub fn actor(&self) -> Actor<'_> {
+        Actor {
+            account: &self.id,
+            organisation: &self.organisation,
+            role: self.role,
+            elevated: None,
+            scopes: None,
+        }
     }
-}
-
-/// Lets staff alone pass; for clients there is nothing at `wanted`.
-///
-/// # Errors
-/// [`SignInNeeded`]: signing in first, or not found.
-pub async fn require_staff(app: &App, headers: &http::HeaderMap, wanted: &str) -> Result<(), SignInNeeded> {
-    let (account, _) = require_account(app, headers, wanted).await?;
-    if !account.role.is_staff() {
-        return Err(WebError::NotFound.into());
-    }
-    Ok(audit::record(app, &Event::of(app, &account, "staff page read", wanted)).await?)
 }
 
 /// The account of whoever is signed in, and the version of its document; otherwise as [`require`].
@@ -292,6 +269,8 @@ pub fn routes() -> axum::Router<SharedApp> {
         .merge(proof::routes())
         .merge(address::routes())
         .merge(closing::routes())
+        .merge(people::routes())
+        .merge(api_keys::routes())
 }
 
 /// Makes an account in an organisation of its own and answers it.

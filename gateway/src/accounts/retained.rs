@@ -4,7 +4,10 @@ use async_trait::async_trait;
 use jiff::Timestamp;
 use serde_json::json;
 
-use super::{ACCOUNTS, Account, Owner, address, devices, letter, passkeys, reservation, sessions, sign_up};
+use super::{
+    ACCOUNTS, Account, Owner, address, devices, duties, letter, passkeys, people, reservation, sessions,
+    sign_up,
+};
 use crate::app::App;
 use crate::email::Email;
 use crate::outbox;
@@ -61,7 +64,9 @@ impl Kept for Accounts {
             .delete(ACCOUNTS, id, Expect::Version(stored.version))
             .delete(KEYS, id, Expect::Anything)
             .delete(devices::DEVICES, id, Expect::Anything)
+            .delete(duties::DUTIES, id, Expect::Anything)
             .delete(sessions::GENERATIONS, id, Expect::Anything);
+        let batch = people::forget(app, batch, id).await?;
         Ok(Some(Ended { by: &LAPSED, batch }))
     }
 

@@ -13,7 +13,6 @@ use serde_json::{Value, json};
 
 use super::visits::{OTHERS, zone};
 use super::{Line, Measure, list, store};
-use crate::accounts::{self, SignInNeeded};
 use crate::app::{App, SharedApp};
 use crate::web::{WebError, negotiation, render};
 
@@ -30,10 +29,9 @@ pub(super) fn routes() -> Router<SharedApp> {
     Router::new().route(PATH, get(page)).route("/equipe/audience.csv", get(csv))
 }
 
-async fn page(State(app): State<SharedApp>, uri: Uri, headers: HeaderMap) -> Result<Response, SignInNeeded> {
-    accounts::require_staff(&app, &headers, wanted(&uri)).await?;
-    let period = period(&app, &uri).map_err(SignInNeeded::Failed)?;
-    let lines = figures(&app, &period).await.map_err(SignInNeeded::Failed)?;
+async fn page(State(app): State<SharedApp>, uri: Uri, headers: HeaderMap) -> Result<Response, WebError> {
+    let period = period(&app, &uri)?;
+    let lines = figures(&app, &period).await?;
     let context = json!({
         "from": period.from.to_string(),
         "to": period.to.to_string(),
@@ -49,10 +47,9 @@ async fn page(State(app): State<SharedApp>, uri: Uri, headers: HeaderMap) -> Res
     Ok(render(&app, StatusCode::OK, language, "audience.title", "gateway/audience.html", context))
 }
 
-async fn csv(State(app): State<SharedApp>, uri: Uri, headers: HeaderMap) -> Result<Response, SignInNeeded> {
-    accounts::require_staff(&app, &headers, wanted(&uri)).await?;
-    let period = period(&app, &uri).map_err(SignInNeeded::Failed)?;
-    let lines = figures(&app, &period).await.map_err(SignInNeeded::Failed)?;
+async fn csv(State(app): State<SharedApp>, uri: Uri) -> Result<Response, WebError> {
+    let period = period(&app, &uri)?;
+    let lines = figures(&app, &period).await?;
     let name = format!("attachment; filename=\"audience-{}-{}.csv\"", period.from, period.to);
     let fields = [
         (header::CONTENT_TYPE, HeaderValue::from_static("text/csv; charset=utf-8; header=present")),
@@ -63,10 +60,6 @@ async fn csv(State(app): State<SharedApp>, uri: Uri, headers: HeaderMap) -> Resu
         response.headers_mut().insert(header::CONTENT_DISPOSITION, name);
     }
     Ok(response)
-}
-
-fn wanted(uri: &Uri) -> &str {
-    uri.path_and_query().map_or(PATH, |path| path.as_str())
 }
 
 /// Days asked for, both included.

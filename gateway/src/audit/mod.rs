@@ -150,6 +150,15 @@ impl Event {
         }
     }
 
+    /// What somebody does of whom the ids alone are known.
+    pub fn by_account(app: &App, organisation: &str, account: &str, action: &str, object: &str) -> Self {
+        let event = Self::new(app, action, object).concerning(organisation);
+        match event.actor == Actor::gateway() {
+            true => Self { actor: Actor::account(account), ..event },
+            false => event,
+        }
+    }
+
     /// The same, of an organisation.
     #[must_use]
     pub fn concerning(self, organisation: &str) -> Self {

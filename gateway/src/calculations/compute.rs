@@ -1,27 +1,22 @@
 //! `POST /api/v1/compute/{module}`: one calculation for a program, answered at once.
 
-use std::sync::Arc;
-use std::time::Duration;
-
 use axum::Router;
 use axum::body::Body;
 use axum::extract::{Path, State};
-use axum::response::{IntoResponse, Response};
+use axum::response::Response;
 use axum::routing::post;
 use http::{HeaderMap, HeaderValue, Uri, header};
 use serde_json::Value;
 
-use crate::accounts::api_keys::{self, ApiClient};
 use crate::app::{App, SharedApp};
+use crate::calculations::paying::Paying;
 use crate::calculations::{MODULES, cost, faults};
 use crate::checkout::{self, Plan};
-use crate::edge::limits::{Left, Limit, Refused};
-use crate::web::error::Violated;
 use crate::web::posted::read_body;
 use crate::web::{WebError, negotiation};
 
 /// The largest request, in bytes.
-const BODY_LIMIT: usize = 1024 * 1024;
+pub(super) const BODY_LIMIT: usize = 1024 * 1024;
 
 /// The routes of this file.
 pub(super) fn routes() -> Router<SharedApp> {
@@ -36,71 +31,12 @@ async fn compute(
     headers: HeaderMap,
     body: Body,
 ) -> Result<Response, WebError> {
-    let client = api_keys::authenticate(&app, &headers).await?;
-    let plans = checkout::plans_for(&app, &client.organisation, &client.account).await?;
-    let mut paid = Paying::new(&app, client, &plans);
+    let (mut paid, plans) = Paying::enter(&app, &headers).await?;
     let answer = match paid.spend(1) {
         Ok(()) => answer(&app, &plans, &module, &uri, &headers, body, &mut paid).await,
         Err(refused) => Err(refused),
     };
     Ok(paid.told(answer))
-}
-
-/// What a request spends of its key's limit and of its account's.
-struct Paying<'a> {
-    app: &'a App,
-    client: ApiClient,
-    limits: [Arc<Limit>; 2],
-    cost: u32,
-    left: [Option<Left>; 2],
-    /// Which limit is too low, and until when.
-    refused: Option<(usize, Refused)>,
-}
-
-impl<'a> Paying<'a> {
-    fn new(app: &'a App, client: ApiClient, plans: &[Plan]) -> Self {
-        let now = app.clock.now();
-        let open = plans.iter().filter(|plan| plan.opens(&plan.module, now));
-        let account = app.limits.account(open.map(|plan| plan.offer.as_str()));
-        Self { app, client, limits: [app.limits.key(), account], cost: 0, left: [None; 2], refused: None }
-    }
-
-    /// Spends so many units more, of both.
-    fn spend(&mut self, cost: u32) -> Result<(), WebError> {
-        if cost == 0 {
-            return Ok(());
-        }
-        self.cost = self.cost.saturating_add(cost);
-        for (index, name) in [&self.client.key, &self.client.organisation].into_iter().enumerate() {
-            match self.app.limits.spend(&self.limits[index], name, cost) {
-                Ok(left) => self.left[index] = Some(left),
-                Err(refused) => {
-                    self.refused = Some((index, refused));
-                    return Err(match refused {
-                        Refused::Wait(wait, _) => WebError::TooMany(Duration::from_secs(wait.seconds())),
-                        Refused::TooDear(most) => WebError::TooDear { cost: self.cost, most },
-                    });
-                }
-            }
-        }
-        Ok(())
-    }
-
-    /// The answer, with both limits.
-    fn told(self, answer: Result<Response, WebError>) -> Response {
-        let mut response = answer.unwrap_or_else(WebError::into_response);
-        for (index, limit) in self.limits.into_iter().enumerate() {
-            match (self.refused, self.left[index]) {
-                (Some((at, Refused::Wait(wait, left))), _) if at == index => {
-                    response.extensions_mut().insert(Violated(limit.name().to_owned()));
-                    limit.tell_wait(left, wait, response.headers_mut());
-                }
-                (_, Some(left)) => limit.tell(left, self.cost, response.headers_mut()),
-                _ => {}
-            }
-        }
-        response
-    }
 }
 
 async fn answer(
@@ -149,7 +85,7 @@ fn json(result: &Value) -> Response {
 }
 
 /// `application/json`, or a media type built on it (RFC 6839 § 3.1).
-fn is_json(headers: &HeaderMap) -> bool {
+pub(super) fn is_json(headers: &HeaderMap) -> bool {
     let kind = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
     let kind = kind.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
     kind == "application/json" || (kind.starts_with("application/") && kind.ends_with("+json"))
@@ -160,6 +96,7 @@ mod tests {
     use http::{Method, StatusCode};
 
     use super::*;
+    use crate::accounts::api_keys;
     use crate::config::Rate;
     use crate::testing;
 

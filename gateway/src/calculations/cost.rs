@@ -30,6 +30,11 @@ pub(super) fn of(module: &str, input: &Value) -> u32 {
     u32::try_from(more).unwrap_or(u32::MAX).saturating_add(1)
 }
 
+/// Of lines of data that are loaded beside the request.
+pub(super) fn of_lines(count: usize) -> u32 {
+    u32::try_from(count / HEADS).unwrap_or(u32::MAX).saturating_add(1)
+}
+
 /// The same, for who asks before it asks.
 pub(super) fn tariff() -> Value {
     serde_json::json!({ "request": 1, "heads_a_unit": HEADS, "cells_a_unit": CELLS, "scenarios_a_unit": SCENARIOS })

@@ -5,7 +5,10 @@ mod account;
 mod compute;
 mod cost;
 mod faults;
+mod jobs;
 mod openapi;
+mod pages;
+mod paying;
 mod public;
 
 use std::sync::Arc;
@@ -13,10 +16,13 @@ use std::time::Duration;
 
 use aops_engine::{Fault, MODULES, Watch};
 use serde_json::Value;
-use tokio::sync::Semaphore;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::app::SharedApp;
 use crate::web::WebError;
+
+use self::jobs::Jobs;
+pub use self::jobs::{CALCULATION, Calculated, SHAPES, follow};
 
 /// The longest wait for a turn; past it the client is told to come back.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -25,6 +31,8 @@ const PATIENCE: Duration = Duration::from_secs(5);
 #[derive(Debug)]
 pub struct Calculations {
     turns: Arc<Semaphore>,
+    /// Calculations that are fetched later.
+    jobs: Jobs,
 }
 
 impl Calculations {
@@ -32,14 +40,19 @@ impl Calculations {
     #[allow(clippy::new_without_default, reason = "it asks the machine")]
     pub fn new() -> Self {
         let cores = std::thread::available_parallelism().map_or(2, usize::from);
-        Self { turns: Arc::new(Semaphore::new(cores)) }
+        Self { turns: Arc::new(Semaphore::new(cores)), jobs: Jobs::default() }
+    }
+
+    /// A turn, held until it is dropped.
+    async fn turn(&self) -> Result<OwnedSemaphorePermit, WebError> {
+        let busy = |_| WebError::Unavailable("too many calculations run at once".into());
+        let turn = tokio::time::timeout(PATIENCE, self.turns.clone().acquire_owned()).await;
+        turn.map_err(|_| busy(()))?.map_err(|_| busy(()))
     }
 
     /// One calculation, in its turn, on a thread where it hinders no other request.
     async fn run(&self, module: &'static str, input: Value) -> Result<Result<Value, Vec<Fault>>, WebError> {
-        let busy = |_| WebError::Unavailable("too many calculations run at once".into());
-        let turn = tokio::time::timeout(PATIENCE, self.turns.clone().acquire_owned()).await;
-        let turn = turn.map_err(|_| busy(()))?.map_err(|_| busy(()))?;
+        let turn = self.turn().await?;
         // Who hangs up stops what was computed for him.
         let watch = Stopping(Arc::default());
         let watched = Arc::clone(&watch.0);
@@ -64,5 +77,10 @@ impl Drop for Stopping {
 
 /// The routes: the API's calculations and account, the public calculators.
 pub fn routes() -> axum::Router<SharedApp> {
-    compute::routes().merge(account::routes()).merge(openapi::routes()).merge(public::routes())
+    compute::routes()
+        .merge(jobs::routes())
+        .merge(pages::routes())
+        .merge(account::routes())
+        .merge(openapi::routes())
+        .merge(public::routes())
 }

@@ -33,13 +33,13 @@ use crate::store::{Address, Batch, Expect, Scan};
 use crate::web::WebError;
 
 pub use self::invoices::{FILED, Filed, Invoices};
-pub use self::order::{CGV_VERSION, Order, OrderState, Plan, PlanSource};
+pub use self::order::{CGV_VERSION, Counted, Order, OrderState, Plan, PlanSource};
 pub use self::plans::{may, plans, plans_for};
 pub use self::reconcile::{Difference, reconcile};
 pub use self::retained::{ARCHIVED, Archive, ORDER, Orders, UNPAID, archive, has_bought, is_client};
 pub use self::subscription::Subscription;
 pub use self::sync::{Dues, follow};
-pub use self::usage::{Meter, meter};
+pub use self::usage::{Meter, count_in, meter, uncount_in};
 
 /// The plan that opens every module, by staff's decision.
 pub const UNLIMITED: &str = "illimite";
@@ -166,6 +166,14 @@ pub async fn end_plans(app: &App, mut batch: Batch) -> Result<Batch, RecordError
     }
     sync::close(app, &mut batch).await?;
     Ok(batch)
+}
+
+/// A batch that frees, with the rest, the seats of somebody who is no longer of its organisation.
+///
+/// # Errors
+/// [`RecordError`].
+pub async fn free_seats(app: &App, batch: Batch, account: &str) -> Result<Batch, RecordError> {
+    seats::free_all(app, batch, account).await
 }
 
 /// An order as `aops admin orders list` tells it.

@@ -86,6 +86,23 @@ pub(super) async fn leave(
     .await
 }
 
+/// A batch that frees, with the rest, every seat that somebody has in its organisation.
+///
+/// # Errors
+/// [`RecordError`].
+pub(super) async fn free_all(app: &App, mut batch: Batch, account: &str) -> Result<Batch, RecordError> {
+    let organisation = batch.partition.clone();
+    for (order, _) in plans::named(app, &organisation).await? {
+        let found = records::read_plain::<Held>(app, &Address::new(SEATS, &organisation, &order)).await?;
+        let Some((mut held, version)) = found else { continue };
+        if held.accounts.remove(account) {
+            records::put_plain(&mut batch, SEATS, &order, Expect::Version(version), &held, None)?;
+            audit::note(&mut batch, &Event::new(app, "seat freed", &order).concerning(&organisation))?;
+        }
+    }
+    Ok(batch)
+}
+
 async fn change(
     app: &App,
     organisation: &str,

@@ -68,6 +68,50 @@ impl Meter {
     }
 }
 
+/// Counts a calculation in the batch that records it, unless a plan opens the module without counting; the counter.
+/// On a conflict the whole is to be done again.
+///
+/// # Errors
+/// [`WebError::PaymentRequired`] when everything that may be had was had.
+pub async fn count_in(
+    app: &App,
+    organisation: &str,
+    plans: &[Plan],
+    module: &str,
+    batch: &mut Batch,
+) -> Result<Option<String>, WebError> {
+    let now = app.clock.now();
+    let open: Vec<&Plan> = plans.iter().filter(|plan| plan.opens(module, now)).collect();
+    if open.is_empty() || open.iter().any(|plan| plan.counted.is_none()) {
+        return if open.is_empty() { Err(WebError::PaymentRequired) } else { Ok(None) };
+    }
+    for beyond in [false, true] {
+        for counted in open.iter().filter_map(|plan| plan.counted.as_ref()) {
+            if beyond && !counted.beyond {
+                continue;
+            }
+            let next = |count: u32| (beyond || count < counted.included).then(|| count.saturating_add(1));
+            if put_next(app, organisation, &counted.counter, next, batch).await? {
+                return Ok(Some(counted.counter.clone()));
+            }
+        }
+    }
+    Err(WebError::PaymentRequired)
+}
+
+/// Takes a counted calculation back, in the batch that ends it without a result.
+///
+/// # Errors
+/// [`WebError`].
+pub async fn uncount_in(
+    app: &App,
+    organisation: &str,
+    counter: &str,
+    batch: &mut Batch,
+) -> Result<(), WebError> {
+    put_next(app, organisation, counter, |count| Some(count.saturating_sub(1)), batch).await.map(drop)
+}
+
 /// How many were done in a period.
 ///
 /// # Errors
@@ -126,14 +170,10 @@ async fn change(
     next: impl Fn(u32) -> Option<u32>,
 ) -> Result<bool, WebError> {
     for _ in 0..TRIES {
-        let (before, expect) = match of(app, organisation, counter).await? {
-            Some((counter, version)) => (counter, Expect::Version(version)),
-            None => (Counter::default(), Expect::Absent),
-        };
-        let Some(count) = next(before.count) else { return Ok(false) };
         let mut batch = Batch::new(organisation);
-        let gone = Some(app.settings.retention.end(&super::ORDER, app.clock.now()));
-        records::put_plain(&mut batch, USAGE, counter, expect, &Counter { count, ..before }, gone)?;
+        if !put_next(app, organisation, counter, &next, &mut batch).await? {
+            return Ok(false);
+        }
         match app.store.commit(batch).await {
             Ok(()) => return Ok(true),
             Err(StoreError::Conflict(_)) => tokio::task::yield_now().await,
@@ -141,6 +181,24 @@ async fn change(
         }
     }
     Err(WebError::Unavailable(format!("the counter {counter} is written by too many at once")))
+}
+
+/// Puts the next count of a counter into a batch, if there is one.
+async fn put_next(
+    app: &App,
+    organisation: &str,
+    counter: &str,
+    next: impl Fn(u32) -> Option<u32>,
+    batch: &mut Batch,
+) -> Result<bool, WebError> {
+    let (before, expect) = match of(app, organisation, counter).await? {
+        Some((counter, version)) => (counter, Expect::Version(version)),
+        None => (Counter::default(), Expect::Absent),
+    };
+    let Some(count) = next(before.count) else { return Ok(false) };
+    let gone = Some(app.settings.retention.end(&super::ORDER, app.clock.now()));
+    records::put_plain(batch, USAGE, counter, expect, &Counter { count, ..before }, gone)?;
+    Ok(true)
 }
 
 #[cfg(test)]

@@ -26,7 +26,7 @@ pub fn check<B: Body>(request: &Request<B>, class: RouteClass) -> Result<(), Ref
     if headers.get_all(EXPECT).iter().any(|value| !value.as_bytes().eq_ignore_ascii_case(b"100-continue")) {
         return Err(Refusal::closing(StatusCode::EXPECTATION_FAILED, PHASE, "expect"));
     }
-    if request.body().size_hint().lower() > class.body_limit() {
+    if request.body().size_hint().lower() > class.body_limit(request.uri().path()) {
         return Err(Refusal::closing(StatusCode::PAYLOAD_TOO_LARGE, PHASE, "body"));
     }
     Ok(())

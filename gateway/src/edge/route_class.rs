@@ -4,6 +4,11 @@ use http::{Method, StatusCode};
 
 use crate::edge::refusal::Refusal;
 
+/// The most that a file of data may weigh, in bytes.
+pub const FILE_LIMIT: u64 = 32 << 20;
+/// Where files of data are sent.
+const FILES: [&str; 2] = ["/api/v1/datasets", "/espace-client/donnees"];
+
 /// A kind of route. Tables by class follow the order of [`RouteClass::ALL`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -69,8 +74,9 @@ impl RouteClass {
     }
 
     /// The most that a request's body may weigh, in bytes; a larger one is refused before it is sent.
-    pub fn body_limit(self) -> u64 {
+    pub fn body_limit(self, path: &str) -> u64 {
         match self {
+            Self::Api | Self::Forms if FILES.contains(&path) => FILE_LIMIT + (64 << 10),
             Self::Pages | Self::Forms | Self::SignIn | Self::Checkout | Self::Calculators => 64 << 10,
             Self::Webhooks | Self::Api => 1 << 20,
         }

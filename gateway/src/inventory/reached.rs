@@ -20,6 +20,13 @@ const REACHED: &[(&str, Reached)] = &[
     ("accounts", Organisation),
     ("account_addresses", Nobody("a keyed hash that leads to the account, which is told")),
     ("organisations", Organisation),
+    ("rosters", Organisation),
+    (
+        "invitations",
+        Nobody("an address that a client invited, for a week: its holder has the letter, which says so"),
+    ),
+    ("api_key_lists", Organisation),
+    ("staff_duties", Organisation),
     ("account_letters", Nobody("when an address was written to lately, by a keyed hash")),
     ("api_keys", Nobody("the hash of a secret; keys are listed where they are made")),
     ("account_devices", Organisation),

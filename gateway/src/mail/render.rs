@@ -256,6 +256,31 @@ mod tests {
             ),
             ("compte_ferme", json!({}), None),
             (
+                "invitation",
+                json!({
+                    "link": "https://actuarem.com/invitation?jeton=abc", "organisation": "Mutuelle & fils",
+                    "by": "anais@example.org", "role": "member", "days": 7,
+                }),
+                None,
+            ),
+            (
+                "personne_role",
+                json!({
+                    "link": "https://actuarem.com/espace-client/personnes", "organisation": "Mutuelle & fils",
+                    "role": "manager",
+                }),
+                None,
+            ),
+            (
+                "cle_api",
+                json!({
+                    "beginning": "aops_0123456789ab", "by": "anais@example.org", "scopes": ["compute", "datasets:read"],
+                    "link": "https://actuarem.com/espace-client/cles",
+                }),
+                None,
+            ),
+            ("personne_retiree", json!({ "organisation": "Mutuelle & fils", "role": "member" }), None),
+            (
                 "droits_confirmation",
                 json!({ "right": "acces", "link": "https://aops.fr/donnees-personnelles/confirmation?jeton=abc" }),
                 None,
@@ -406,7 +431,8 @@ mod tests {
             "adresse": typed, "message": typed, "title": typed, "lead": typed, "link": "https://aops.fr/", "offer": typed,
             "order": typed, "minutes": 30, "text": typed, "reference": typed, "until": "2029-11-24", "answer_by": "2029-11-24", "anchor": typed, "what": "added",
             "agent": { "browser": "firefox", "system": "linux" }, "at": "2029-11-24T10:00:00Z", "forgotten": "https://aops.fr/", "new": typed, "hours": 24, "days": 7,
-            "day": "2029-11-24T10:00:00Z", "amount_cents": 100, "number": typed,
+            "day": "2029-11-24T10:00:00Z", "amount_cents": 100, "number": typed, "organisation": typed, "by": typed,
+            "role": "member", "beginning": typed, "scopes": ["compute"],
         });
         let more = json!({
             "state": "new", "right": "acces", "due": "2029-11-24", "why": typed, "said": typed, "client": typed,

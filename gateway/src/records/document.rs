@@ -77,6 +77,11 @@ impl Shape {
         Self { collection, sealed: true, read: |at, bytes| decode::<T>(at, bytes).map(drop) }
     }
 
+    /// Pieces of contents, sealed, which are no documents by themselves.
+    pub const fn bytes(collection: &'static str) -> Self {
+        Self { collection, sealed: true, read: |_, _| Ok(()) }
+    }
+
     /// A type that is kept as it is.
     pub const fn plain<T: Document>(collection: &'static str) -> Self {
         Self { collection, sealed: false, read: |at, bytes| decode::<T>(at, bytes).map(drop) }

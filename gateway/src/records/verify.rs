@@ -145,9 +145,10 @@ async fn found(app: &App, copied: &Copied, body: &[u8]) -> Result<Found, RecordE
     if body.first() != Some(&FORMAT) {
         return Ok(Found::Damaged("neither JSON nor sealed"));
     }
-    // A record is most often sealed under the key of its own name, or of its partition's.
-    for subject in [&copied.key, &copied.partition] {
-        let at = Address::new(KEYS, copied.partition.clone(), subject.clone());
+    // A record is most often sealed under the key of its own name, of its document's, or of its partition's.
+    let document = copied.key.split('/').next().unwrap_or_default();
+    for subject in [document, &copied.key, &copied.partition] {
+        let at = Address::new(KEYS, copied.partition.clone(), subject);
         let wrapped = app.store.read(&at).await?;
         if let Some(opened) = wrapped.and_then(|wrapped| open(app, subject, &wrapped.body, copied, body)) {
             return Ok(Found::Sealed(opened));

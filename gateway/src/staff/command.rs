@@ -20,6 +20,7 @@ use crate::newsletter::Segment;
 use crate::records::{self, RecordError};
 use crate::sealing::SealError;
 use crate::staff::bans;
+use crate::staff::people::{self, StaffAct};
 use crate::store::StoreError;
 use crate::web::WebError;
 use crate::{
@@ -42,6 +43,17 @@ pub enum Command {
         plan: Option<String>,
         /// What it may do.
         role: Role,
+        /// When its holder, of staff, was trained.
+        #[serde(default)]
+        trained: Option<Date>,
+        /// When its holder, of staff, signed the agreement of secrecy.
+        #[serde(default)]
+        secrecy: Option<Date>,
+    },
+    /// `staff …`.
+    Staff {
+        /// What of it.
+        act: StaffAct,
     },
     /// `account list`.
     AccountList,
@@ -230,6 +242,15 @@ pub enum StaffError {
     /// Nobody has it.
     #[error("no account has the address `{0}`; see `aops admin account list`")]
     NoAccount(String),
+    /// A client.
+    #[error("`{0}` is a client's account; see `aops admin staff list`")]
+    NotStaff(String),
+    /// No elevation.
+    #[error("an elevation is to a role of staff, for one to sixty minutes")]
+    Elevation,
+    /// No reason.
+    #[error("an elevation has a reason of one line and at most 200 characters")]
+    Reason,
     /// Not a block.
     #[error(
         "`{0}` is neither an address nor a CIDR block (examples: 192.0.2.7, 192.0.2.0/24, 2001:db8::/32)"
@@ -308,7 +329,7 @@ impl From<StoreError> for StaffError {
 /// [`StaffError`], a sentence for whoever typed the command.
 pub(super) async fn execute(app: &App, command: Command) -> Result<Value, StaffError> {
     match command {
-        Command::AccountCreate { email, password, verified, plan, role } => {
+        Command::AccountCreate { email, password, verified, plan, role, trained, secrecy } => {
             let password = Zeroizing::new(password);
             let email = Email::parse(&email).map_err(|_| StaffError::Email(email))?;
             let plan = plan.map(|name| checkout::staff_plan(app, &name, app.clock.now())).transpose()?;
@@ -316,8 +337,12 @@ pub(super) async fn execute(app: &App, command: Command) -> Result<Value, StaffE
             if let Some(plan) = plan {
                 checkout::grant(app, &account, &plan).await?;
             }
+            if role.is_staff() {
+                people::note(app, &account, trained, secrecy).await?;
+            }
             Ok(json!({ "id": account.id, "organisation": account.organisation }))
         }
+        Command::Staff { act } => people::execute(app, act).await,
         Command::AccountList => {
             let line = |account: accounts::Account| {
                 json!({

@@ -8,7 +8,6 @@ use axum::routing::get;
 use http::{HeaderMap, StatusCode, Uri};
 use serde_json::{Value, json};
 
-use crate::accounts;
 use crate::app::{App, SharedApp};
 use crate::records::RecordError;
 use crate::web::{WebError, negotiation, render};
@@ -24,9 +23,6 @@ pub(super) fn routes() -> Router<SharedApp> {
 }
 
 async fn page(State(app): State<SharedApp>, uri: Uri, headers: HeaderMap) -> Response {
-    if let Err(needed) = accounts::require_staff(&app, &headers, PATH).await {
-        return needed.into_response();
-    }
     let language = negotiation::language(&uri, &headers);
     match context(&app).await {
         Ok(context) => {

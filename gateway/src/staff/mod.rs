@@ -6,10 +6,12 @@ mod command;
 mod desk;
 mod figures;
 mod page;
+mod people;
 mod socket;
 mod traced;
 
 pub use self::command::{Command, StaffError};
+pub use self::people::StaffAct;
 pub use self::socket::{CallError, answers, call, serve};
 pub use self::traced::perform;
 

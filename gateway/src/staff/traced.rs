@@ -26,6 +26,10 @@ fn told(app: &App, command: &Command) -> Option<(&'static str, String)> {
     let person = |email: &str| app.sealer.lookup("audit-person", &email.trim().to_lowercase());
     Some(match command {
         Command::AccountCreate { email, .. } => ("account create", person(email)),
+        Command::Staff { act } => match act.told() {
+            (words, Some(email)) => (words, person(email)),
+            (words, None) => whole(words),
+        },
         Command::AccountList => whole("account list"),
         Command::SecondFactorRemove { email, .. } => ("account second-factor remove", person(email)),
         Command::ApikeyCreate { account } => ("apikey create", person(account)),

@@ -21,13 +21,20 @@ use crate::web::{live_reload, negotiation, pages, search};
 pub struct Routes(Router);
 
 impl Routes {
-    /// The routes of every feature.
+    /// The routes of every feature, each behind the guard.
     pub fn new(app: &SharedApp) -> Self {
+        let guard = axum::middleware::from_fn_with_state(app.clone(), crate::authorisation::guard);
+        Self(Self::unguarded(app).route_layer(guard).with_state(app.clone()))
+    }
+
+    /// The routes of every feature.
+    pub(crate) fn unguarded(app: &SharedApp) -> Router<SharedApp> {
         let mut features = Router::new()
             .merge(crate::antispam::routes())
             .merge(crate::accounts::routes())
             .merge(crate::checkout::routes())
             .merge(crate::calculations::routes())
+            .merge(crate::datasets::routes())
             .merge(crate::newsletter::routes())
             .merge(crate::contact::routes())
             .merge(crate::consent::routes())
@@ -39,7 +46,7 @@ impl Routes {
         if app.live_reload.is_some() {
             features = features.merge(live_reload::routes());
         }
-        Self(features.with_state(app.clone()))
+        features
     }
 }
 

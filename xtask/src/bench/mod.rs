@@ -2,6 +2,7 @@
 
 mod accounts;
 mod data;
+mod datasets;
 mod edge;
 mod engine;
 mod generator;
@@ -28,6 +29,8 @@ pub(crate) enum Part {
     Newsletter,
     /// Webhooks of the payment processor.
     Payments,
+    /// Files of 100,000 employees, received and checked.
+    Datasets,
 }
 
 /// Measures builds and edits of a site, calculations, pages a second, and data at rest; or one part alone.
@@ -42,6 +45,7 @@ pub(crate) fn run(only: Option<Part>) -> Result<()> {
     match only {
         Some(Part::Edge) => edge::run(),
         Some(Part::Payments) => payments::run(),
+        Some(Part::Datasets) => datasets::run(),
         Some(Part::Accounts) => accounts::run(),
         Some(_) => data::run(),
         None => {
@@ -49,6 +53,7 @@ pub(crate) fn run(only: Option<Part>) -> Result<()> {
             engine::run()?;
             edge::run()?;
             payments::run()?;
+            datasets::run()?;
             accounts::run()?;
             data::run()
         }

@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 use super::Client;
 use crate::accounts::{self, SignInNeeded};
 use crate::app::{App, SharedApp};
+use crate::authorisation::Action;
 use crate::checkout::order::{Order, OrderState};
 use crate::checkout::seats::{self, SeatError};
 use crate::checkout::subscription::Subscription;
@@ -36,6 +37,9 @@ async fn list(State(app): State<SharedApp>, uri: Uri, headers: HeaderMap) -> Res
         "seats": seated(&app, &client).await?,
         "withdrawals": withdrawals(&app, &client).await?,
         "done": query.get("fait").filter(|done| DONE.contains(&done.as_str())),
+        "buys": client.account.role.actions().contains(&Action::Buy),
+        "seats_given": client.account.role.actions().contains(&Action::AssignSeats),
+        "people": accounts::people_of(&app, &client.organisation).await.map_err(WebError::from)?,
         "fault": query.get("faute").filter(|fault| FAULTS.contains(&fault.as_str())),
     });
     let language = negotiation::language(&uri, &headers);

@@ -8,6 +8,8 @@ fn create(email: &str, password: &str, plan: Option<&str>) -> Command {
         verified: true,
         plan: plan.map(str::to_owned),
         role: Role::Owner,
+        trained: None,
+        secrecy: None,
     }
 }
 

@@ -1,0 +1,72 @@
+//! What can be done, as a closed list: neither a role nor a key is given anything that does not stand here.
+
+/// Something that somebody does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Action {
+    /// Their own account: its safety, its data, its end.
+    OwnAccount,
+    /// What the organisation holds and may use.
+    ReadOrganisation,
+    /// The organisation's part of the audit log.
+    ReadJournal,
+    /// Who its people are.
+    ReadPeople,
+    /// Inviting people, giving them roles, removing them.
+    ManagePeople,
+    /// Making somebody else its owner.
+    HandOver,
+    /// Its keys, without their secrets.
+    ReadKeys,
+    /// Making, replacing and revoking keys.
+    ManageKeys,
+    /// What it subscribes to.
+    ReadSubscriptions,
+    /// Giving paid seats to people.
+    AssignSeats,
+    /// Its invoices.
+    ReadInvoices,
+    /// Ordering, changing and ending subscriptions, means of payment.
+    Buy,
+    /// Looking at datasets.
+    ReadData,
+    /// Loading and deleting datasets.
+    WriteData,
+    /// Looking at calculations and their reports.
+    ReadCalculations,
+    /// Starting, stopping and deleting calculations.
+    Calculate,
+    /// A calculation answered at once.
+    Compute,
+    /// Staff: what the gateway does now.
+    ReadGateway,
+    /// Staff: messages, letters that have not left, suppressed addresses.
+    ReadDesk,
+    /// Staff: figures of the audience.
+    ReadAudience,
+}
+
+impl Action {
+    /// Every action, in the order of the tables.
+    pub const ALL: [Self; 20] = [
+        Self::OwnAccount,
+        Self::ReadOrganisation,
+        Self::ReadJournal,
+        Self::ReadPeople,
+        Self::ManagePeople,
+        Self::HandOver,
+        Self::ReadKeys,
+        Self::ManageKeys,
+        Self::ReadSubscriptions,
+        Self::AssignSeats,
+        Self::ReadInvoices,
+        Self::Buy,
+        Self::ReadData,
+        Self::WriteData,
+        Self::ReadCalculations,
+        Self::Calculate,
+        Self::Compute,
+        Self::ReadGateway,
+        Self::ReadDesk,
+        Self::ReadAudience,
+    ];
+}

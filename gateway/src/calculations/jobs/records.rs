@@ -1,0 +1,213 @@
+//! What is kept of a calculation: its head, which lists show; its inputs; its outcome. All sealed under its own key, so
+//! that destroying the key is deleting it; the place in the queue names nobody and is plain.
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+use super::idempotency::Once;
+use super::kept::CALCULATION;
+use crate::accounts::random;
+use crate::app::App;
+use crate::calculations::faults::Kept;
+use crate::records::{self, Document, RecordError, Shape, sound};
+use crate::retention;
+use crate::sealing::SubjectKey;
+use crate::store::{Address, Batch, Expect, Scan};
+
+/// Heads, which the retention engine walks: small.
+pub(super) const HEADS: &str = "calculations";
+pub(super) const INPUTS: &str = "calculation_inputs";
+pub(super) const OUTCOMES: &str = "calculation_outcomes";
+pub(super) const QUEUE: &str = "calculation_queue";
+pub(super) const ONCE: &str = "calculation_requests";
+
+/// How they are read.
+pub const SHAPES: &[Shape] = &[
+    Shape::sealed::<Job>(HEADS),
+    Shape::sealed::<Inputs>(INPUTS),
+    Shape::sealed::<Packed>(OUTCOMES),
+    Shape::plain::<Queued>(QUEUE),
+    Shape::plain::<Once>(ONCE),
+];
+
+/// Begins every id.
+const PREFIX: &str = "calc_";
+
+/// Where a calculation stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(in crate::calculations) enum State {
+    /// It waits.
+    Queued,
+    /// It is computed.
+    Running,
+    /// It has an outcome.
+    Done,
+    /// It has faults, or an incident.
+    Failed,
+    /// It was stopped by who asked for it.
+    Cancelled,
+}
+
+impl State {
+    /// Whether nothing more happens to it.
+    pub(in crate::calculations) fn is_final(self) -> bool {
+        matches!(self, Self::Done | Self::Failed | Self::Cancelled)
+    }
+}
+
+/// A calculation.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(in crate::calculations) struct Job {
+    /// Its name, in the order of time, the newest first.
+    pub(in crate::calculations) id: String,
+    /// What is computed.
+    pub(in crate::calculations) module: String,
+    /// What its owner calls it.
+    pub(in crate::calculations) name: Option<String>,
+    /// From which data, if any.
+    pub(in crate::calculations) dataset: Option<String>,
+    /// Where it stands.
+    pub(in crate::calculations) state: State,
+    /// When it was asked for.
+    pub(in crate::calculations) created: Timestamp,
+    /// When it came to its end.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub(in crate::calculations) ended: Option<Timestamp>,
+    /// Who asked.
+    pub(in crate::calculations) account: String,
+    /// In units of its cost.
+    pub(in crate::calculations) size: u32,
+    /// When its data must be gone, and all that was made of them.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub(in crate::calculations) until: Option<Timestamp>,
+    /// What counts it.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub(in crate::calculations) counter: Option<String>,
+    /// What is wrong with what was asked.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub(in crate::calculations) faults: Vec<Kept>,
+    /// By which our log tells what went wrong here.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub(in crate::calculations) incident: Option<String>,
+}
+
+/// What was asked, beside the data.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(super) struct Inputs {
+    pub(super) parameters: Map<String, Value>,
+}
+
+/// An outcome, and what was asked without its lines of data: JSON, compressed, in base64.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(super) struct Packed {
+    pub(super) zstd: String,
+}
+
+/// A place in the queue.
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
+pub(super) struct Queued {
+    /// In units of its cost.
+    pub(super) size: u32,
+    /// How often it was begun.
+    pub(super) begun: u32,
+}
+
+impl Document for Job {}
+impl Document for Inputs {}
+impl Document for Packed {}
+impl Document for Queued {}
+
+impl Job {
+    /// The instant from which it must be gone.
+    pub(in crate::calculations) fn ends(&self, app: &App) -> Timestamp {
+        let end = app.settings.retention.end(&CALCULATION, self.created);
+        self.until.map_or(end, |until| until.min(end))
+    }
+
+    /// Puts its head into a batch.
+    pub(super) fn put(
+        &self,
+        app: &App,
+        batch: &mut Batch,
+        key: &SubjectKey,
+        expect: Expect,
+    ) -> Result<(), RecordError> {
+        records::put_sealed(batch, key, HEADS, &self.id, expect, self, retention::expiry(self.ends(app)))
+    }
+}
+
+/// A new id: names in order of them are the newest first.
+pub(super) fn new_id(now: Timestamp) -> Result<String, RecordError> {
+    const LATEST: i64 = (1 << 48) - 1;
+    let left = LATEST.saturating_sub(now.as_millisecond()).max(0);
+    Ok(format!("{PREFIX}{left:012x}{}", random::base62(16)?))
+}
+
+/// A calculation of an organisation, and the version of its head; what another's is, is not there.
+///
+/// # Errors
+/// [`RecordError`].
+pub(in crate::calculations) async fn read(
+    app: &App,
+    organisation: &str,
+    id: &str,
+) -> Result<Option<(Job, u64)>, RecordError> {
+    // The store takes no NUL in a name, and ours are plain.
+    if !id.starts_with(PREFIX) || !id.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_') {
+        return Ok(None);
+    }
+    let address = Address::new(HEADS, organisation, id);
+    let found = records::read_sealed::<Job>(app, &address, id).await?;
+    Ok(found.filter(|(job, _)| job.ends(app) > app.clock.now()))
+}
+
+/// What was asked of a calculation, beside its data.
+///
+/// # Errors
+/// [`RecordError`].
+pub(in crate::calculations) async fn parameters(
+    app: &App,
+    organisation: &str,
+    job: &Job,
+) -> Result<Option<Map<String, Value>>, RecordError> {
+    let address = Address::new(INPUTS, organisation, &job.id);
+    let found = records::read_sealed::<Inputs>(app, &address, &job.id).await?;
+    Ok(found.map(|(inputs, _)| inputs.parameters))
+}
+
+/// Calculations of an organisation, the newest first, and from which the next page goes on.
+///
+/// # Errors
+/// [`RecordError`].
+pub(in crate::calculations) async fn list(
+    app: &App,
+    organisation: &str,
+    after: Option<&str>,
+    limit: usize,
+) -> Result<(Vec<Job>, Option<String>), RecordError> {
+    let after = after.map(|id| Address::new(HEADS, organisation, id));
+    let partition = Some(organisation.to_owned());
+    let scan = Scan { collection: HEADS, partition, prefix: String::new(), after, limit };
+    let page = app.store.scan(scan).await?;
+    let mut jobs = Vec::with_capacity(page.documents.len());
+    for (address, _) in page.documents {
+        let found = sound(read(app, organisation, &address.key).await)?.flatten();
+        jobs.extend(found.map(|(job, _)| job));
+    }
+    Ok((jobs, page.next.map(|address| address.key)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ids_are_in_the_order_of_time_the_newest_first() {
+        let at = |text: &str| new_id(text.parse().unwrap()).unwrap();
+        let (earlier, later) = (at("2026-11-27T12:00:00Z"), at("2026-11-27T12:00:00.001Z"));
+        assert!(later < earlier, "{later} {earlier}");
+        assert_ne!(at("2026-11-27T12:00:00Z"), earlier);
+    }
+}

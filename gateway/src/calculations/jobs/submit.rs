@@ -1,0 +1,187 @@
+//! Asking for a calculation: everything that makes it is one batch, its count included, so that it is charged when it is
+//! there and not otherwise.
+
+use aops_engine::{Fault, MODULES};
+use jiff::Timestamp;
+use serde_json::{Map, Value};
+
+use super::data;
+use super::idempotency::Key;
+use super::queue::Waiting;
+use super::records::{INPUTS, Inputs, Job, QUEUE, Queued, State, new_id};
+use crate::app::App;
+use crate::audit::{self, Event};
+use crate::calculations::cost;
+use crate::checkout::{self, Plan};
+use crate::records;
+use crate::store::{Batch, Expect, StoreError};
+use crate::web::WebError;
+
+/// Calculations of one organisation that may wait at once.
+const MOST_WAITING: usize = 200;
+/// Others who count at once, before one is asked to come again.
+const TRIES: usize = 64;
+/// What a client is told to wait when too many of its own wait already.
+const PAUSE: std::time::Duration = std::time::Duration::from_secs(30);
+
+/// Who asks.
+#[derive(Debug, Clone, Copy)]
+pub(in crate::calculations) struct Who<'a> {
+    pub(in crate::calculations) organisation: &'a str,
+    pub(in crate::calculations) account: &'a str,
+}
+
+/// What is asked.
+#[derive(Debug, Clone)]
+pub(in crate::calculations) struct Asked {
+    pub(in crate::calculations) module: String,
+    pub(in crate::calculations) dataset: Option<String>,
+    pub(in crate::calculations) parameters: Map<String, Value>,
+    pub(in crate::calculations) name: Option<String>,
+}
+
+/// Why nothing is computed.
+#[derive(Debug)]
+pub(in crate::calculations) enum Refused {
+    /// What is wrong with what was asked.
+    Faults(Vec<Fault>),
+    /// Anything else.
+    Web(WebError),
+}
+
+impl<E: Into<WebError>> From<E> for Refused {
+    fn from(error: E) -> Self {
+        Self::Web(error.into())
+    }
+}
+
+/// What is asked, once it is known to be possible, and its cost in units.
+#[derive(Debug)]
+pub(in crate::calculations) struct Sound {
+    asked: Asked,
+    module: &'static str,
+    /// The cost.
+    pub(in crate::calculations) cost: u32,
+    /// When the data must be gone.
+    until: Option<Timestamp>,
+}
+
+/// Looks whether a calculation is possible: a module that is there, and is paid for, and data of one's own for it.
+///
+/// # Errors
+/// [`Refused`].
+pub(in crate::calculations) async fn sound(
+    app: &App,
+    who: Who<'_>,
+    plans: &[Plan],
+    asked: Asked,
+) -> Result<Sound, Refused> {
+    let fault = |pointer: &str, code, parameters: &[(&'static str, String)]| {
+        Refused::Faults(vec![Fault::new(pointer, code, parameters)])
+    };
+    let Some(module) = MODULES.iter().copied().find(|known| *known == asked.module) else {
+        let found = asked.module.chars().take(60).collect();
+        return Err(fault("/module", "unknown_module", &[("found", found), ("known", MODULES.join(", "))]));
+    };
+    let now = app.clock.now();
+    if !plans.iter().any(|plan| plan.opens(module, now)) {
+        return Err(WebError::PaymentRequired.into());
+    }
+    let (cost, until) = match &asked.dataset {
+        None => (cost::of(module, &Value::Object(asked.parameters.clone())), None),
+        Some(id) => {
+            let data = data::load(app, who.organisation, id).await?.ok_or(WebError::NotFound)?;
+            if data.module != module {
+                let known = [("found", data.module), ("known", module.to_owned())];
+                return Err(fault("/dataset", "unknown_value", &known));
+            }
+            (cost::of_lines(data.count), data.ends)
+        }
+    };
+    Ok(Sound { asked, module, cost, until })
+}
+
+/// Records a calculation and puts it in the queue; the earlier one where the key was sent before.
+///
+/// # Errors
+/// [`WebError`].
+pub(in crate::calculations) async fn submit(
+    app: &App,
+    who: Who<'_>,
+    plans: &[Plan],
+    sound: Sound,
+    once: Option<&Key>,
+) -> Result<Job, WebError> {
+    let organisation = who.organisation;
+    if app.calculations.jobs.waiting(organisation) >= MOST_WAITING {
+        return Err(WebError::TooMany(PAUSE));
+    }
+    let now = app.clock.now();
+    let id = new_id(now)?;
+    for _ in 0..TRIES {
+        let mut batch = Batch::new(organisation);
+        let counter = checkout::count_in(app, organisation, plans, sound.module, &mut batch).await?;
+        let key = records::subject_key(app, organisation, &id, &mut batch).await?;
+        let job = Job {
+            id: id.clone(),
+            module: sound.module.to_owned(),
+            name: sound.asked.name.clone(),
+            dataset: sound.asked.dataset.clone(),
+            state: State::Queued,
+            created: now,
+            ended: None,
+            account: who.account.to_owned(),
+            size: sound.cost,
+            until: sound.until,
+            counter,
+            faults: Vec::new(),
+            incident: None,
+        };
+        let end = job.ends(app);
+        job.put(app, &mut batch, &key, Expect::Absent)?;
+        let inputs = Inputs { parameters: sound.asked.parameters.clone() };
+        records::put_sealed(&mut batch, &key, INPUTS, &id, Expect::Absent, &inputs, Some(end))?;
+        let queued = Queued { size: sound.cost, begun: 0 };
+        records::put_plain(&mut batch, QUEUE, &id, Expect::Absent, &queued, Some(end))?;
+        audit::note(&mut batch, &asked_for(app, who, &id))?;
+        if let Some(once) = once {
+            once.note(app, &mut batch, &id)?;
+        }
+        match app.store.commit(batch).await {
+            Ok(()) => {
+                let organisation = organisation.to_owned();
+                app.calculations.jobs.push(Waiting { organisation, id, size: sound.cost });
+                return Ok(job);
+            }
+            Err(StoreError::Conflict(_)) => {
+                // Another counted at once, or the same request came twice.
+                if let Some(once) = once
+                    && let Some(job) = earlier(app, organisation, once).await?
+                {
+                    return Ok(job);
+                }
+                tokio::task::yield_now().await;
+            }
+            Err(error) => return Err(error.into()),
+        }
+    }
+    Err(WebError::Unavailable("too many calculations are asked for at once by one organisation".into()))
+}
+
+/// What an earlier request of the same key made, unless it was deleted since.
+///
+/// # Errors
+/// [`WebError`]; in particular when the key was sent with another body.
+pub(in crate::calculations) async fn earlier(
+    app: &App,
+    organisation: &str,
+    once: &Key,
+) -> Result<Option<Job>, WebError> {
+    let Some(id) = once.earlier(app, organisation).await? else { return Ok(None) };
+    let found = super::read(app, organisation, &id).await?;
+    found.map(|(job, _)| Some(job)).ok_or(WebError::Gone)
+}
+
+fn asked_for(app: &App, who: Who<'_>, id: &str) -> Event {
+    Event::by_account(app, who.organisation, who.account, "calculation asked for", id)
+}

@@ -1,0 +1,102 @@
+// Calculations of the client area in real Chromium: the guided first run, assumptions, comparison, deletion.
+
+import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { after, before, test } from 'node:test';
+import { Gateway, browser } from './support.mjs';
+
+const axe = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
+const PASSWORD = 'Cheval-correct-agrafe-9';
+const ALL = '/espace-client/calculs';
+
+let gateway;
+let chromium;
+
+before(async () => {
+  gateway = await Gateway.start();
+  chromium = await browser();
+});
+
+after(async () => {
+  await chromium?.close();
+  gateway?.stop();
+});
+
+async function client(email, { javaScriptEnabled = true, width = 390 } = {}) {
+  gateway.admin(['account', 'create', '--email', email, '--password-stdin', '--verified', '--plan', 'illimite'], `${PASSWORD}\n`);
+  const context = await chromium.newContext({ ignoreHTTPSErrors: true, locale: 'fr-FR', javaScriptEnabled, viewport: { width, height: 800 } });
+  const page = await context.newPage();
+  await page.goto(`${gateway.origin}/compte/connexion?suite=${encodeURIComponent(ALL)}`);
+  await page.locator('main [name=email]').fill(email);
+  await page.locator('main [name=mot_de_passe]').fill(PASSWORD);
+  await page.locator('main form:not([data-passkey]) button[type=submit]').click();
+  await page.waitForURL((url) => url.pathname === ALL);
+  return page;
+}
+
+async function clean(page) {
+  await page.evaluate(axe);
+  const { violations } = await page.evaluate(() => window.axe.run(document, { runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa'] }));
+  assert.deepEqual(violations.map(({ id, nodes }) => [id, nodes.map(({ html }) => html)]), [], page.url());
+  const wide = await page.evaluate(() => document.documentElement.scrollWidth > document.documentElement.clientWidth);
+  assert.equal(wide, false, `${page.url()} is wider than the screen`);
+}
+
+function picture(page, name) {
+  return process.env.PICTURES ? page.screenshot({ path: `${process.env.PICTURES}/${name}.png`, fullPage: true }) : null;
+}
+
+for (const width of [390, 1280]) {
+  test(`a first run goes from the sample to its report, then to one's own assumptions, ${width} wide`, async () => {
+    const page = await client(`calcul-${width}@example.org`, { width });
+    await clean(page);
+    await picture(page, `calculs-vide-${width}`);
+    await page.locator('form:has([value=ifc]) button').click();
+    await page.waitForSelector('text=Rapport en PDF', { timeout: 60_000 });
+    await clean(page);
+    await picture(page, `calcul-${width}`);
+    const first = page.url();
+    for (const [form, begins] of [['pdf', '%PDF-'], ['xlsx', 'PK'], ['json', '{']]) {
+      const report = await page.request.get(`${first.split('?')[0]}/rapport.${form}`);
+      assert.equal(report.status(), 200, form);
+      assert.equal(report.headers()['cache-control'], 'no-store');
+      assert.equal((await report.body()).subarray(0, begins.length).toString(), begins);
+    }
+    await page.locator('a[href*="copie="]').click();
+    await clean(page);
+    await picture(page, `calcul-nouveau-${width}`);
+    await page.locator('[name=nom]').fill('Taux plus bas');
+    await page.locator('[name="assumptions.discount_rate"]').fill('abc');
+    await page.locator('main form.form button[type=submit]').click();
+    await page.waitForSelector('.fault-summary');
+    await clean(page);
+    await page.locator('[name="assumptions.discount_rate"]').fill('2,9');
+    await page.locator('main form.form button[type=submit]').click();
+    await page.waitForSelector('text=Rapport en PDF', { timeout: 60_000 });
+    await page.locator('form[action$="/comparaison"] button').click();
+    await page.waitForSelector('#hypotheses');
+    await clean(page);
+    await picture(page, `calcul-comparaison-${width}`);
+    assert.match(await page.locator('main').innerText(), /actualisation\s+3,40\s%\s+2,90\s%/);
+    await page.goto(first);
+    await page.locator('form[action*="/suppression"] button').click();
+    await page.waitForURL((url) => url.searchParams.get('fait') === 'supprime');
+    await clean(page);
+    await picture(page, `calculs-${width}`);
+    assert.equal(await page.locator('tbody tr').count(), 1);
+  });
+}
+
+test('without JavaScript a calculation is run and read, and in English', async () => {
+  const page = await client('sans-script@example.org', { javaScriptEnabled: false });
+  await page.goto(`${gateway.origin}${ALL}?lang=en`);
+  assert.equal(await page.locator('h1').innerText(), 'Calculations');
+  await page.locator('form:has([value=courbe]) button').click();
+  for (let tries = 0; tries < 60 && !(await page.locator('text=PDF report').count()); tries++) {
+    await page.waitForTimeout(500);
+    await page.goto(page.url());
+  }
+  assert.equal(await page.locator('text=PDF report').count(), 1);
+  assert.ok(await page.locator('.chart svg text').count() > 4);
+});
