@@ -85,6 +85,25 @@ fn a_file_gets_its_name_in_one_place_that_brings_it_to_the_disk() {
     assert!(looked_at > 100);
 }
 
+/// Proves p-purpose-calc, p-no-own-use.
+#[test]
+fn what_clients_load_is_read_by_calculations_alone() {
+    // Declarations, routes, and the bound on how many are read at once.
+    const NAMED: [&str; 8] = ["Drafts", "DRAFT", "KEPT", "Retained", "SHAPES", "Turns", "routes", "datasets"];
+    let mut looked_at = 0;
+    for path in sources("gateway/src") {
+        if ["/datasets/", "/calculations/"].iter().any(|own| path.contains(own)) {
+            continue;
+        }
+        for named in fs::read_to_string(&path).unwrap().split("datasets::").skip(1) {
+            let named: String = named.chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect();
+            assert!(NAMED.contains(&named.as_str()), "{path} takes `{named}` of clients' data");
+            looked_at += 1;
+        }
+    }
+    assert!(looked_at > 3);
+}
+
 /// Proves p-subprocessor-terms.
 #[test]
 fn what_is_called_is_called_through_one_door() {

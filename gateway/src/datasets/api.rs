@@ -371,6 +371,7 @@ mod tests {
         assert!(proofs.iter().any(|proof| proof.done.what == "calculation_data"));
     }
 
+    /// Proves p-purpose-calc, p-no-own-use.
     #[tokio::test]
     async fn p_confidentiality_nothing_of_a_file_stands_in_clear_and_copies_of_accounts_hold_none() {
         let folder = tempfile::tempdir().unwrap();
