@@ -8,7 +8,7 @@ use anyhow::{Context, Result, bail};
 use crate::sh;
 
 /// By program: the Debian package that brings it.
-const DEBIAN: [(&str, &str); 9] = [
+const DEBIAN: [(&str, &str); 10] = [
     ("chromium", "chromium"),
     ("nft", "nftables"),
     ("pebble", "pebble"),
@@ -18,6 +18,7 @@ const DEBIAN: [(&str, &str); 9] = [
     ("java", "default-jre-headless"),
     ("testssl", "testssl.sh"),
     ("slowhttptest", "slowhttptest"),
+    ("pdftotext", "poppler-utils"),
 ];
 
 /// A stateful stand-in for Stripe that we did not write, from PyPI. Its version is fixed: it plays an API.
