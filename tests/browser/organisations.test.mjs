@@ -99,7 +99,7 @@ for (const [width, scripts] of [[360, false], [360, true], [1280, true]]) {
     await page.locator('select[name=role]').selectOption('read-only');
     await page.getByRole('button', { name: 'Changer le rôle' }).click();
     assert.match(await page.locator('[role=status]').innerText(), /rôle est changé/);
-    await page.locator('summary').click();
+    await page.locator('main summary').click();
     await looked(page, 'personnes');
     await valid(page, '/espace-client/personnes');
 
@@ -126,7 +126,7 @@ for (const [width, scripts] of [[360, false], [360, true], [1280, true]]) {
 
     await page.goto(`${gateway.origin}/espace-client/personnes?lang=en`);
     await looked(page, 'people');
-    await page.locator('summary').click();
+    await page.locator('main summary').click();
     await page.getByRole('button', { name: 'Remove from the organisation' }).click();
     assert.match(await page.locator('[role=status]').innerText(), /person is removed/);
     await other.goto(`${gateway.origin}/espace-client/`);

@@ -53,13 +53,13 @@ pub(super) struct Wanted {
     pub(super) days: Option<u16>,
 }
 
-/// How many keys there may be.
+/// Who makes a key, and so how many there may be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Room {
-    /// As many as staff make.
-    Any,
-    /// [`MOST`].
-    Bounded,
+pub(super) enum Maker {
+    /// As many as they like; they hand a key over themselves, and nobody is told of it by letter.
+    Staff,
+    /// [`MOST`] at most, and whoever answers for the organisation is told.
+    Holder,
 }
 
 /// Why there is no key.
@@ -118,7 +118,7 @@ pub(super) async fn add(
     app: &App,
     account: &Account,
     wanted: &Wanted,
-    room: Room,
+    maker: Maker,
 ) -> Result<NewKey, KeyError> {
     let key = draw()?;
     let id = name_in(&key).to_owned();
@@ -134,7 +134,7 @@ pub(super) async fn add(
         expires,
     };
     change(app, account, "key created", &id, |listed| {
-        if room == Room::Bounded && listed.keys.len() >= MOST {
+        if maker == Maker::Holder && listed.keys.len() >= MOST {
             return Err(KeyError::Full);
         }
         listed.keys.push(line.clone());
@@ -151,7 +151,9 @@ pub(super) async fn add(
         used: None,
     };
     app.store.commit(put(Batch::new(address(&id).partition), &id, Expect::Absent, &record)?).await?;
-    tell(app, account, &id, &wanted.scopes).await?;
+    if maker == Maker::Holder {
+        tell(app, account, &id, &wanted.scopes).await?;
+    }
     Ok(NewKey { id, key })
 }
 
@@ -163,7 +165,7 @@ pub(super) async fn replace(app: &App, account: &Account, id: &str) -> Result<Ne
     let line = line(app, &account.organisation, id).await?;
     let Some((record, version)) = kept(app, id).await? else { return Err(KeyError::Unknown) };
     let wanted = Wanted { name: line.name, scopes: line.scopes, days: line.days };
-    let new = add(app, account, &wanted, Room::Bounded).await?;
+    let new = add(app, account, &wanted, Maker::Holder).await?;
     let end = after(app.clock.now(), OVERLAP);
     let end = record.expires.map_or(end, |expires| expires.min(end));
     let record = Record { expires: Some(end), ..record };

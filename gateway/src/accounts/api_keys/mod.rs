@@ -121,7 +121,7 @@ pub(super) fn routes() -> Router<SharedApp> {
 /// [`WebError`] when it cannot be drawn or recorded.
 pub async fn create(app: &App, account: &Account) -> Result<NewKey, WebError> {
     let wanted = list::Wanted { name: String::new(), scopes: Scope::ALL.to_vec(), days: None };
-    Ok(list::add(app, account, &wanted, list::Room::Any).await?)
+    Ok(list::add(app, account, &wanted, list::Maker::Staff).await?)
 }
 
 /// Who asks, by `Authorization: Bearer` (RFC 6750). The day is noted, once a day.

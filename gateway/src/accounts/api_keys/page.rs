@@ -9,7 +9,7 @@ use axum::routing::{get, post};
 use http::{HeaderMap, HeaderValue, StatusCode, Uri, header};
 use serde_json::{Value, json};
 
-use super::list::{self, KeyError, MOST, Room, Wanted};
+use super::list::{self, KeyError, MOST, Maker, Wanted};
 use super::{NewKey, form, kept};
 use crate::accounts::{self, Account, SignInNeeded};
 use crate::app::{App, SharedApp};
@@ -64,7 +64,7 @@ async fn make(
     let errors = match checker.finish() {
         Ok(()) => {
             let wanted = Wanted { name, scopes, days: days.filter(|days| *days > 0) };
-            match list::add(&app, &me, &wanted, Room::Bounded).await {
+            match list::add(&app, &me, &wanted, Maker::Holder).await {
                 Ok(new) => return told(&app, &me, &posted, &new).await,
                 Err(KeyError::Full) => BTreeMap::from([("nom_cle".to_owned(), "keys_many".to_owned())]),
                 Err(error) => return Err(WebError::from(error).into()),
