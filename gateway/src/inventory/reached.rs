@@ -61,10 +61,7 @@ const REACHED: &[(&str, Reached)] = &[
     ("issue_sent", Address),
     ("issue_figures", Nobody("counts of an issue")),
     ("mailings", Nobody("what was sent to how many")),
-    ("rosters", Organisation),
-    ("invitations", Nobody("an address that nobody has confirmed; it ends within a week")),
-    ("api_key_lists", Organisation),
-    ("staff_duties", Organisation),
+    ("blobs", Nobody(CLIENTS)),
     ("datasets", Nobody(CLIENTS)),
     ("dataset_drafts", Nobody(CLIENTS)),
     ("dataset_mappings", Organisation),
@@ -77,6 +74,7 @@ const REACHED: &[(&str, Reached)] = &[
     ("suppressions", Address),
     ("breaches", Nobody("how many were concerned; whom it concerns is told by letter")),
 ];
+
 /// Whoever loaded them is their controller, takes them out and removes them (`p-instructions`); a person asks it.
 const CLIENTS: &str = "a client's data: it answers for them, and has them in its area";
 /// What carries what is told elsewhere, or nothing of anybody.

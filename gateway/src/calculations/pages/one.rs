@@ -130,6 +130,9 @@ async fn cancel(
 ) -> Result<Response, SignInNeeded> {
     let session = enter(&app, &headers, &place(&id)).await?;
     let done = jobs::cancel(&app, who(&session), &id).await?;
+    if !done && jobs::read(&app, &session.organisation, &id).await?.is_none() {
+        return Err(WebError::NotFound.into());
+    }
     let place = place(&id);
     Ok(posted.accepted(&if done { format!("{place}?fait=annule") } else { place }))
 }
