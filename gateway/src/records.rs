@@ -130,6 +130,25 @@ pub async fn erase(app: &App, batch: &mut Batch, subject: &str) -> Result<(), Re
     Ok(())
 }
 
+/// The names of the documents of a collection in a partition.
+///
+/// # Errors
+/// [`RecordError::Store`].
+pub async fn names(app: &App, collection: &'static str, partition: &str) -> Result<Vec<String>, RecordError> {
+    let mut all = Vec::new();
+    let mut after = None;
+    loop {
+        let partition = Some(partition.to_owned());
+        let scan = Scan { collection, partition, prefix: String::new(), after, limit: PAGE };
+        let page = app.store.scan(scan).await?;
+        all.extend(page.documents.into_iter().map(|(address, _)| address.key));
+        after = page.next;
+        if after.is_none() {
+            return Ok(all);
+        }
+    }
+}
+
 /// Who was erased, as [`Sealer::tombstone`](crate::sealing::Sealer::tombstone) names them: to be kept apart from backups, and given when one is restored.
 ///
 /// # Errors

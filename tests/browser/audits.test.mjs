@@ -247,10 +247,12 @@ test('print leaves out what is no content and is dark on white; forced colours k
     const view = await context.newPage();
     await view.goto(`${gateway.origin}/articles/chain-ladder-et-mack/`);
     await view.emulateMedia({ media: 'print' });
-    const ground = await view.evaluate(() => getComputedStyle(document.body).backgroundColor);
-    assert.match(ground, /rgba\(0, 0, 0, 0\)|rgb\(255, 255, 255\)/);
-    // The banner is put in place by a script, which a busy machine may run a moment later.
-    await view.waitForFunction(() => ['.site-header nav', '.consent'].every((mark) => ![...document.querySelectorAll(mark)].some((element) => element.checkVisibility())));
+    const printed = await view.evaluate(() => ({
+      ground: getComputedStyle(document.body).backgroundColor,
+      hidden: ['.site-header nav', '.consent'].every((mark) => ![...document.querySelectorAll(mark)].some((element) => element.checkVisibility())),
+    }));
+    assert.match(printed.ground, /rgba\(0, 0, 0, 0\)|rgb\(255, 255, 255\)/);
+    assert.equal(printed.hidden, true);
     assert.ok((await view.pdf()).length > 10_000);
   }, { colorScheme: 'dark' });
   await page(async (context) => {

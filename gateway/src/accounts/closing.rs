@@ -15,7 +15,6 @@ use serde_json::{Value, json};
 use crate::accounts::{self, ACCOUNTS, Account, Accounts, Role, SignInNeeded, holder, people, sessions};
 use crate::app::{App, SharedApp};
 use crate::audit::{self, Event};
-use crate::checkout;
 use crate::inventory;
 use crate::outbox::{self, Mail};
 use crate::records::{self, KEYS, RecordError};
@@ -24,6 +23,7 @@ use crate::sealing;
 use crate::store::{Address, Batch, Expect, StoreError};
 use crate::web::posted::{Posted, fault_title};
 use crate::web::{WebError, negotiation, render, render_titled};
+use crate::{calculations, checkout, datasets};
 
 const PAGE: &str = "/espace-client/fermeture";
 const COPY: &str = "/espace-client/donnees.json";
@@ -160,6 +160,8 @@ pub(super) async fn ended(app: &App, account: &Account) -> Result<Option<Batch>,
     sessions::end_for_good(app, &mut batch, &account.id).await?;
     if people::empties(&batch) {
         batch = checkout::end_plans(app, batch).await?;
+        datasets::end_all(app, &mut batch).await?;
+        calculations::end_all(app, &mut batch).await?;
         records::erase(app, &mut batch, &account.organisation).await?;
         batch = batch.delete(holder::ORGANISATIONS, &account.organisation, Expect::Anything);
     }
@@ -245,6 +247,45 @@ mod tests {
         assert_ne!(again.id, account.id, "somebody may have the address at once");
         let verified = records::verify(&app, &inventory::SHAPES).await.unwrap();
         assert_eq!(verified.damaged, []);
+    }
+
+    #[tokio::test]
+    async fn p_instructions_what_an_organisation_loaded_and_computed_goes_with_the_last_of_its_people() {
+        let folder = tempfile::tempdir().unwrap();
+        let app = testing::shared(folder.path()).await;
+        let account = testing::account(&app, "a@example.com").await;
+        let plan = checkout::staff_plan(&app, checkout::UNLIMITED, app.clock.now()).unwrap();
+        checkout::grant(&app, &account, &plan).await.unwrap();
+        let key = accounts::api_keys::create(&app, &account).await.unwrap().key;
+        let sent = async |path: &str, kind: &'static str, body: String| {
+            let headers = HeaderMap::from_iter([
+                (header::AUTHORIZATION, HeaderValue::from_str(&format!("Bearer {key}")).unwrap()),
+                (header::CONTENT_TYPE, HeaderValue::from_static(kind)),
+            ]);
+            let answer = testing::ask(&app, Method::POST, path, &headers, body.into()).await;
+            assert!(answer.status().is_success(), "{path}: {}", answer.status());
+            let told: Value = serde_json::from_str(&testing::text(answer).await).unwrap();
+            told["id"].as_str().unwrap().to_owned()
+        };
+        let lines = "id;sex;birth_date;hire_date;annual_salary\n1;M;1970-05-12;1998-09-01;45000\n";
+        let dataset =
+            sent("/api/v1/datasets?module=ifc&warranty=accepted", "text/csv", lines.to_owned()).await;
+        let asked = json!({ "module": "rente", "parameters": aops_engine::example("rente").unwrap() });
+        let calculation = sent("/api/v1/calculations", "application/json", asked.to_string()).await;
+        let stands = async |collection: &'static str, id: &str| {
+            let address = Address::new(collection, &account.organisation, id);
+            app.store.read(&address).await.unwrap().is_some()
+        };
+        let kept = [("datasets", &dataset), ("calculations", &calculation)];
+        for (collection, id) in kept {
+            assert!(stands(collection, id).await && stands(KEYS, id).await, "{collection}");
+        }
+        let session = testing::signed_in(&app, &account).await;
+        assert_eq!(testing::post(&app, PAGE, &session, POSTED).await.status(), StatusCode::SEE_OTHER);
+        for (collection, id) in kept {
+            assert!(!stands(collection, id).await && !stands(KEYS, id).await, "{collection}");
+        }
+        assert!(records::erased(&app).await.unwrap().len() > 2, "a backup forgets them too");
     }
 
     #[tokio::test]

@@ -15,10 +15,10 @@ use crate::web::WebError;
 
 /// Lets a request pass to its handler, or answers it.
 pub async fn guard(State(app): State<SharedApp>, request: Request<Body>, next: Next) -> Response {
-    let (parts, body) = request.into_parts();
+    let (mut parts, body) = request.into_parts();
     let path = parts.extensions.get::<MatchedPath>().map_or("", MatchedPath::as_str);
     let Some(row) = routes::row(&parts.method, path) else { return without_row(&parts.method, path) };
-    match passes(&app, &parts, row).await {
+    match passes(&app, &mut parts, row).await {
         Ok(()) => next.run(Request::from_parts(parts, body)).await,
         Err(refused) => refused.into_response(),
     }
@@ -34,7 +34,7 @@ fn without_row(method: &Method, path: &str) -> Response {
     (StatusCode::METHOD_NOT_ALLOWED, [(header::ALLOW, allowed.join(", "))]).into_response()
 }
 
-async fn passes(app: &App, parts: &request::Parts, row: &Row) -> Result<(), SignInNeeded> {
+async fn passes(app: &App, parts: &mut request::Parts, row: &Row) -> Result<(), SignInNeeded> {
     match row.class {
         Class::Open | Class::Link | Class::Signed => Ok(()),
         Class::Own => of_person(app, parts, row, Action::OwnAccount).await,
@@ -86,9 +86,12 @@ async fn of_staff(app: &App, parts: &request::Parts, row: &Row, action: Action) 
     Ok(audit::record(app, &Event::of(app, &account, "staff page read", wanted(parts, row))).await?)
 }
 
-async fn of_program(app: &App, parts: &request::Parts, action: Action) -> Result<(), SignInNeeded> {
+/// A program's name goes with its request: the key is looked at once.
+async fn of_program(app: &App, parts: &mut request::Parts, action: Action) -> Result<(), SignInNeeded> {
     let client = api_keys::authenticate(app, &parts.headers).await?;
-    Ok(may(&client.actor(), action, Object::Organisation(&client.organisation)).settled()?)
+    may(&client.actor(), action, Object::Organisation(&client.organisation)).settled()?;
+    parts.extensions.insert(client);
+    Ok(())
 }
 
 /// Where somebody goes on once they signed in: to the page that they read, or that the form stands on.

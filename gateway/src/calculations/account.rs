@@ -4,10 +4,10 @@ use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use axum::{Json, Router};
-use http::{HeaderMap, HeaderValue, header};
+use http::{HeaderValue, header};
 use serde_json::json;
 
-use crate::accounts::api_keys;
+use crate::accounts::api_keys::ApiClient;
 use crate::app::SharedApp;
 use crate::calculations::{MODULES, cost};
 use crate::checkout;
@@ -18,8 +18,7 @@ pub(super) fn routes() -> Router<SharedApp> {
     Router::new().route("/api/v1/account", get(account))
 }
 
-async fn account(State(app): State<SharedApp>, headers: HeaderMap) -> Result<Response, WebError> {
-    let client = api_keys::authenticate(&app, &headers).await?;
+async fn account(State(app): State<SharedApp>, client: ApiClient) -> Result<Response, WebError> {
     let now = app.clock.now();
     let mut plans = checkout::plans_for(&app, &client.organisation, &client.account).await?;
     let modules: Vec<&str> =

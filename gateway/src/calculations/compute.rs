@@ -8,6 +8,7 @@ use axum::routing::post;
 use http::{HeaderMap, HeaderValue, Uri, header};
 use serde_json::Value;
 
+use crate::accounts::api_keys::ApiClient;
 use crate::app::{App, SharedApp};
 use crate::calculations::paying::Paying;
 use crate::calculations::{MODULES, cost, faults};
@@ -29,9 +30,10 @@ async fn compute(
     Path(module): Path<String>,
     uri: Uri,
     headers: HeaderMap,
+    client: ApiClient,
     body: Body,
 ) -> Result<Response, WebError> {
-    let (mut paid, plans) = Paying::enter(&app, &headers).await?;
+    let (mut paid, plans) = Paying::enter(&app, client).await?;
     let answer = match paid.spend(1) {
         Ok(()) => answer(&app, &plans, &module, &uri, &headers, body, &mut paid).await,
         Err(refused) => Err(refused),

@@ -22,7 +22,7 @@ use crate::app::SharedApp;
 use crate::web::WebError;
 
 use self::jobs::Jobs;
-pub use self::jobs::{CALCULATION, Calculated, SHAPES, follow};
+pub use self::jobs::{CALCULATION, Calculated, SHAPES, end_all, follow};
 
 /// The longest wait for a turn; past it the client is told to come back.
 const PATIENCE: Duration = Duration::from_secs(5);

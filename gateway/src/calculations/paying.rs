@@ -4,9 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::response::{IntoResponse, Response};
-use http::HeaderMap;
 
-use crate::accounts::api_keys::{self, ApiClient};
+use crate::accounts::api_keys::ApiClient;
 use crate::app::App;
 use crate::checkout::{self, Plan};
 use crate::edge::limits::{Left, Limit, Refused};
@@ -26,12 +25,11 @@ pub(super) struct Paying<'a> {
 }
 
 impl<'a> Paying<'a> {
-    /// Who asks by a key, and what they may use.
+    /// Who asks by a key, with what they may use.
     ///
     /// # Errors
-    /// [`WebError::Unauthorized`], or what the store cannot tell.
-    pub(super) async fn enter(app: &'a App, headers: &HeaderMap) -> Result<(Self, Vec<Plan>), WebError> {
-        let client = api_keys::authenticate(app, headers).await?;
+    /// What the store cannot tell.
+    pub(super) async fn enter(app: &'a App, client: ApiClient) -> Result<(Self, Vec<Plan>), WebError> {
         let plans = checkout::plans_for(app, &client.organisation, &client.account).await?;
         Ok((Self::new(app, client, &plans), plans))
     }

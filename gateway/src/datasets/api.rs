@@ -12,8 +12,10 @@ use axum::{Json, Router};
 use http::{HeaderMap, HeaderValue, StatusCode, Uri, header};
 use serde_json::{Map, Value, json};
 
+use super::guard::Who;
 use super::receive::{self, Asked, Received, receive};
-use super::{guard, keep, mapping, told};
+use super::{keep, mapping, told};
+use crate::accounts::api_keys::ApiClient;
 use crate::app::{App, SharedApp};
 use crate::edge::route_class::FILE_LIMIT;
 use crate::web::posted::read_body;
@@ -44,9 +46,10 @@ async fn upload(
     State(app): State<SharedApp>,
     uri: Uri,
     headers: HeaderMap,
+    client: ApiClient,
     body: Body,
 ) -> Result<Response, WebError> {
-    let who = guard::program(&app, &headers).await?;
+    let who = Who::from(client);
     let language = negotiation::language(&uri, &headers);
     let mut asked = asked(&app, &uri, &headers)?;
     if !KINDS.contains(&kind(&headers).as_str()) {
@@ -120,8 +123,8 @@ fn kind(headers: &HeaderMap) -> String {
 }
 
 /// `?cursor=&limit=`: the latest first.
-async fn list(State(app): State<SharedApp>, uri: Uri, headers: HeaderMap) -> Result<Response, WebError> {
-    let who = guard::program(&app, &headers).await?;
+async fn list(State(app): State<SharedApp>, uri: Uri, client: ApiClient) -> Result<Response, WebError> {
+    let who = Who::from(client);
     let query = negotiation::query(&uri)?;
     let limit = match query.get("limit") {
         Some(limit) => limit.parse().map_err(|_| WebError::BadRequest("the limit is no number"))?,
@@ -141,8 +144,9 @@ async fn show(
     Path(id): Path<String>,
     uri: Uri,
     headers: HeaderMap,
+    client: ApiClient,
 ) -> Result<Response, WebError> {
-    let who = guard::program(&app, &headers).await?;
+    let who = Who::from(client);
     let (dataset, _) = keep::read(&app, &who.organisation, &id).await?.ok_or(WebError::NotFound)?;
     let named = (id, dataset);
     let details = keep::details(&app, &who.organisation, &named).await?.ok_or(WebError::NotFound)?;
@@ -159,9 +163,9 @@ async fn show(
 async fn remove(
     State(app): State<SharedApp>,
     Path(id): Path<String>,
-    headers: HeaderMap,
+    client: ApiClient,
 ) -> Result<Response, WebError> {
-    let who = guard::program(&app, &headers).await?;
+    let who = Who::from(client);
     match keep::remove(&app, &who, &id).await? {
         true => Ok(StatusCode::NO_CONTENT.into_response()),
         false => Err(WebError::NotFound),

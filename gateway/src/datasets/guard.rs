@@ -1,10 +1,10 @@
-//! Who may have to do with data sets. This is the one place that says so.
+//! For whom data sets are asked, by a program or by a person. Whether they may was decided before (`authorisation`).
 
 use http::HeaderMap;
 
-use crate::accounts::{self, SignInNeeded, api_keys};
+use crate::accounts::api_keys::ApiClient;
+use crate::accounts::{self, SignInNeeded};
 use crate::app::App;
-use crate::web::WebError;
 
 /// Who asks, and for which organisation.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -13,13 +13,10 @@ pub(super) struct Who {
     pub(super) account: String,
 }
 
-/// A program, by its key.
-///
-/// # Errors
-/// [`WebError::Unauthorized`].
-pub(super) async fn program(app: &App, headers: &HeaderMap) -> Result<Who, WebError> {
-    let client = api_keys::authenticate(app, headers).await?;
-    Ok(Who { organisation: client.organisation, account: client.account })
+impl From<ApiClient> for Who {
+    fn from(client: ApiClient) -> Self {
+        Self { organisation: client.organisation, account: client.account }
+    }
 }
 
 /// Whoever is signed in; others are sent to sign in and then to `wanted`.

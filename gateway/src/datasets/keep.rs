@@ -7,6 +7,7 @@ use super::MOST;
 use super::document::{
     DATASETS, Dataset, Details, Purpose, Warranty, details_of, draw, lines_of, well_formed,
 };
+use super::draft::DRAFTS;
 use super::guard::Who;
 use crate::app::App;
 use crate::audit::{self, Actor, Event};
@@ -200,6 +201,22 @@ pub(super) async fn gone(app: &App, batch: &mut Batch, id: &str, expect: Expect)
     records::erase(app, batch, id).await?;
     let change = Change::Delete;
     batch.writes.push(Write { collection: DATASETS, key: id.to_owned(), expect, change });
+    Ok(())
+}
+
+/// Puts into a batch what ends all that an organisation loaded, once it is no more: without their keys contents open no
+/// more, and expire by themselves.
+///
+/// # Errors
+/// [`RecordError`].
+pub async fn end_all(app: &App, batch: &mut Batch) -> Result<(), RecordError> {
+    for collection in [DATASETS, DRAFTS] {
+        for id in records::names(app, collection, &batch.partition).await? {
+            records::erase(app, batch, &id).await?;
+            let (expect, change) = (Expect::Anything, Change::Delete);
+            batch.writes.push(Write { collection, key: id, expect, change });
+        }
+    }
     Ok(())
 }
 

@@ -27,6 +27,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 pub use self::described::described;
 pub use self::document::{Dataset, Purpose, SHAPES, Warranty};
 pub use self::draft::{DRAFT, Drafts};
+pub use self::keep::end_all;
 pub use self::load::{Loaded, choices, load};
 pub use self::retained::{Datasets as Retained, KEPT};
 use crate::app::SharedApp;

@@ -10,6 +10,8 @@ mod page;
 mod tests;
 
 use axum::Router;
+use axum::extract::FromRequestParts;
+use http::request::Parts;
 use http::{HeaderMap, header};
 use jiff::Timestamp;
 use jiff::civil::Date;
@@ -51,6 +53,15 @@ pub struct ApiClient {
     pub role: Role,
     /// What the key opens of it.
     pub scopes: Vec<Scope>,
+}
+
+/// Who asks, as the guard found out before the handler.
+impl FromRequestParts<SharedApp> for ApiClient {
+    type Rejection = WebError;
+
+    async fn from_request_parts(parts: &mut Parts, _: &SharedApp) -> Result<Self, WebError> {
+        parts.extensions.get::<Self>().cloned().ok_or(WebError::Unauthorized)
+    }
 }
 
 impl ApiClient {

@@ -15,6 +15,7 @@ use super::records::Job;
 use super::submit::{self, Asked, Refused, Who};
 use super::{Form, State as JobState, events, forms, worker};
 use crate::accounts;
+use crate::accounts::api_keys::ApiClient;
 use crate::app::{App, SharedApp};
 use crate::calculations::compute::{BODY_LIMIT, is_json};
 use crate::calculations::faults;
@@ -58,9 +59,10 @@ async fn create(
     State(app): State<SharedApp>,
     uri: Uri,
     headers: HeaderMap,
+    client: ApiClient,
     body: Body,
 ) -> Result<Response, WebError> {
-    let (mut paid, plans) = Paying::enter(&app, &headers).await?;
+    let (mut paid, plans) = Paying::enter(&app, client).await?;
     let answer = match paid.spend(1) {
         Ok(()) => created(&app, &plans, &uri, &headers, body, &mut paid).await,
         Err(refused) => Err(refused),
@@ -125,8 +127,13 @@ fn accepted(job: &Job) -> Response {
 }
 
 /// `GET` of all: `{calculations, next}`, the newest first; `next` is the `cursor` of the page that follows.
-async fn list(State(app): State<SharedApp>, uri: Uri, headers: HeaderMap) -> Result<Response, WebError> {
-    let (mut paid, _) = Paying::enter(&app, &headers).await?;
+async fn list(
+    State(app): State<SharedApp>,
+    uri: Uri,
+    headers: HeaderMap,
+    client: ApiClient,
+) -> Result<Response, WebError> {
+    let (mut paid, _) = Paying::enter(&app, client).await?;
     let answer = match paid.spend(1) {
         Ok(()) => listed(&app, &uri, &headers, &paid.client.organisation).await,
         Err(refused) => Err(refused),
@@ -157,8 +164,9 @@ async fn show(
     Path(id): Path<String>,
     uri: Uri,
     headers: HeaderMap,
+    client: ApiClient,
 ) -> Result<Response, WebError> {
-    let (mut paid, _) = Paying::enter(&app, &headers).await?;
+    let (mut paid, _) = Paying::enter(&app, client).await?;
     let answer = match paid.spend(1) {
         Ok(()) => shown(&app, &paid.client.organisation, &id, negotiation::language(&uri, &headers)).await,
         Err(refused) => Err(refused),
@@ -206,9 +214,9 @@ fn head(app: &App, job: &Job, language: Language) -> Value {
 async fn follow(
     State(app): State<SharedApp>,
     Path(id): Path<String>,
-    headers: HeaderMap,
+    client: ApiClient,
 ) -> Result<Response, WebError> {
-    let (mut paid, _) = Paying::enter(&app, &headers).await?;
+    let (mut paid, _) = Paying::enter(&app, client).await?;
     let organisation = paid.client.organisation.clone();
     let answer = match paid.spend(1) {
         Ok(()) => match super::read(&app, &organisation, &id).await? {
@@ -224,9 +232,9 @@ async fn follow(
 async fn report(
     State(app): State<SharedApp>,
     Path((id, name)): Path<(String, String)>,
-    headers: HeaderMap,
+    client: ApiClient,
 ) -> Result<Response, WebError> {
-    let (mut paid, _) = Paying::enter(&app, &headers).await?;
+    let (mut paid, _) = Paying::enter(&app, client).await?;
     let organisation = paid.client.organisation.clone();
     let answer = match paid.spend(1) {
         Ok(()) => match name.strip_prefix("report.").and_then(Form::of) {
@@ -269,9 +277,9 @@ pub(in crate::calculations) async fn download(
 async fn remove(
     State(app): State<SharedApp>,
     Path(id): Path<String>,
-    headers: HeaderMap,
+    client: ApiClient,
 ) -> Result<Response, WebError> {
-    let (mut paid, _) = Paying::enter(&app, &headers).await?;
+    let (mut paid, _) = Paying::enter(&app, client).await?;
     let client = paid.client.clone();
     let who = Who { organisation: &client.organisation, account: &client.account };
     let answer = match paid.spend(1) {

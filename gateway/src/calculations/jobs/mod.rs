@@ -27,6 +27,7 @@ pub use self::kept::{CALCULATION, Calculated};
 pub(super) use self::queue::Jobs;
 pub use self::records::SHAPES;
 pub(super) use self::records::{Job, State, list, parameters, read};
+pub use self::remove::end_all;
 pub(super) use self::remove::{cancel, remove};
 pub(super) use self::submit::{Asked, Refused, Who, sound, submit};
 pub use self::worker::follow;

@@ -1,12 +1,12 @@
 //! Stopping a calculation and deleting one: at once, whatever it is doing.
 
 use super::kept::all_of;
-use super::records::{QUEUE, State};
+use super::records::{HEADS, QUEUE, State};
 use super::submit::Who;
 use crate::app::App;
 use crate::audit::{self, Event};
 use crate::checkout;
-use crate::records;
+use crate::records::{self, RecordError};
 use crate::store::{Batch, Expect, StoreError};
 use crate::web::WebError;
 
@@ -38,6 +38,20 @@ pub(in crate::calculations) async fn remove(app: &App, who: Who<'_>, id: &str) -
         }
     }
     Err(WebError::Unavailable("the calculation is written by too many at once".into()))
+}
+
+/// Puts into a batch what ends all calculations of an organisation, once it is no more. One that runs finds its head
+/// gone when it ends, and leaves nothing.
+///
+/// # Errors
+/// [`RecordError`].
+pub async fn end_all(app: &App, batch: &mut Batch) -> Result<(), RecordError> {
+    for id in records::names(app, HEADS, &batch.partition).await? {
+        let gone = all_of(&batch.partition, &id, Expect::Anything).writes;
+        batch.writes.extend(gone.into_iter().filter(|write| write.collection != records::KEYS));
+        records::erase(app, batch, &id).await?;
+    }
+    Ok(())
 }
 
 /// Stops a calculation that waits or runs, and keeps what was asked; whether there was one to stop.

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use aops_manifest::Language;
 use axum::Router;
 use axum::extract::{Path, State};
-use axum::response::{IntoResponse, Response};
+use axum::response::Response;
 use axum::routing::get;
 use http::{HeaderMap, StatusCode, Uri};
 use jiff::{SignedDuration, Timestamp};
@@ -77,11 +77,8 @@ async fn change(
     Path(id): Path<String>,
     headers: HeaderMap,
     posted: Posted,
-) -> Result<Response, WebError> {
-    let client = match super::proved(&app, &headers, LIST).await {
-        Ok(client) => client,
-        Err(needed) => return Ok(needed.into_response()),
-    };
+) -> Result<Response, SignInNeeded> {
+    let client = super::proved(&app, &headers, LIST).await?;
     let held = client.subscription(&app, &id).await?;
     let refused = |errors: &BTreeMap<String, String>| {
         let status = StatusCode::UNPROCESSABLE_ENTITY;
@@ -109,7 +106,7 @@ async fn change(
     let (offer, seats) = match (checker.finish(), offer, seats) {
         (Ok(()), Some(offer), Some(seats)) => (offer, seats),
         (Err(errors), ..) => return Ok(refused(&errors)),
-        _ => return Err(WebError::Internal("an unknown offer passed".into())),
+        _ => return Err(WebError::Internal("an unknown offer passed".into()).into()),
     };
     // Agreed to: the second of the preview, and the sum that was shown.
     let now = app.clock.now();
@@ -141,7 +138,7 @@ async fn change(
         Err(PaymentsError::Refused { status: 402, .. }) => {
             return Ok(refused(&BTreeMap::from([("offre".to_owned(), "card_refused".to_owned())])));
         }
-        Err(error) => return Err(refusal(error)),
+        Err(error) => return Err(refusal(error).into()),
     }
     audit::record(&app, &Event::of(&app, &client.account, "subscription changed", &held.id)).await?;
     client.refreshed(&app, &held.customer).await;

@@ -4,7 +4,7 @@
 
 use axum::Router;
 use axum::extract::{Path, State};
-use axum::response::{IntoResponse, Response};
+use axum::response::Response;
 use axum::routing::{get, post};
 use http::{HeaderMap, StatusCode, Uri};
 use serde_json::json;
@@ -16,6 +16,7 @@ use crate::audit::{self, Event};
 use crate::checkout::ORDERS;
 use crate::checkout::order::{Order, OrderState};
 use crate::checkout::place::refusal;
+use crate::checkout::subscription::Subscription;
 use crate::payments::End;
 use crate::records;
 use crate::store::Address;
@@ -57,18 +58,13 @@ async fn end(
     Path(id): Path<String>,
     headers: HeaderMap,
     posted: Posted,
-) -> Result<Response, WebError> {
-    let client = match super::of(&app, &headers, LIST).await {
-        Ok(client) => client,
-        Err(needed) => return Ok(needed.into_response()),
+) -> Result<Response, SignInNeeded> {
+    let when = |held: &Subscription| match held.cancel_at_period_end {
+        true => None,
+        false if held.unpaid => Some(End::Now),
+        false => Some(End::WithPeriod),
     };
-    let held = client.subscription(&app, &id).await?;
-    if held.is_alive() && !held.cancel_at_period_end {
-        let when = if held.unpaid { End::Now } else { End::WithPeriod };
-        app.payments.end(&held.id, when).await.map_err(refusal)?;
-        noted(&app, &client, "subscription cancelled", &held.id).await?;
-        client.refreshed(&app, &held.customer).await;
-    }
+    turned(&app, &headers, &id, when, "subscription cancelled").await?;
     Ok(posted.accepted(&format!("{LIST}?fait=resilie")))
 }
 
@@ -78,18 +74,28 @@ async fn resume(
     Path(id): Path<String>,
     headers: HeaderMap,
     posted: Posted,
-) -> Result<Response, WebError> {
-    let client = match super::of(&app, &headers, LIST).await {
-        Ok(client) => client,
-        Err(needed) => return Ok(needed.into_response()),
-    };
-    let held = client.subscription(&app, &id).await?;
-    if held.is_alive() && held.cancel_at_period_end {
-        app.payments.end(&held.id, End::Never).await.map_err(refusal)?;
-        noted(&app, &client, "subscription resumed", &held.id).await?;
-        client.refreshed(&app, &held.customer).await;
-    }
+) -> Result<Response, SignInNeeded> {
+    let when = |held: &Subscription| held.cancel_at_period_end.then_some(End::Never);
+    turned(&app, &headers, &id, when, "subscription resumed").await?;
     Ok(posted.accepted(&format!("{LIST}?fait=repris")))
+}
+
+/// Has a subscription that lives end as `when` says of it; where it says nothing, that is done already.
+async fn turned(
+    app: &App,
+    headers: &HeaderMap,
+    id: &str,
+    when: impl Fn(&Subscription) -> Option<End>,
+    action: &str,
+) -> Result<(), SignInNeeded> {
+    let client = super::of(app, headers, LIST).await?;
+    let held = client.subscription(app, id).await?;
+    if let Some(end) = when(&held).filter(|_| held.is_alive()) {
+        app.payments.end(&held.id, end).await.map_err(refusal)?;
+        noted(app, &client, action, &held.id).await?;
+        client.refreshed(app, &held.customer).await;
+    }
+    Ok(())
 }
 
 /// `POST …/paiement`: 303 to where the means of payment is changed.
@@ -98,11 +104,8 @@ async fn portal(
     Path(id): Path<String>,
     headers: HeaderMap,
     posted: Posted,
-) -> Result<Response, WebError> {
-    let client = match super::proved(&app, &headers, LIST).await {
-        Ok(client) => client,
-        Err(needed) => return Ok(needed.into_response()),
-    };
+) -> Result<Response, SignInNeeded> {
+    let client = super::proved(&app, &headers, LIST).await?;
     let held = client.subscription(&app, &id).await?;
     let back = format!("{}{LIST}", app.settings.platform_url);
     let url = app.payments.portal(&held.customer, &back).await.map_err(refusal)?;
@@ -115,19 +118,16 @@ async fn withdraw(
     Path(id): Path<String>,
     headers: HeaderMap,
     posted: Posted,
-) -> Result<Response, WebError> {
-    let client = match super::of(&app, &headers, LIST).await {
-        Ok(client) => client,
-        Err(needed) => return Ok(needed.into_response()),
-    };
+) -> Result<Response, SignInNeeded> {
+    let client = super::of(&app, &headers, LIST).await?;
     let found = records::read_plain::<Order>(&app, &Address::new(ORDERS, &client.organisation, &id)).await?;
-    let Some((order, _)) = found else { return Err(WebError::NotFound) };
+    let Some((order, _)) = found else { return Err(WebError::NotFound.into()) };
     let open = order.withdrawal().is_some_and(|until| app.clock.now() < until);
     if order.state != OrderState::Paid || !open {
-        return Err(WebError::NotFound);
+        return Err(WebError::NotFound.into());
     }
     let Some(customer) = order.paid.customer.clone() else {
-        return Err(WebError::Unavailable("the processor has not told who paid".into()));
+        return Err(WebError::Unavailable("the processor has not told who paid".into()).into());
     };
     noted(&app, &client, "order withdrawn", &order.id).await?;
     let books = app.payments.books(&customer).await.map_err(refusal)?;

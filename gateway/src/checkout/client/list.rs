@@ -2,7 +2,7 @@
 
 use axum::Router;
 use axum::extract::{Path, State};
-use axum::response::{IntoResponse, Response};
+use axum::response::Response;
 use axum::routing::{get, post};
 use http::{HeaderMap, StatusCode, Uri};
 use serde_json::{Value, json};
@@ -118,14 +118,11 @@ async fn sit(
     Path(order): Path<String>,
     headers: HeaderMap,
     posted: Posted,
-) -> Result<Response, WebError> {
-    let client = match super::of(&app, &headers, PATH).await {
-        Ok(client) => client,
-        Err(needed) => return Ok(needed.into_response()),
-    };
+) -> Result<Response, SignInNeeded> {
+    let client = super::of(&app, &headers, PATH).await?;
     let checker = posted.check(&["email", "compte", "action"]);
     if checker.finish().is_err() {
-        return Err(WebError::BadRequest("the form has fields that are not known"));
+        return Err(WebError::BadRequest("the form has fields that are not known").into());
     }
     let typed = |name: &str| posted.fields.get(name).map_or("", |value| value.trim());
     let changed = match typed("action") {
@@ -145,8 +142,8 @@ async fn sit(
     match changed {
         Ok(()) => Ok(posted.accepted(&format!("{PATH}?fait=siege"))),
         Err(SeatError::Full) => Ok(posted.accepted(&format!("{PATH}?faute=complet"))),
-        Err(SeatError::Unknown) => Err(WebError::NotFound),
-        Err(SeatError::Busy) => Err(WebError::Unavailable("too many come and go at once".into())),
+        Err(SeatError::Unknown) => Err(WebError::NotFound.into()),
+        Err(SeatError::Busy) => Err(WebError::Unavailable("too many come and go at once".into()).into()),
         Err(SeatError::Record(error)) => Err(error.into()),
     }
 }

@@ -8,7 +8,7 @@ use aops_engine::{Lines, MODULES};
 use aops_manifest::Language;
 use axum::Router;
 use axum::extract::{Path, State};
-use axum::response::{IntoResponse, Response};
+use axum::response::Response;
 use axum::routing::{get, post};
 use bytes::Bytes;
 use http::{HeaderMap, StatusCode, Uri};
@@ -153,11 +153,8 @@ async fn settle(
     Path(id): Path<String>,
     headers: HeaderMap,
     posted: Posted,
-) -> Result<Response, WebError> {
-    let who = match guard::person(&app, &headers, &path(&id)).await {
-        Ok(who) => who,
-        Err(needed) => return Ok(needed.into_response()),
-    };
+) -> Result<Response, SignInNeeded> {
+    let who = guard::person(&app, &headers, &path(&id)).await?;
     let (draft, version) = draft::read(&app, &who.organisation, &id).await?.ok_or(WebError::NotFound)?;
     let found = draft::found(&app, &who.organisation, &id, &draft).await?.ok_or(WebError::NotFound)?;
     let file = draft::file(&app, &who.organisation, &id, &draft).await?.ok_or(WebError::NotFound)?;
@@ -168,13 +165,15 @@ async fn settle(
     });
     let asked = Asked { module, name: draft.name.clone(), mapping: said.clone(), pseudonyms };
     let checked = receive::checked(&app, &who, asked, Bytes::copy_from_slice(&file)).await?;
-    let Ok(checked) = checked else { return Err(WebError::Internal("a draft cannot be read again".into())) };
+    let Ok(checked) = checked else {
+        return Err(WebError::Internal("a draft cannot be read again".into()).into());
+    };
     mapping::remember(&app, &who.organisation, module, said).await?;
     if !checked.faults.is_empty() {
         let draft = Draft { pseudonyms, ..draft };
         draft::checked(&app, &who, &id, (draft, version), &Found::from(&*checked)).await?;
         let status = StatusCode::UNPROCESSABLE_ENTITY;
-        return page(&app, &who, posted.language, status, &id, &Part::default()).await;
+        return Ok(page(&app, &who, posted.language, status, &id, &Part::default()).await?);
     }
     let new = New { module, name: draft.name, pseudonyms, warranty: draft.warranty };
     match keep::record(&app, &who, new, *checked).await {
@@ -185,7 +184,7 @@ async fn settle(
         Err(KeepError::Many) => {
             let faults =
                 told::faults(&app.site.load().texts, posted.language, &Fault::too_many_files(MOST).into());
-            Err(WebError::Unprocessable(faults))
+            Err(WebError::Unprocessable(faults).into())
         }
         Err(KeepError::Record(error)) => Err(error.into()),
     }
@@ -233,13 +232,10 @@ async fn remove(
     Path(id): Path<String>,
     headers: HeaderMap,
     posted: Posted,
-) -> Result<Response, WebError> {
-    let who = match guard::person(&app, &headers, PATH).await {
-        Ok(who) => who,
-        Err(needed) => return Ok(needed.into_response()),
-    };
+) -> Result<Response, SignInNeeded> {
+    let who = guard::person(&app, &headers, PATH).await?;
     match draft::remove(&app, &who, &id).await? {
         true => Ok(posted.accepted(&format!("{PATH}?fait=abandonne"))),
-        false => Err(WebError::NotFound),
+        false => Err(WebError::NotFound.into()),
     }
 }

@@ -3,7 +3,7 @@
 use aops_dataset::{Comparison, harmless};
 use axum::Router;
 use axum::extract::{Path, State};
-use axum::response::{IntoResponse, Response};
+use axum::response::Response;
 use axum::routing::{get, post};
 use csv::{ReaderBuilder, WriterBuilder};
 use http::{HeaderMap, StatusCode, Uri};
@@ -146,13 +146,10 @@ async fn remove(
     Path(id): Path<String>,
     headers: HeaderMap,
     posted: Posted,
-) -> Result<Response, WebError> {
-    let who = match guard::person(&app, &headers, PATH).await {
-        Ok(who) => who,
-        Err(needed) => return Ok(needed.into_response()),
-    };
+) -> Result<Response, SignInNeeded> {
+    let who = guard::person(&app, &headers, PATH).await?;
     match keep::remove(&app, &who, &id).await? {
         true => Ok(posted.accepted(&format!("{PATH}?fait=supprime"))),
-        false => Err(WebError::NotFound),
+        false => Err(WebError::NotFound.into()),
     }
 }
