@@ -21,8 +21,16 @@ const DEBIAN: [(&str, &str); 10] = [
     ("pdftotext", "poppler-utils"),
 ];
 
-/// A stateful stand-in for Stripe that we did not write, from PyPI. Its version is fixed: it plays an API.
-const LOCALSTRIPE: &str = "localstripe==1.15.10";
+/// From PyPI, each in a folder of its own with the program that is named among the tools. Versions are fixed: what they
+/// play, ask or want decides tests. `localstripe` is a stateful stand-in for Stripe that we did not write, `schemathesis`
+/// asks an API what its description allows and forbids; the others test `clients/python`.
+const PYTHON: [(&str, &[&str]); 5] = [
+    ("localstripe", &["localstripe==1.15.10"]),
+    ("schemathesis", &["schemathesis==4.32.5"]),
+    ("pytest", &["pytest==9.2.0", "httpx==0.28.1"]),
+    ("mypy", &["mypy==2.4.1", "pytest==9.2.0", "httpx==0.28.1"]),
+    ("ruff", &["ruff==0.17.6"]),
+];
 
 /// By program: the crate that brings it.
 const CARGO: [(&str, &str); 2] = [("cargo-nextest", "cargo-nextest"), ("cargo-deny", "cargo-deny")];
@@ -102,21 +110,25 @@ fn cargo() -> Result<()> {
     Ok(())
 }
 
-/// `localstripe` in a folder of its own, named among the tools.
+/// The programs of [`PYTHON`].
 fn python() -> Result<()> {
     let folder = folder()?;
-    let named = folder.join("bin/localstripe");
-    if named.exists() {
-        return Ok(());
+    for (program, packages) in PYTHON {
+        let named = folder.join("bin").join(program);
+        if named.exists() {
+            continue;
+        }
+        let own = folder.join(program);
+        sh::run(sh::command("python3", &["-m", "venv", &own.to_string_lossy()]))?;
+        let pip = own.join("bin/pip");
+        let mut install = sh::command(&pip.to_string_lossy(), &["install", "--quiet"]);
+        install.args(packages);
+        sh::run(install)?;
+        std::fs::create_dir_all(folder.join("bin"))?;
+        // Left over from a folder that was removed.
+        let _ = std::fs::remove_file(&named);
+        std::os::unix::fs::symlink(own.join("bin").join(program), named)?;
     }
-    let own = folder.join("localstripe");
-    sh::run(sh::command("python3", &["-m", "venv", &own.to_string_lossy()]))?;
-    let pip = own.join("bin/pip");
-    sh::run(sh::command(&pip.to_string_lossy(), &["install", "--quiet", LOCALSTRIPE]))?;
-    std::fs::create_dir_all(folder.join("bin"))?;
-    // Left over from a folder that was removed.
-    let _ = std::fs::remove_file(&named);
-    std::os::unix::fs::symlink(own.join("bin/localstripe"), named)?;
     Ok(())
 }
 

@@ -10,7 +10,9 @@ use serde_json::{Map, Value, json};
 use crate::app::SharedApp;
 use crate::calculations::MODULES;
 use crate::calculations::jobs::Form;
+use crate::datasets;
 use crate::texts::Texts;
+use crate::web::described;
 use aops_manifest::Language;
 
 /// The routes of this file.
@@ -25,7 +27,7 @@ async fn told(State(app): State<SharedApp>) -> Response {
 
 /// The whole description.
 fn document(texts: &Texts) -> Value {
-    let schemas: Map<String, Value> = MODULES
+    let mut schemas: Map<String, Value> = MODULES
         .iter()
         .filter_map(|module| Some(((*module).to_owned(), aops_engine::schema(module)?)))
         .collect();
@@ -33,11 +35,20 @@ fn document(texts: &Texts) -> Value {
         .iter()
         .map(|module| (format!("/api/v1/compute/{module}"), compute(module, &schemas, texts)))
         .collect();
+    schemas.extend(described::schemas());
+    schemas.extend([("Calculation".to_owned(), calculation()), ("Account".to_owned(), account())]);
+    schemas.insert("Dataset".to_owned(), datasets::dataset_schema());
+    let told = described::of_json(described::reference("schemas", "Account"));
     let account = json!({ "get": { "operationId": "account", "summary": word(texts, "account"),
-        "responses": responses(texts, &[200, 401]) } });
+        "responses": described::answers(texts, 200, told, &[]) } });
     paths.insert("/api/v1/account".into(), account);
+    let told = described::of_json(usage());
+    let usage = json!({ "get": { "operationId": "usage", "summary": word(texts, "usage"),
+        "responses": described::answers(texts, 200, told, &[]) } });
+    paths.insert("/api/v1/usage".into(), usage);
+    paths.insert("/api/openapi.json".into(), itself(texts));
     paths.extend(jobs(texts));
-    paths.extend(crate::datasets::described(texts));
+    paths.extend(datasets::described(texts));
     json!({
         "openapi": "3.1.0",
         "info": { "title": word(texts, "title"), "version": env!("CARGO_PKG_VERSION") },
@@ -45,53 +56,79 @@ fn document(texts: &Texts) -> Value {
         "paths": paths,
         "components": {
             "schemas": schemas,
+            "responses": described::refusals(texts),
+            "headers": described::headers(texts),
             "securitySchemes": { "key": { "type": "http", "scheme": "bearer", "description": word(texts, "key") } },
         },
     })
 }
 
+/// This description, which needs no key.
+fn itself(texts: &Texts) -> Value {
+    let mut get = json!({ "operationId": "openapi", "summary": word(texts, "itself"), "security": [],
+        "responses": described::answers(texts, 200, described::of_json(json!({ "type": "object" })), &[]) });
+    if let Some(answers) = get["responses"].as_object_mut() {
+        answers.retain(|status, _| !["401", "403"].contains(&status.as_str()));
+    }
+    json!({ "get": get })
+}
+
 fn compute(module: &str, schemas: &Map<String, Value>, texts: &Texts) -> Value {
     let title = schemas.get(module).map_or(Value::Null, |schema| schema["title"].clone());
-    let schema = json!({ "$ref": format!("#/components/schemas/{module}") });
+    let result = described::of_json(json!({ "type": "object" }));
     json!({ "post": {
         "operationId": module,
         "summary": title,
         "requestBody": { "required": true, "content": { "application/json": {
-            "schema": schema, "example": aops_engine::example(module),
+            "schema": described::reference("schemas", module), "example": aops_engine::example(module),
         } } },
-        "responses": responses(texts, &[200, 400, 401, 402, 413, 415, 422, 429, 503]),
+        "responses": described::answers(texts, 200, result, &[402, 408, 413, 415, 422]),
     } })
 }
 
 /// Calculations that are fetched later.
 fn jobs(texts: &Texts) -> Map<String, Value> {
-    let id = json!({ "name": "id", "in": "path", "required": true, "schema": { "type": "string" } });
-    let query = |name: &str, schema: Value| json!({ "name": name, "in": "query", "schema": schema });
-    let once = json!({ "name": "Idempotency-Key", "in": "header", "schema": { "type": "string", "maxLength": 255 } });
+    let id = described::in_path("id");
+    let once = json!({ "name": "Idempotency-Key", "in": "header",
+        "schema": { "type": "string", "minLength": 1, "maxLength": 255 } });
     let asked = json!({ "type": "object", "required": ["module"], "additionalProperties": false, "properties": {
         "module": { "type": "string", "enum": MODULES },
-        "dataset": { "type": "string" },
+        "dataset": { "type": ["string", "null"] },
         "parameters": { "type": "object" },
-        "name": { "type": "string", "maxLength": 120 },
+        "name": { "type": ["string", "null"] },
     } });
-    let act = |name: &str, statuses: &[u16], parameters: Vec<&Value>| {
+    let act = |name: &str, good: u16, content: Value, refusals: &[u16], parameters: &[&Value]| {
         json!({
             "operationId": name, "summary": word(texts, name), "parameters": parameters,
-            "responses": responses(texts, statuses),
+            "responses": described::answers(texts, good, content, refusals),
         })
     };
-    let mut create =
-        act("calculation_create", &[202, 400, 401, 402, 404, 410, 413, 415, 422, 429, 503], vec![&once]);
-    create["requestBody"] =
-        json!({ "required": true, "content": { "application/json": { "schema": asked } } });
-    let limit = query("limit", json!({ "type": "integer", "minimum": 1, "maximum": 50 }));
-    let cursor = query("cursor", json!({ "type": "string" }));
-    let list = act("calculation_list", &[200, 400, 401, 429, 503], vec![&cursor, &limit]);
-    let show = act("calculation_show", &[200, 401, 404, 429, 503], vec![&id]);
-    let remove = act("calculation_delete", &[204, 401, 404, 429, 503], vec![&id]);
-    let mut events = act("calculation_events", &[200, 401, 404, 429, 503], vec![&id]);
-    events["responses"]["200"]["content"] =
-        json!({ "text/event-stream": { "schema": { "type": "string" } } });
+    let told = || described::of_json(described::reference("schemas", "Calculation"));
+    let accepted = described::of_json(json!({ "type": "object", "required": ["id", "state"], "properties": {
+        "id": { "type": "string" }, "state": state(),
+    } }));
+    let mut create = act("calculation_create", 202, accepted, &[402, 404, 408, 410, 413, 415, 422], &[&once]);
+    let example = json!({ "module": "ifc", "parameters": aops_engine::example("ifc") });
+    create["requestBody"] = json!({ "required": true, "content": { "application/json": { "schema": asked, "example": example } } });
+    described::bears(&mut create, 202, "Location");
+    let limit =
+        described::in_query("limit", false, json!({ "type": "integer", "minimum": 1, "maximum": 50 }));
+    let cursor = described::in_query("cursor", false, json!({ "type": "string", "minLength": 1 }));
+    let listed =
+        described::of_json(json!({ "type": "object", "required": ["calculations", "next"], "properties": {
+        "calculations": { "type": "array", "items": described::reference("schemas", "Calculation") },
+        "next": { "type": ["string", "null"] },
+    } }));
+    let list = act("calculation_list", 200, listed, &[], &[&cursor, &limit]);
+    let show = act("calculation_show", 200, told(), &[404], &[&id]);
+    let remove = act("calculation_delete", 204, Value::Null, &[404], &[&id]);
+    // One event of the stream: its data are the state as JSON.
+    let event = json!({ "type": "object", "required": ["event", "data"], "properties": {
+        "event": { "type": "string", "enum": ["state", "end"] },
+        "data": { "type": "string", "contentMediaType": "application/json" },
+    } });
+    let stream = json!({ "text/event-stream": { "schema": event } });
+    let events = act("calculation_events", 200, stream, &[404], &[&id]);
     let mut paths = Map::from_iter([
         ("/api/v1/calculations".to_owned(), json!({ "get": list, "post": create })),
         ("/api/v1/calculations/{id}".to_owned(), json!({ "get": show, "delete": remove })),
@@ -99,25 +136,54 @@ fn jobs(texts: &Texts) -> Map<String, Value> {
     ]);
     for form in [Form::Json, Form::Xlsx, Form::Pdf] {
         let ending = form.ending();
-        let mut report = act("calculation_report", &[200, 401, 404, 429, 503], vec![&id]);
+        let mut report = act("calculation_report", 200, json!({ form.media_type(): {} }), &[404], &[&id]);
         report["operationId"] = json!(format!("calculation_report_{ending}"));
-        report["responses"]["200"]["content"] = json!({ form.media_type(): {} });
+        described::bears(&mut report, 200, "Content-Disposition");
         paths.insert(format!("/api/v1/calculations/{{id}}/report.{ending}"), json!({ "get": report }));
     }
     paths
 }
 
-/// What each status means; refusals are problem documents (RFC 9457).
-fn responses(texts: &Texts, statuses: &[u16]) -> Value {
-    let one = |status: &u16| {
-        let mut response = json!({ "description": word(texts, &status.to_string()) });
-        let kind = if *status < 300 { "application/json" } else { "application/problem+json" };
-        if *status != 204 {
-            response["content"] = json!({ kind: { "schema": { "type": "object" } } });
-        }
-        (status.to_string(), response)
-    };
-    Value::Object(statuses.iter().map(one).collect())
+fn state() -> Value {
+    json!({ "type": "string", "enum": ["queued", "running", "done", "failed", "cancelled"] })
+}
+
+/// A calculation, in a list or alone.
+fn calculation() -> Value {
+    let text = json!({ "type": "string" });
+    let time = json!({ "type": "string", "format": "date-time" });
+    json!({ "type": "object", "required": ["id", "state", "progress", "module", "created", "ends"], "properties": {
+        "id": text, "state": state(), "progress": { "type": "number", "minimum": 0, "maximum": 1 },
+        "module": { "type": "string", "enum": MODULES }, "created": time, "ended": time, "ends": time,
+        "name": text, "dataset": text, "incident": text, "result": { "type": "object" },
+        "faults": { "type": "array", "items": described::reference("schemas", "Fault") },
+    } })
+}
+
+/// What a key opens.
+fn account() -> Value {
+    let text = json!({ "type": "string" });
+    let required = ["organisation", "account", "key", "modules", "plans", "tariff"];
+    json!({ "type": "object", "required": required, "properties": {
+        "organisation": text, "account": text, "key": text,
+        "modules": { "type": "array", "items": { "type": "string", "enum": MODULES } },
+        "plans": { "type": "array", "items": { "type": "object" } },
+        "tariff": { "type": "object", "additionalProperties": { "type": "integer" } },
+    } })
+}
+
+/// What was used of what a key opens.
+fn usage() -> Value {
+    let text = json!({ "type": "string" });
+    let time = json!({ "type": "string", "format": "date-time" });
+    let number = json!({ "type": ["integer", "null"], "minimum": 0 });
+    let plan = json!({ "type": "object",
+        "required": ["offer", "module", "from", "until", "used", "included", "billed_beyond"],
+        "properties": {
+            "offer": text, "module": text, "from": time, "until": { "type": ["string", "null"], "format": "date-time" },
+            "used": number, "included": number, "billed_beyond": { "type": "boolean" },
+        } });
+    json!({ "type": "object", "required": ["plans"], "properties": { "plans": { "type": "array", "items": plan } } })
 }
 
 fn word(texts: &Texts, name: &str) -> String {

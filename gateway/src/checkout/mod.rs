@@ -39,7 +39,7 @@ pub use self::reconcile::{Difference, reconcile};
 pub use self::retained::{ARCHIVED, Archive, ORDER, Orders, UNPAID, archive, has_bought, is_client};
 pub use self::subscription::Subscription;
 pub use self::sync::{Dues, follow};
-pub use self::usage::{Meter, count_in, meter, uncount_in};
+pub use self::usage::{Meter, count_in, meter, uncount_in, used};
 
 /// The plan that opens every module, by staff's decision.
 pub const UNLIMITED: &str = "illimite";

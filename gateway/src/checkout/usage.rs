@@ -124,6 +124,14 @@ pub(super) async fn of(
     records::read_plain(app, &Address::new(USAGE, organisation, counter)).await
 }
 
+/// How many of the calculations that a plan counts were done in its period.
+///
+/// # Errors
+/// [`RecordError`].
+pub async fn used(app: &App, organisation: &str, counted: &Counted) -> Result<u32, RecordError> {
+    Ok(of(app, organisation, &counted.counter).await?.map_or(0, |(counter, _)| counter.count))
+}
+
 /// The counters of a subscription, one for each period.
 ///
 /// # Errors

@@ -126,15 +126,16 @@ fn kind(headers: &HeaderMap) -> String {
 async fn list(State(app): State<SharedApp>, uri: Uri, client: ApiClient) -> Result<Response, WebError> {
     let who = Who::from(client);
     let query = negotiation::query(&uri)?;
-    let limit = match query.get("limit") {
-        Some(limit) => limit.parse().map_err(|_| WebError::BadRequest("the limit is no number"))?,
+    let limit = match query.get("limit").map(|limit| limit.parse::<usize>()) {
         None => PAGE,
+        Some(Ok(limit)) if (1..=MOST_OF_PAGE).contains(&limit) => limit,
+        Some(_) => return Err(WebError::BadRequest("the limit is from 1 to 100")),
     };
     let cursor = query.get("cursor").map(String::as_str);
     if cursor.is_some_and(|cursor| !super::document::well_formed(cursor)) {
         return Err(WebError::BadRequest("the cursor is none of ours"));
     }
-    let (found, next) = keep::page(&app, &who.organisation, cursor, limit.clamp(1, MOST_OF_PAGE)).await?;
+    let (found, next) = keep::page(&app, &who.organisation, cursor, limit).await?;
     let told: Vec<Value> = found.iter().map(|(id, dataset)| told::head(&app, id, dataset)).collect();
     Ok(private(Json(json!({ "datasets": told, "next": next })).into_response()))
 }

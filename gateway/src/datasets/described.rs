@@ -5,81 +5,82 @@ use aops_manifest::Language;
 use serde_json::{Map, Value, json};
 
 use crate::texts::Texts;
+use crate::web::described::{answers, bears, in_path, in_query, of_json, reference};
+
+/// A file of `ifc` that is kept.
+const EXAMPLE: &str = "\
+    id;sex;birth_date;hire_date;annual_salary\n\
+    1;F;12/05/1980;01/09/2010;32000,50\n\
+    2;M;25/12/1972;02/01/2001;45000\n";
 
 /// Paths of OpenAPI 3.1.
 pub fn described(texts: &Texts) -> Map<String, Value> {
-    let word = |name: &str| texts.text(Language::Fr, &format!("openapi_datasets.{name}"), &[]);
-    let answers = |good: &str, content: Value, bad: &[u16]| {
-        let mut answers = Map::from_iter([(good.to_owned(), json!({ "description": word(good) }))]);
-        if !content.is_null() {
-            answers[good]["content"] = json!({ "application/json": { "schema": content } });
-        }
-        let problem = json!({ "application/problem+json": { "schema": { "type": "object" } } });
-        answers.extend(bad.iter().map(|status| {
-            (status.to_string(), json!({ "description": word(&status.to_string()), "content": problem }))
-        }));
-        answers
+    let act = |name: &str, parameters: Value, answers: Value| {
+        json!({
+            "operationId": format!("dataset_{name}"),
+            "summary": texts.text(Language::Fr, &format!("openapi_datasets.{name}"), &[]),
+            "parameters": parameters, "responses": answers,
+        })
     };
-    let query = |name: &str, required: bool, schema: Value| json!({ "name": name, "in": "query", "required": required, "schema": schema });
-    let id = json!({ "name": "id", "in": "path", "required": true, "schema": { "type": "string" } });
     let modules: Vec<&str> = MODULES.iter().copied().filter(|module| lines(module).is_some()).collect();
-    let list = json!({ "type": "object", "required": ["datasets", "next"], "properties": {
-        "datasets": { "type": "array", "items": head() }, "next": { "type": ["string", "null"] },
+    let listed = json!({ "type": "object", "required": ["datasets", "next"], "properties": {
+        "datasets": { "type": "array", "items": reference("schemas", "Dataset") },
+        "next": { "type": ["string", "null"] },
     } });
-    let file = json!({ "schema": { "type": "string", "contentMediaType": "text/csv" } });
+    let cursor = in_query("cursor", false, json!({ "type": "string", "minLength": 1 }));
+    let limit = in_query("limit", false, json!({ "type": "integer", "minimum": 1, "maximum": 100 }));
+    let list = act("list", json!([cursor, limit]), answers(texts, 200, of_json(listed), &[]));
+    let asked = json!([
+        in_query("module", true, json!({ "type": "string", "enum": modules })),
+        in_query("warranty", true, json!({ "type": "string", "const": "accepted" })),
+        in_query("name", false, json!({ "type": "string" })),
+        in_query("pseudonyms", false, json!({ "type": "string", "enum": ["yes", "no"] })),
+    ]);
+    let head = of_json(reference("schemas", "Dataset"));
+    let mut create = act("create", asked, answers(texts, 201, head.clone(), &[408, 413, 415, 422]));
+    create["parameters"][0]["example"] = json!("ifc");
+    let file = json!({ "schema": { "type": "string", "contentMediaType": "text/csv" }, "example": EXAMPLE });
     let book = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet";
+    create["requestBody"] = json!({ "required": true, "content": { "text/csv": file, book: {} } });
+    bears(&mut create, 201, "Location");
+    let id = in_path("id");
+    let mut show = act("show", json!([id]), answers(texts, 200, head, &[404]));
+    bears(&mut show, 200, "ETag");
+    let remove = act("delete", json!([id]), answers(texts, 204, Value::Null, &[404]));
     Map::from_iter([
-        (
-            "/api/v1/datasets".to_owned(),
-            json!({
-                "get": {
-                    "operationId": "dataset_list", "summary": word("list"),
-                    "parameters": [
-                        query("cursor", false, json!({ "type": "string" })),
-                        query("limit", false, json!({ "type": "integer", "minimum": 1, "maximum": 100 })),
-                    ],
-                    "responses": answers("200", list, &[400, 401, 429, 503]),
-                },
-                "post": {
-                    "operationId": "dataset_create", "summary": word("create"),
-                    "parameters": [
-                        query("module", true, json!({ "type": "string", "enum": modules })),
-                        query("warranty", true, json!({ "type": "string", "const": "accepted" })),
-                        query("name", false, json!({ "type": "string", "maxLength": 100 })),
-                        query("pseudonyms", false, json!({ "type": "string", "enum": ["yes", "no"] })),
-                    ],
-                    "requestBody": { "required": true, "content": { "text/csv": file, book: {} } },
-                    "responses": answers("201", head(), &[400, 401, 408, 413, 415, 422, 429, 503]),
-                },
-            }),
-        ),
-        (
-            "/api/v1/datasets/{id}".to_owned(),
-            json!({
-                "get": {
-                    "operationId": "dataset_show", "summary": word("show"), "parameters": [id],
-                    "responses": answers("200", head(), &[401, 404, 429, 503]),
-                },
-                "delete": {
-                    "operationId": "dataset_delete", "summary": word("delete"), "parameters": [id],
-                    "responses": answers("204", Value::Null, &[401, 404, 429, 503]),
-                },
-            }),
-        ),
+        ("/api/v1/datasets".to_owned(), json!({ "get": list, "post": create })),
+        ("/api/v1/datasets/{id}".to_owned(), json!({ "get": show, "delete": remove })),
     ])
 }
 
 /// A data set, in a list or alone.
-fn head() -> Value {
+pub fn dataset_schema() -> Value {
+    let text = json!({ "type": "string" });
+    let time = json!({ "type": "string", "format": "date-time" });
+    let required = [
+        "id",
+        "module",
+        "name",
+        "rows",
+        "columns",
+        "column_names",
+        "created",
+        "ends",
+        "digest",
+        "pseudonyms",
+    ];
     json!({
         "type": "object",
-        "required": ["id", "module", "name", "rows", "columns", "created", "ends"],
+        "required": required,
         "properties": {
-            "id": { "type": "string" }, "module": { "type": "string" }, "name": { "type": "string" },
+            "id": text, "module": text, "name": text,
             "rows": { "type": "integer", "minimum": 1 }, "columns": { "type": "integer", "minimum": 1 },
-            "created": { "type": "string", "format": "date-time" },
-            "ends": { "type": "string", "format": "date-time" },
-            "warnings": { "type": "array", "items": { "type": "object" } },
+            "column_names": { "type": "array", "items": text },
+            "created": time, "ends": time, "digest": text, "pseudonyms": { "type": "boolean" },
+            "warranty": { "type": "object", "properties": { "version": text, "at": time } },
+            "mapping": { "type": "array", "items": { "type": "object" } },
+            "profile": { "type": "object" },
+            "warnings": { "type": "array", "items": reference("schemas", "Fault") },
         },
     })
 }

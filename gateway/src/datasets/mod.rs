@@ -24,7 +24,7 @@ use std::time::Duration;
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-pub use self::described::described;
+pub use self::described::{dataset_schema, described};
 pub use self::document::{Dataset, Purpose, SHAPES, Warranty};
 pub use self::draft::{DRAFT, Drafts};
 pub use self::keep::end_all;

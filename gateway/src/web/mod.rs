@@ -2,6 +2,7 @@
 
 pub mod compression;
 pub mod cookies;
+pub mod described;
 pub mod dress;
 pub mod error;
 pub mod heads;

@@ -112,6 +112,9 @@ pub(super) struct Queued {
     pub(super) size: u32,
     /// How often it was begun.
     pub(super) begun: u32,
+    /// How often it took its thread down.
+    #[serde(default)]
+    pub(super) died: u32,
 }
 
 impl Document for Job {}

@@ -141,7 +141,7 @@ pub(in crate::calculations) async fn submit(
         job.put(app, &mut batch, &key, Expect::Absent)?;
         let inputs = Inputs { parameters: sound.asked.parameters.clone() };
         records::put_sealed(&mut batch, &key, INPUTS, &id, Expect::Absent, &inputs, Some(end))?;
-        let queued = Queued { size: sound.cost, begun: 0 };
+        let queued = Queued { size: sound.cost, begun: 0, died: 0 };
         records::put_plain(&mut batch, QUEUE, &id, Expect::Absent, &queued, Some(end))?;
         audit::note(&mut batch, &asked_for(app, who, &id))?;
         if let Some(once) = once {

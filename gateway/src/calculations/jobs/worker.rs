@@ -1,11 +1,12 @@
 //! The workers: each takes the next calculation, computes it on a thread apart, and ends it by one batch. What was under
-//! way when the process died is begun again; what made it die three times is set apart.
+//! way when the process died is begun again; what takes its thread down three times, or never ends, is set apart.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use aops_engine::{Fault, Watch, calculate_lines, calculate_watched};
 use futures::future::join_all;
+use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use super::data::{self, Data};
@@ -20,8 +21,11 @@ use crate::records::{self, RecordError, sound};
 use crate::store::{Address, Batch, Expect, Scan, StoreError};
 use crate::web::WebError;
 
-/// After so many beginnings without an end, it is not begun again.
-const MOST_BEGINNINGS: u32 = 3;
+/// After so many beginnings without an end, it is not begun again. A process is killed and started over for reasons that
+/// are not the calculation's: there is room for a bad day.
+pub(super) const MOST_BEGINNINGS: u32 = 12;
+/// After it took so many threads down, which is its own doing, it is not begun again.
+pub(super) const MOST_DEATHS: u32 = 3;
 /// Faults that are kept; a file may have one in each cell.
 const MOST_FAULTS: usize = 1_000;
 /// Between two looks at a store that does not answer.
@@ -112,8 +116,9 @@ pub(super) async fn attempt(app: &App, waiting: &Waiting) -> Result<Attempt, Web
     let Some((queued, at)) = records::read_plain::<Queued>(app, &place).await? else {
         return Ok(Attempt::Over);
     };
-    if queued.begun >= MOST_BEGINNINGS {
-        let why = format!("it was begun {} times and never ended", queued.begun);
+    if queued.begun >= MOST_BEGINNINGS || queued.died >= MOST_DEATHS {
+        let why =
+            format!("it was begun {} times, took {} threads down and never ended", queued.begun, queued.died);
         return end(app, organisation, id, Came::Incident(why)).await;
     }
     // From here on it stops when it is deleted, cancelled or let go.
@@ -136,7 +141,7 @@ pub(super) async fn attempt(app: &App, waiting: &Waiting) -> Result<Attempt, Web
         return Ok(Attempt::Over);
     }
     match came {
-        Came::Died => Ok(Attempt::Again),
+        Came::Died => died(app, &place, job.ends(app)).await,
         came => end(app, organisation, id, came).await,
     }
 }
@@ -189,6 +194,20 @@ async fn compute(app: &App, organisation: &str, job: &Job, watch: &Arc<Watch>) -
         tracing::error!(%error, "a calculation took its thread down");
         Came::Died
     }))
+}
+
+/// Notes that a calculation took its thread down.
+async fn died(app: &App, place: &Address, gone: Timestamp) -> Result<Attempt, WebError> {
+    let Some((queued, at)) = records::read_plain::<Queued>(app, place).await? else {
+        return Ok(Attempt::Over);
+    };
+    let mut batch = Batch::new(&place.partition);
+    let noted = Queued { died: queued.died + 1, ..queued };
+    records::put_plain(&mut batch, QUEUE, &place.key, Expect::Version(at), &noted, Some(gone))?;
+    match app.store.commit(batch).await {
+        Ok(()) | Err(StoreError::Conflict(_)) => Ok(Attempt::Again),
+        Err(error) => Err(error.into()),
+    }
 }
 
 /// Ends a calculation, once: nothing is written where it was ended or deleted meanwhile.

@@ -37,8 +37,11 @@ pub enum Version {
 /// has, 414 for too long a target, and what [`framing::Fault`] says of a head that did not pass.
 pub fn check<B>(request: &http::Request<B>, version: Version) -> Result<Cow<'_, str>, Refusal> {
     const METHODS: [Method; 4] = [Method::GET, Method::HEAD, Method::POST, Method::DELETE];
+    // No route has them: what a resource has instead is known where the resource is (RFC 9110 § 15.5.6).
+    const KNOWN: [Method; 3] = [Method::OPTIONS, Method::PUT, Method::PATCH];
     let uri = request.uri();
-    if !METHODS.contains(request.method()) {
+    let of_resource = KNOWN.contains(request.method()) && uri.path().starts_with('/');
+    if !of_resource && !METHODS.contains(request.method()) {
         if version == Version::One && request.method().as_str() == REFUSED {
             return Err(told(uri.path()));
         }

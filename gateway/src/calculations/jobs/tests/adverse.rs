@@ -8,7 +8,7 @@ use jiff::SignedDuration;
 use serde_json::{Value, json};
 
 use super::super::records::{OUTCOMES, QUEUE, Queued};
-use super::super::worker::Attempt;
+use super::super::worker::{Attempt, MOST_BEGINNINGS, MOST_DEATHS};
 use super::{asked, client, count, example, get, run};
 use crate::accounts::api_keys;
 use crate::app::SharedApp;
@@ -18,25 +18,40 @@ use crate::records;
 use crate::store::{Address, Batch, Copied, Expect, Page, Scan, Store, StoreError, Stored, Watch};
 use crate::testing;
 
+/// One as kills and panics in the middle leave it.
+async fn begun_and_died(
+    app: &SharedApp,
+    account: &Account,
+    headers: &HeaderMap,
+    begun: u32,
+    died: u32,
+) -> String {
+    let (_, told) = asked(app, headers, &example("courbe")).await;
+    let id = told["id"].as_str().unwrap().to_owned();
+    let place = Address::new(QUEUE, &account.organisation, &id);
+    let (queued, version) = records::read_plain::<Queued>(app, &place).await.unwrap().unwrap();
+    let mut batch = Batch::new(&account.organisation);
+    let left = Queued { begun, died, ..queued };
+    records::put_plain(&mut batch, QUEUE, &id, Expect::Version(version), &left, None).unwrap();
+    app.store.commit(batch).await.unwrap();
+    assert_eq!(run(app, account, &id).await, Attempt::Over);
+    id
+}
+
 #[tokio::test]
-async fn what_was_begun_three_times_without_an_end_is_set_apart_and_not_charged() {
+async fn what_never_ends_or_takes_its_thread_down_is_set_apart_and_what_was_only_killed_is_not() {
     let folder = tempfile::tempdir().unwrap();
     let app = testing::shared(folder.path()).await;
     let (account, headers) = client(&app, "a@example.com").await;
-    let (_, told) = asked(&app, &headers, &example("courbe")).await;
-    let id = told["id"].as_str().unwrap().to_owned();
-    // As three kills in the middle leave it.
-    let place = Address::new(QUEUE, &account.organisation, &id);
-    let (queued, version) = records::read_plain::<Queued>(&app, &place).await.unwrap().unwrap();
-    let mut batch = Batch::new(&account.organisation);
-    let begun = Queued { begun: 3, ..queued };
-    let expect = Expect::Version(version);
-    records::put_plain(&mut batch, QUEUE, &id, expect, &begun, None).unwrap();
-    app.store.commit(batch).await.unwrap();
-    assert_eq!(run(&app, &account, &id).await, Attempt::Over);
+    for (begun, died) in [(MOST_BEGINNINGS, 0), (MOST_DEATHS, MOST_DEATHS)] {
+        let id = begun_and_died(&app, &account, &headers, begun, died).await;
+        let (_, told) = get(&app, &headers, &format!("/{id}")).await;
+        assert_eq!(told["state"], "failed");
+        assert_eq!(told["incident"].as_str().unwrap().len(), 12);
+    }
+    let id = begun_and_died(&app, &account, &headers, MOST_BEGINNINGS - 1, MOST_DEATHS - 1).await;
     let (_, told) = get(&app, &headers, &format!("/{id}")).await;
-    assert_eq!(told["state"], "failed");
-    assert_eq!(told["incident"].as_str().unwrap().len(), 12);
+    assert_eq!(told["state"], "done", "{told}");
 }
 
 /// Rows of staff as a client loads them.

@@ -1,0 +1,26 @@
+"""The gateway that the repository's end-to-end tests start: variables tell where it is."""
+
+from __future__ import annotations
+
+import os
+import ssl
+from collections.abc import Callable, Iterator
+from functools import partial
+
+import pytest
+
+from aops import Client
+
+Connect = Callable[..., Client]
+
+
+@pytest.fixture
+def connect() -> Connect:
+    authority = ssl.create_default_context(cafile=os.environ["AOPS_TEST_AUTHORITY"])
+    return partial(Client, base_url=os.environ["AOPS_TEST_URL"], verify=authority)
+
+
+@pytest.fixture
+def client(connect: Connect) -> Iterator[Client]:
+    with connect() as client:
+        yield client
