@@ -6,6 +6,7 @@ use std::sync::{Arc, OnceLock};
 use arc_swap::ArcSwap;
 use metrics_exporter_prometheus::PrometheusHandle;
 
+use crate::accounts::refused::RefusedSignIns;
 use crate::accounts::{PasswordError, Passwords, Throttle};
 use crate::antispam::Antispam;
 use crate::audience::{Audience, AudienceError};
@@ -84,6 +85,8 @@ pub struct App {
     pub passwords: Passwords,
     /// What slows down the guessing of passwords.
     pub throttle: Throttle,
+    /// Refused sign-ins on their way into the audit log.
+    pub refused_sign_ins: RefusedSignIns,
     /// Turns for the engine.
     pub calculations: Calculations,
     /// Turns for files of data.

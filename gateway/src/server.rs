@@ -10,6 +10,7 @@ use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio_rustls::TlsAcceptor;
 
+use crate::accounts::refused::{self, RefusedSignIns};
 use crate::accounts::{Passwords, Throttle};
 use crate::antispam::Antispam;
 use crate::app::{App, SharedApp, StartError};
@@ -167,6 +168,7 @@ impl Server {
             tokio::spawn(checkout::follow(Arc::clone(&app))),
             tokio::spawn(calculations::follow(Arc::clone(&app))),
             tokio::spawn(audit::follow(Arc::clone(&app))),
+            tokio::spawn(refused::follow(Arc::clone(&app))),
             tokio::spawn(retention::follow(Arc::clone(&app), &inventory::KEPT)),
             tokio::spawn(rights::follow(Arc::clone(&app))),
             tokio::spawn(breach::follow(Arc::clone(&app))),
@@ -220,6 +222,9 @@ impl Server {
         // What the last requests counted is stored as well.
         let _ = counted.send(true);
         let _ = counting.await;
+        if let Err(error) = refused::enter(&app).await {
+            tracing::warn!(%error, "refused sign-ins of the last minute are not in the audit log");
+        }
         #[cfg(feature = "otlp")]
         if let Some(telling) = telling {
             let _ = telling.await;
@@ -321,6 +326,7 @@ async fn assemble(
         antispam: Antispam::new(&sealer, settings.limits_factor),
         passwords: Passwords::new(sealer.derive("password pepper"))?,
         throttle: Throttle::new(settings.limits_factor),
+        refused_sign_ins: RefusedSignIns::default(),
         calculations: Calculations::new(),
         datasets: datasets::Turns::new(),
         audience: Audience::new(&settings.audience)?,

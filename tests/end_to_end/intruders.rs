@@ -127,14 +127,14 @@ async fn victim(gateway: &Gateway) -> Client {
     }
     let example = fs::read_to_string(format!("{REPOSITORY}/engine/data/examples/rente.json")).unwrap();
     let parameters: Value = serde_json::from_str(&example).unwrap();
-    let asked = json!({ "module": "rente", "parameters": parameters, "label": PLANTED });
+    let asked = json!({ "module": "rente", "parameters": parameters, "name": PLANTED });
     let post = gateway.client().post(gateway.url("/api/v1/calculations")).bearer_auth(&victim.key);
     assert_eq!(post.json(&asked).send().await.unwrap().status(), 202);
     victim
 }
 
 /// The form by which an invitation is taken.
-fn taken(token: &str) -> Vec<(&str, &str)> {
+pub(crate) fn taken(token: &str) -> Vec<(&str, &str)> {
     vec![
         ("jeton", token),
         ("nom", "Petit"),

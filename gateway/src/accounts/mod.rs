@@ -27,6 +27,7 @@ mod passwords;
 mod people;
 mod proof;
 pub mod random;
+pub mod refused;
 mod retained;
 mod second_factor;
 pub mod sessions;

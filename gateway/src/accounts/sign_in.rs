@@ -67,6 +67,9 @@ async fn sign_in(
     let account = accounts::find(&app, &email).await?;
     let known = account.as_ref().map(|account| account.password.as_str());
     let matches = app.passwords.verify(bounded(password), known).await?;
+    if let (false, Some(account)) = (matches, &account) {
+        app.refused_sign_ins.saw(&app, account, peer);
+    }
     let (true, Some(account)) = (matches, account) else {
         app.throttle.failed(&counted, client, Instant::now());
         app.jails.saw(Offence::FailedSignIn, peer);

@@ -99,7 +99,7 @@ pub struct Event {
     /// From where: a /24 or a /48.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub from: Option<String>,
-    /// Why, in the words of whoever had to give a reason: a number of a request, never what it says.
+    /// Why, in the words of whoever had to give a reason: a number of a request, never what it says. Or how often.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub reason: Option<String>,
 }

@@ -106,6 +106,7 @@ async fn finish(
     let account = match taken {
         Ok(account) => account,
         Err(code) => {
+            app.refused_sign_ins.saw(&app, &account, peer);
             app.throttle.failed(&account.id, client, Instant::now());
             app.jails.saw(Offence::FailedSignIn, peer);
             let field = if by_passkey { "passkey" } else { "code" };
