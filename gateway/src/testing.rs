@@ -252,6 +252,7 @@ fn manifest() -> Manifest {
             ),
             ("gateway/calcul.html", "{{ job.state }} {% for one in charts or [] %}{{ one.svg | safe }}{% endfor %}"),
             ("gateway/calcul_comparaison.html", "{% for one in results %}{{ one.name }} {{ one.difference }}\n{% endfor %}"),
+            ("gateway/api_reference.html", "{% for one in operations %}{{ one.method }} {{ one.path }}\n{% endfor %}"),
         ]
         .map(|(name, text)| (name.to_owned(), text.to_owned())),
     );

@@ -11,8 +11,10 @@ use crate::support::{Gateway, REPOSITORY, link};
 
 /// What only the victim's pages and files may show.
 const PLANTED: &str = "Planted-7c41";
-/// Routes whose last part is no name of a record: templates to fill in, for everybody.
-const NO_RECORD: &str = "/espace-client/donnees/modele/{file}";
+/// Routes whose last part is no name of a record but of what everybody has: templates to fill in, modules.
+const NO_RECORD: [&str; 2] = ["/espace-client/donnees/modele/{file}", "/api/v1/compute/{module}"];
+/// What some forms must say before they are looked at.
+const SAID: [(&str, &str); 2] = [("/role", "role=member"), ("/sieges/", "action=liberer&compte=x")];
 
 /// A route of `docs/access.md`, which a test holds to the router, with a part that names something.
 struct Route {
@@ -23,7 +25,7 @@ struct Route {
 fn routes() -> Vec<Route> {
     let page = fs::read_to_string(format!("{REPOSITORY}/docs/access.md")).unwrap();
     let rows = page.lines().filter_map(|line| line.strip_prefix("| `")?.split_once('`')?.0.split_once(' '));
-    rows.filter(|(_, path)| path.contains('{') && *path != NO_RECORD)
+    rows.filter(|(_, path)| path.contains('{') && !NO_RECORD.contains(path))
         .map(|(method, path)| Route { method: method.parse().unwrap(), path: path.to_owned() })
         .collect()
 }
@@ -64,7 +66,9 @@ impl Client {
             request.header("cookie", &self.cookie).header("origin", gateway.url(""))
         };
         let form = "application/x-www-form-urlencoded";
-        let request = if method == Method::POST { request.header("content-type", form) } else { request };
+        let said = SAID.iter().find(|(part, _)| path.contains(part)).map_or("", |(_, said)| said);
+        let post = method == Method::POST;
+        let request = if post { request.header("content-type", form).body(said) } else { request };
         request.send().await.unwrap()
     }
 
@@ -164,10 +168,9 @@ async fn p_access_control_no_name_of_another_organisation_opens_any_route() {
         }
     }
     // A route whose own kind of name was not found would be asked with names of other kinds alone.
-    let unknown: BTreeSet<_> = routes.iter().map(|route| of_what(&route.path)).collect();
-    println!("{names:?}\n{known:?}\n{:?}", unknown.difference(&known));
+    assert!(known.len() >= 7, "{known:?} of {ways:?}");
     let before = victim.page(&gateway, "/api/v1/calculations").await;
-    let mut asked = 0;
+    let (mut asked, mut let_in) = (0, Vec::new());
     for route in &routes {
         for name in &names {
             let part = |part: &str| match part {
@@ -179,11 +182,14 @@ async fn p_access_control_no_name_of_another_organisation_opens_any_route() {
             let answer = intruder.ask(&gateway, route.method.clone(), &path).await;
             let status = answer.status();
             let text = answer.text().await.unwrap();
-            assert_eq!(status, 404, "{} {path}: {text}", route.method);
             assert!(!text.contains(PLANTED), "{path}");
+            if status != 404 {
+                let_in.push(format!("{} {path}: {status}", route.method));
+            }
             asked += 1;
         }
     }
+    assert!(let_in.is_empty(), "{let_in:#?}");
     assert!(asked >= 2 * routes.len(), "{asked}");
     assert_eq!(victim.ways(&gateway).await, ways, "all stands as it stood");
     assert_eq!(victim.page(&gateway, "/api/v1/calculations").await, before);

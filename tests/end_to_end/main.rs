@@ -31,6 +31,7 @@ mod datasets;
 mod deploy;
 mod described;
 mod distributed;
+mod documentation;
 mod edge;
 mod editor;
 mod examples;

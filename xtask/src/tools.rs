@@ -8,8 +8,10 @@ use anyhow::{Context, Result, bail};
 use crate::sh;
 
 /// By program: the Debian package that brings it.
-const DEBIAN: [(&str, &str); 10] = [
+const DEBIAN: [(&str, &str); 12] = [
     ("chromium", "chromium"),
+    ("curl", "curl"),
+    ("jq", "jq"),
     ("nft", "nftables"),
     ("pebble", "pebble"),
     ("redis-server", "redis-server"),

@@ -274,6 +274,7 @@ const STAFF: &[Row] = &[
 /// Programs.
 const API: &[Row] = &[
     get("/api/openapi.json", Open),
+    get("/api/reference", Open),
     get("/api/v1/account", Api(Action::ReadOrganisation)),
     get("/api/v1/calculations", Api(Action::ReadCalculations)),
     post("/api/v1/calculations", Api(Action::Calculate)),

@@ -2,6 +2,7 @@
 //! knows no formula; it decides who may ask, how often, and how many run at once.
 
 mod account;
+mod bridge;
 mod compute;
 mod cost;
 mod faults;
@@ -10,6 +11,7 @@ mod openapi;
 mod pages;
 mod paying;
 mod public;
+mod reference;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -82,5 +84,6 @@ pub fn routes() -> axum::Router<SharedApp> {
         .merge(pages::routes())
         .merge(account::routes())
         .merge(openapi::routes())
+        .merge(reference::routes())
         .merge(public::routes())
 }

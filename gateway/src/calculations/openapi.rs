@@ -26,7 +26,7 @@ async fn told(State(app): State<SharedApp>) -> Response {
 }
 
 /// The whole description.
-fn document(texts: &Texts) -> Value {
+pub(super) fn document(texts: &Texts) -> Value {
     let mut schemas: Map<String, Value> = MODULES
         .iter()
         .filter_map(|module| Some(((*module).to_owned(), aops_engine::schema(module)?)))

@@ -5,6 +5,7 @@
 //! it. The queue in memory is made again from its documents at every start. Outcomes are kept, reports are not: each is
 //! made when it is asked for, from the same outcome.
 
+mod again;
 mod api;
 mod data;
 mod events;
@@ -19,6 +20,7 @@ mod submit;
 mod tests;
 mod worker;
 
+pub(super) use self::again::run;
 pub(super) use self::api::{download, routes};
 pub(super) use self::data::choices as datasets;
 pub(super) use self::events::stream;

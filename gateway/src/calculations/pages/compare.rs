@@ -1,6 +1,9 @@
-//! `/espace-client/calculs/comparaison`: two calculations of one module side by side, results and assumptions.
+//! `/espace-client/calculs/comparaison`: two calculations of one module side by side, results and assumptions, and on
+//! request what each change did to the first of the results.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::time::Duration;
 
 use aops_report::{Cell, Kind, Table, Words, shown, tables};
 use axum::Router;
@@ -12,11 +15,15 @@ use serde_json::{Value, json};
 
 use super::{ALL, enter, told};
 use crate::accounts::SignInNeeded;
-use crate::app::SharedApp;
-use crate::calculations::jobs;
+use crate::app::{App, SharedApp};
+use crate::calculations::Stopping;
+use crate::calculations::bridge::{self, Bridge, Cause};
+use crate::calculations::jobs::{self, Job};
 use crate::web::{WebError, negotiation, render};
 
 const PATH: &str = "/espace-client/calculs/comparaison";
+/// The longest that somebody waits for the causes of a difference.
+const PATIENCE: Duration = Duration::from_secs(10);
 
 /// The routes of this file.
 pub(super) fn routes() -> Router<SharedApp> {
@@ -28,7 +35,7 @@ async fn page(State(app): State<SharedApp>, uri: Uri, headers: HeaderMap) -> Res
     let query = negotiation::query(&uri)?;
     let language = negotiation::language(&uri, &headers);
     let words = Words::french().map_err(|error| WebError::Internal(error.to_string()))?;
-    let (mut heads, mut sides) = (Vec::new(), Vec::new());
+    let (mut heads, mut sides, mut outcomes) = (Vec::new(), Vec::new(), Vec::new());
     for name in ["a", "b"] {
         let id = query.get(name).ok_or(WebError::BadRequest("two calculations are compared"))?;
         let (job, _) = jobs::read(&app, &session.organisation, id).await?.ok_or(WebError::NotFound)?;
@@ -37,16 +44,74 @@ async fn page(State(app): State<SharedApp>, uri: Uri, headers: HeaderMap) -> Res
         let named = |name: &str| all.iter().find(|table| table.title == words.of("sheet", name)).cloned();
         sides.push((named("summary"), named("assumptions")));
         heads.push(job);
+        outcomes.push(found.outcome);
     }
     if heads[0].module != heads[1].module {
         return Err(WebError::BadRequest("two calculations of one module are compared").into());
     }
-    let context = json!({
+    let mut context = json!({
         "a": told(&app, &heads[0], language), "b": told(&app, &heads[1], language),
         "results": side_by_side(sides[0].0.as_ref(), sides[1].0.as_ref(), Lines::All),
         "assumptions": side_by_side(sides[0].1.as_ref(), sides[1].1.as_ref(), Lines::Changed),
     });
+    if query.contains_key("causes") {
+        let from = outcomes.swap_remove(0);
+        let [one, other] = [&heads[0], &heads[1]];
+        let causes = causes(&app, &session.organisation, (one, from), other).await?;
+        context["causes"] = causes.as_ref().map_or_else(|| json!({ "none": true }), way);
+    }
     Ok(render(&app, StatusCode::OK, language, "calculs.compare", "gateway/calcul_comparaison.html", context))
+}
+
+/// What made the first figure change; nothing where data are gone, too much changed, or it would take too long.
+async fn causes(
+    app: &App,
+    organisation: &str,
+    (one, from): (&Job, Value),
+    other: &Job,
+) -> Result<Option<Bridge>, WebError> {
+    let module = one.module.clone();
+    let (one, other) = (jobs::run(app, organisation, one).await?, jobs::run(app, organisation, other).await?);
+    let (Some(one), Some(other)) = (one, other) else { return Ok(None) };
+    let turn = app.calculations.turn().await?;
+    // Who hangs up stops what was computed for him, and so does the end of patience.
+    let watch = Stopping(Arc::default());
+    let watched = Arc::clone(&watch.0);
+    let computed = tokio::task::spawn_blocking(move || {
+        let words = Words::french().map_err(|error| WebError::Internal(error.to_string()))?;
+        let found = bridge::bridge(&module, (&one, &from), &other, &words, &watched);
+        drop(turn);
+        Ok(found)
+    });
+    match tokio::time::timeout(PATIENCE, computed).await {
+        Ok(found) => found.map_err(|error| WebError::Internal(error.to_string()))?,
+        Err(_) => Ok(None),
+    }
+}
+
+/// The steps as the page shows them.
+fn way(bridge: &Bridge) -> Value {
+    let mut before = bridge.from;
+    let steps: Vec<Value> = bridge
+        .steps
+        .iter()
+        .map(|step| {
+            let effect = difference(step.figure - before, bridge.kind);
+            before = step.figure;
+            let causes: Vec<Value> = step.causes.iter().map(cause).collect();
+            json!({ "causes": causes, "effect": effect, "after": shown(&Cell::Number(step.figure, bridge.kind)) })
+        })
+        .collect();
+    let from = shown(&Cell::Number(bridge.from, bridge.kind));
+    json!({ "name": bridge.name, "from": from, "steps": steps })
+}
+
+fn cause(cause: &Cause) -> Value {
+    match cause {
+        Cause::Engine => json!({ "is": "engine" }),
+        Cause::Data => json!({ "is": "data" }),
+        Cause::Assumption(title) => json!({ "is": "assumption", "title": title }),
+    }
 }
 
 /// Which lines of two tables are told.
