@@ -79,6 +79,12 @@ for (const width of [390, 1280]) {
     await clean(page);
     await picture(page, `calcul-comparaison-${width}`);
     assert.match(await page.locator('main').innerText(), /actualisation\s+3,40\s%\s+2,90\s%/);
+    await page.locator('button[name=causes]').click();
+    await page.waitForSelector('section[aria-labelledby=causes] table');
+    await clean(page);
+    await picture(page, `calcul-causes-${width}`);
+    // One thing changed: its effect is the whole difference.
+    assert.match(await page.locator('section[aria-labelledby=causes]').innerText(), /actualisation\s+[+\u2212][\d\s,]+€\s/);
     await page.goto(first);
     await page.locator('form[action*="/suppression"] button').click();
     await page.waitForURL((url) => url.searchParams.get('fait') === 'supprime');

@@ -13,7 +13,7 @@ export const KINDS = [
 
 /** Pages that the gateway writes for everybody, with the status that they bear. */
 export const WRITTEN = [
-  ['/recherche/?q=rente', 200], ['/consentement', 200], ['/newsletter/merci', 200], ['/contact/merci', 200],
+  ['/recherche/?q=rente', 200], ['/api/reference', 200], ['/consentement', 200], ['/newsletter/merci', 200], ['/contact/merci', 200],
   ['/compte/connexion', 200], ['/compte/inscription', 200], ['/compte/inscription/merci', 200], ['/compte/mot-de-passe-oublie', 200],
   ['/compte/reinitialisation?jeton=x', 410], ['/compte/verification?jeton=x', 400], ['/invitation?jeton=x', 410], ['/commande/annulee', 200],
   ['/calculateurs/rente/resultat?table=TGF05&age=65&birth_year=1961&rate=2&amount=1000', 200],

@@ -132,15 +132,23 @@ fn changes(one: &Map<String, Value>, other: &Map<String, Value>) -> Vec<Vec<Stri
     let mut found = Vec::new();
     for name in names(one, other).filter(|name| !LINES.contains(name)) {
         match (one.get(name), other.get(name)) {
-            (a, b) if a == b => {}
+            (a, b) if alike(a, b) => {}
             (Some(Value::Object(a)), Some(Value::Object(b))) => {
-                let inside = names(a, b).filter(|inside| a.get(*inside) != b.get(*inside));
+                let inside = names(a, b).filter(|inside| !alike(a.get(*inside), b.get(*inside)));
                 found.extend(inside.map(|inside| vec![name.to_owned(), inside.to_owned()]));
             }
             _ => found.push(vec![name.to_owned()]),
         }
     }
     found
+}
+
+/// The same to the engine: a form writes 64 where a program wrote 64.0.
+fn alike(one: Option<&Value>, other: Option<&Value>) -> bool {
+    match (one, other) {
+        (Some(Value::Number(one)), Some(Value::Number(other))) => one.as_f64() == other.as_f64(),
+        _ => one == other,
+    }
 }
 
 fn names<'a>(one: &'a Map<String, Value>, other: &'a Map<String, Value>) -> impl Iterator<Item = &'a str> {
@@ -250,6 +258,9 @@ mod tests {
     fn nothing_changed_is_no_step_and_a_stop_is_no_bridge() {
         let one = run(aops_engine::example("rente").unwrap());
         assert!(between("rente", &one, &one.clone()).unwrap().steps.is_empty());
+        let mut same = one.clone();
+        same.request["frequency"] = json!(12.0);
+        assert!(between("rente", &one, &same).unwrap().steps.is_empty(), "12 is 12.0");
         let watch = Watch::default();
         watch.stop();
         let words = Words::french().unwrap();
