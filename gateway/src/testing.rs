@@ -52,6 +52,7 @@ pub(crate) fn settings(folder: &Path, ahead: SignedDuration) -> Settings {
         secrets: Secrets { stripe_webhook_secrets: vec!["whsec_test".into()], ..Secrets::default() },
         clock: Clock::shifted(ahead),
         limits_factor: 1,
+        webhooks_here: Vec::new(),
     }
 }
 
@@ -240,6 +241,14 @@ fn manifest() -> Manifest {
                 "{% for one in people %}{{ one.id }} {{ one.email }} {{ one.role }}\n{% endfor %}{% for one in invitations %}{{ one.id }} {{ one.email }}\n{% endfor %}{{ form.errors | get(key=\"email\", default=\"\") }}",
             ),
             ("gateway/invitation.html", "{{ state }}"),
+            (
+                "gateway/webhooks.html",
+                "{% for one in webhooks %}{{ one.id }} {{ one.url }} {{ one.active }}\n{% endfor %}{% for name, code in form.errors %}{{ name }}={{ code }} {% endfor %}",
+            ),
+            (
+                "gateway/webhook.html",
+                "{{ webhook.id }} {{ done }}\n{% if secret %}secret={{ secret }}\n{% endif %}{% for one in deliveries %}{{ one.id }} {{ one.type }} {{ one.state }}\n{% endfor %}",
+            ),
             ("gateway/cles.html", "{% for one in keys %}{{ one.id }} {{ one.name }}\n{% endfor %}"),
             ("gateway/droits.html", "{% for one in requests %}{{ one.word }} {{ one.state }}\n{% endfor %}"),
             ("gateway/droits_lien.html", "{{ state }}"),

@@ -13,6 +13,7 @@ use crate::calculations::jobs::Form;
 use crate::datasets;
 use crate::texts::Texts;
 use crate::web::described;
+use crate::webhooks;
 use aops_manifest::Language;
 
 /// The routes of this file.
@@ -38,6 +39,7 @@ fn document(texts: &Texts) -> Value {
     schemas.extend(described::schemas());
     schemas.extend([("Calculation".to_owned(), calculation()), ("Account".to_owned(), account())]);
     schemas.insert("Dataset".to_owned(), datasets::dataset_schema());
+    schemas.extend(webhooks::schemas());
     let told = described::of_json(described::reference("schemas", "Account"));
     let account = json!({ "get": { "operationId": "account", "summary": word(texts, "account"),
         "responses": described::answers(texts, 200, told, &[]) } });
@@ -49,11 +51,13 @@ fn document(texts: &Texts) -> Value {
     paths.insert("/api/openapi.json".into(), itself(texts));
     paths.extend(jobs(texts));
     paths.extend(datasets::described(texts));
+    paths.extend(webhooks::described(texts));
     json!({
         "openapi": "3.1.0",
         "info": { "title": word(texts, "title"), "version": env!("CARGO_PKG_VERSION") },
         "security": [{ "key": [] }],
         "paths": paths,
+        "webhooks": webhooks::messages(texts),
         "components": {
             "schemas": schemas,
             "responses": described::refusals(texts),
