@@ -64,6 +64,13 @@ pub(crate) async fn app(folder: &Path, ahead: SignedDuration) -> App {
     server::open(settings, None).await.unwrap()
 }
 
+/// As [`app`], with webhooks that may go to this place on this machine.
+pub(crate) async fn calling(folder: &Path, here: std::net::SocketAddr) -> App {
+    drop(app(folder, SignedDuration::ZERO).await);
+    let settings = Settings { webhooks_here: vec![here], ..settings(folder, SignedDuration::ZERO) };
+    server::open(settings, None).await.unwrap()
+}
+
 /// As [`app`], with issues of the newsletter on its site.
 pub(crate) async fn with_letters(
     folder: &Path,

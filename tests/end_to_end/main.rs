@@ -10,6 +10,7 @@
 mod authority;
 mod post_office;
 mod raw;
+mod receiver;
 mod support;
 
 mod abuse;
@@ -62,3 +63,4 @@ mod shapes;
 mod slow;
 mod traces;
 mod two_names;
+mod webhooks;
