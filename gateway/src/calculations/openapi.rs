@@ -124,8 +124,10 @@ fn jobs(texts: &Texts) -> Map<String, Value> {
         "next": { "type": ["string", "null"] },
     } }));
     let list = act("calculation_list", 200, listed, &[], &[&cursor, &limit]);
-    let show = act("calculation_show", 200, told(), &[404], &[&id]);
-    let remove = act("calculation_delete", 204, Value::Null, &[404], &[&id]);
+    let mut show = act("calculation_show", 200, told(), &[404], &[&id]);
+    described::tagged(texts, &mut show);
+    let mut remove = act("calculation_delete", 204, Value::Null, &[404], &[&id]);
+    described::guarded(&mut remove);
     // One event of the stream: its data are the state as JSON.
     let event = json!({ "type": "object", "required": ["event", "data"], "properties": {
         "event": { "type": "string", "enum": ["state", "end"] },

@@ -21,6 +21,7 @@ use crate::calculations::compute::{BODY_LIMIT, is_json};
 use crate::calculations::faults;
 use crate::calculations::paying::Paying;
 use crate::checkout::Plan;
+use crate::web::conditional::{self, IfMatch};
 use crate::web::posted::read_body;
 use crate::web::{WebError, negotiation};
 
@@ -168,15 +169,21 @@ async fn show(
 ) -> Result<Response, WebError> {
     let (mut paid, _) = Paying::enter(&app, client).await?;
     let answer = match paid.spend(1) {
-        Ok(()) => shown(&app, &paid.client.organisation, &id, negotiation::language(&uri, &headers)).await,
+        Ok(()) => shown(&app, &paid.client.organisation, &id, &uri, &headers).await,
         Err(refused) => Err(refused),
     };
     Ok(paid.told(answer))
 }
 
-async fn shown(app: &App, organisation: &str, id: &str, language: Language) -> Result<Response, WebError> {
-    let (job, _) = super::read(app, organisation, id).await?.ok_or(WebError::NotFound)?;
-    let mut told = head(app, &job, language);
+async fn shown(
+    app: &App,
+    organisation: &str,
+    id: &str,
+    uri: &Uri,
+    headers: &HeaderMap,
+) -> Result<Response, WebError> {
+    let (job, version) = super::read(app, organisation, id).await?.ok_or(WebError::NotFound)?;
+    let mut told = head(app, &job, negotiation::language(uri, headers));
     if job.state == JobState::Done
         && let Some(computed) = forms::computed(app, organisation, &job).await?
     {
@@ -186,7 +193,7 @@ async fn shown(app: &App, organisation: &str, id: &str, language: Language) -> R
         }
         told["result"] = result;
     }
-    Ok(private(told))
+    conditional::answer(headers, version, &told)
 }
 
 /// What is told of a calculation without its outcome.
@@ -277,13 +284,15 @@ pub(in crate::calculations) async fn download(
 async fn remove(
     State(app): State<SharedApp>,
     Path(id): Path<String>,
+    headers: HeaderMap,
     client: ApiClient,
 ) -> Result<Response, WebError> {
+    let seen = IfMatch::of(&headers)?;
     let (mut paid, _) = Paying::enter(&app, client).await?;
     let client = paid.client.clone();
     let who = Who { organisation: &client.organisation, account: &client.account };
     let answer = match paid.spend(1) {
-        Ok(()) => match super::remove(&app, who, &id).await {
+        Ok(()) => match super::remove(&app, who, &id, &seen).await {
             Ok(true) => Ok(StatusCode::NO_CONTENT.into_response()),
             Ok(false) => Err(WebError::NotFound),
             Err(error) => Err(error),

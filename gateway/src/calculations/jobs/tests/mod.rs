@@ -101,6 +101,39 @@ async fn a_calculation_waits_runs_and_tells_its_outcome_and_its_reports() {
 }
 
 #[tokio::test]
+async fn what_ended_since_it_was_read_is_not_deleted_by_mistake() {
+    let folder = tempfile::tempdir().unwrap();
+    let app = testing::shared(folder.path()).await;
+    let (account, headers) = client(&app, "a@example.com").await;
+    let (_, told) = asked(&app, &headers, &example("courbe")).await;
+    let id = told["id"].as_str().unwrap();
+    let path = format!("{ALL}/{id}");
+    let tag = async || {
+        let read = testing::ask(&app, Method::GET, &path, &headers, Body::empty()).await;
+        read.headers()[header::ETAG].clone()
+    };
+    let waiting = tag().await;
+    run(&app, &account, id).await;
+    let done = tag().await;
+    assert_ne!(waiting, done);
+    let with = |name: header::HeaderName, tag: &HeaderValue| {
+        let mut headers = headers.clone();
+        headers.insert(name, tag.clone());
+        headers
+    };
+    let had = with(header::IF_NONE_MATCH, &done);
+    let had = testing::ask(&app, Method::GET, &path, &had, Body::empty()).await;
+    assert_eq!(had.status(), StatusCode::NOT_MODIFIED);
+    for (tag, expected) in
+        [(&waiting, StatusCode::PRECONDITION_FAILED), (&done, StatusCode::NO_CONTENT)]
+    {
+        let headers = with(header::IF_MATCH, tag);
+        let deleted = testing::ask(&app, Method::DELETE, &path, &headers, Body::empty()).await;
+        assert_eq!(deleted.status(), expected);
+    }
+}
+
+#[tokio::test]
 async fn p_report_recipient_what_is_anothers_is_not_there() {
     let folder = tempfile::tempdir().unwrap();
     let app = testing::shared(folder.path()).await;
