@@ -100,6 +100,7 @@ fn jobs(texts: &Texts) -> Map<String, Value> {
         "dataset": { "type": ["string", "null"] },
         "parameters": { "type": "object" },
         "name": { "type": ["string", "null"] },
+        "notify": { "type": ["string", "null"], "enum": ["mail", null] },
     } });
     let act = |name: &str, good: u16, content: Value, refusals: &[u16], parameters: &[&Value]| {
         json!({
@@ -162,6 +163,7 @@ fn calculation() -> Value {
         "id": text, "state": state(), "progress": { "type": "number", "minimum": 0, "maximum": 1 },
         "module": { "type": "string", "enum": MODULES }, "created": time, "ended": time, "ends": time,
         "name": text, "dataset": text, "incident": text, "result": { "type": "object" },
+        "notify": { "type": "string", "const": "mail" },
         "faults": { "type": "array", "items": described::reference("schemas", "Fault") },
     } })
 }

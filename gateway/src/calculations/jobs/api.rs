@@ -53,6 +53,16 @@ struct Request {
     parameters: Map<String, Value>,
     #[serde(default)]
     name: Option<String>,
+    #[serde(default)]
+    notify: Option<Notify>,
+}
+
+/// How whoever asks hears of the end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum Notify {
+    /// By a letter to the holder of the key.
+    Mail,
 }
 
 /// `POST`: 202 and where to look.
@@ -111,9 +121,9 @@ fn asked(body: &[u8]) -> Result<Asked, WebError> {
         let told = json!([{ "pointer": "", "code": "wrong_type", "message": error.to_string() }]);
         WebError::Unprocessable(Map::from_iter([("faults".to_owned(), told)]))
     };
-    let Request { module, dataset, parameters, name } = serde_json::from_value(value).map_err(unknown)?;
+    let Request { module, dataset, parameters, name, notify } = serde_json::from_value(value).map_err(unknown)?;
     let name = name.map(|name| name.chars().filter(|c| !c.is_control()).take(LONGEST_NAME).collect());
-    Ok(Asked { module, dataset, parameters, name })
+    Ok(Asked { module, dataset, parameters, name, letter: notify == Some(Notify::Mail) })
 }
 
 fn accepted(job: &Job) -> Response {
@@ -206,6 +216,9 @@ fn head(app: &App, job: &Job, language: Language) -> Value {
         if let Some(value) = value {
             told[name] = json!(value);
         }
+    }
+    if job.letter {
+        told["notify"] = json!("mail");
     }
     if let Some(ended) = job.ended {
         told["ended"] = json!(ended);

@@ -11,6 +11,7 @@ mod events;
 mod forms;
 mod idempotency;
 mod kept;
+mod letter;
 mod queue;
 mod records;
 mod remove;

@@ -38,6 +38,8 @@ pub(in crate::calculations) struct Asked {
     pub(in crate::calculations) dataset: Option<String>,
     pub(in crate::calculations) parameters: Map<String, Value>,
     pub(in crate::calculations) name: Option<String>,
+    /// Whether who asks wants a letter at its end.
+    pub(in crate::calculations) letter: bool,
 }
 
 /// Why nothing is computed.
@@ -132,6 +134,7 @@ pub(in crate::calculations) async fn submit(
             ended: None,
             account: who.account.to_owned(),
             size: sound.cost,
+            letter: sound.asked.letter,
             until: sound.until,
             counter,
             faults: Vec::new(),

@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 
 use super::data::{self, Data};
 use super::forms;
+use super::letter;
 use super::queue::{Takes, Waiting};
 use super::records::{INPUTS, Inputs, Job, OUTCOMES, QUEUE, Queued, State};
 use crate::accounts::random;
@@ -241,11 +242,15 @@ async fn end(app: &App, organisation: &str, id: &str, came: Came) -> Result<Atte
     }
     job.put(app, &mut batch, &key, Expect::Version(version))?;
     let done = job.state == State::Done;
+    letter::write(app, &mut batch, &job).await?;
     let ended = Ended { calculation: id, module: &job.module, done };
     let recorded = webhooks::announce(app, &mut batch, ended).await?;
     match app.store.commit(batch).await {
         Ok(()) => {
             app.webhooks.recorded(recorded);
+            if job.letter {
+                app.outbox.wake();
+            }
             let state = if done { "done" } else { "failed" };
             metrics::counter!("calculations_ended_total", "state" => state).increment(1);
             Ok(Attempt::Over)

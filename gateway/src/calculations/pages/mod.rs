@@ -35,7 +35,7 @@ fn who(session: &Session) -> Who<'_> {
 }
 
 /// The address of a calculation's page.
-fn place(id: &str) -> String {
+pub(super) fn place(id: &str) -> String {
     format!("{ALL}/{id}")
 }
 

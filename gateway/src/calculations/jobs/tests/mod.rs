@@ -134,6 +134,47 @@ async fn what_ended_since_it_was_read_is_not_deleted_by_mistake() {
 }
 
 #[tokio::test]
+async fn whoever_asks_for_it_has_one_letter_with_the_page_and_no_result() {
+    let folder = tempfile::tempdir().unwrap();
+    let app = testing::shared(folder.path()).await;
+    let (account, headers) = client(&app, "a@example.com").await;
+    let mut ids = Vec::new();
+    for (notify, parameters) in [
+        (json!("mail"), example("courbe")["parameters"].clone()),
+        (json!("mail"), json!({})),
+        (Value::Null, example("courbe")["parameters"].clone()),
+    ] {
+        let body = json!({ "module": "courbe", "name": "Clôture", "parameters": parameters, "notify": notify });
+        let (_, told) = asked(&app, &headers, &body).await;
+        ids.push(told["id"].as_str().unwrap().to_owned());
+        for _ in 0..2 {
+            assert_eq!(run(&app, &account, ids.last().unwrap()).await, Attempt::Over);
+        }
+    }
+    let letters = testing::letters(&app).await;
+    let letters: Vec<_> = letters.iter().filter(|mail| mail.template == "calcul_termine").collect();
+    let states: Vec<&Value> = letters.iter().map(|mail| &mail.context["state"]).collect();
+    assert_eq!(states, ["done", "failed"], "one each, and none where none was asked for");
+    assert_eq!(letters[0].to, "a@example.com");
+    let link = format!("https://localhost:8443/espace-client/calculs/{}", ids[0]);
+    assert_eq!(letters[0].context, json!({ "module": "courbe", "state": "done", "link": link }));
+    assert_eq!(get(&app, &headers, &format!("/{}", ids[0])).await.1["notify"], "mail");
+    for wrong in [json!("sms"), json!(true), json!(["mail"])] {
+        let body = json!({ "module": "courbe", "notify": wrong });
+        assert_eq!(asked(&app, &headers, &body).await.0, StatusCode::UNPROCESSABLE_ENTITY, "{wrong}");
+    }
+    // Stopped by who asked: nobody needs to be told.
+    let mut body = example("courbe");
+    body["notify"] = json!("mail");
+    let (_, told) = asked(&app, &headers, &body).await;
+    let id = told["id"].as_str().unwrap();
+    let who = Who { organisation: &account.organisation, account: &account.id };
+    assert!(cancel(&app, who, id).await.unwrap());
+    run(&app, &account, id).await;
+    assert_eq!(testing::letters(&app).await.len(), 2);
+}
+
+#[tokio::test]
 async fn p_report_recipient_what_is_anothers_is_not_there() {
     let folder = tempfile::tempdir().unwrap();
     let app = testing::shared(folder.path()).await;
