@@ -120,9 +120,13 @@ impl Receiver {
             book.script.pop().unwrap_or(Answer::Status(204))
         };
         let text = match answer {
-            Answer::Status(status) => format!("HTTP/1.1 {status} So\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"),
+            Answer::Status(status) => {
+                format!("HTTP/1.1 {status} So\r\ncontent-length: 0\r\nconnection: close\r\n\r\n")
+            }
             Answer::Redirect(to) => {
-                format!("HTTP/1.1 302 Found\r\nlocation: {to}\r\ncontent-length: 0\r\nconnection: close\r\n\r\n")
+                format!(
+                    "HTTP/1.1 302 Found\r\nlocation: {to}\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"
+                )
             }
             Answer::Endless => "HTTP/1.1 200 OK\r\ncontent-length: 100000000000\r\n\r\n".to_owned(),
             Answer::Silence => return tokio::time::sleep(std::time::Duration::from_secs(60)).await,

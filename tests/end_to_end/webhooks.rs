@@ -23,8 +23,7 @@ async fn ask(gateway: &Gateway, key: &str, method: Method, path: &str, body: Opt
 /// A gateway that may call this receiver, with a client and its key.
 async fn gateway(receiver: &Receiver) -> (Gateway, String) {
     let here = receiver.address().to_string();
-    let gateway =
-        Gateway::start_with(&[("AOPS_LIMITS_FACTOR", "1000"), ("AOPS_WEBHOOKS_HERE", &here)]).await;
+    let gateway = Gateway::start_with(&[("AOPS_LIMITS_FACTOR", "1000"), ("AOPS_WEBHOOKS_HERE", &here)]).await;
     let (_, key) = gateway.client_account("client@example.org", Some("illimite"));
     (gateway, key)
 }
@@ -45,8 +44,7 @@ async fn calculated(gateway: &Gateway, key: &str, module: &str, wrong: bool) -> 
         parameters = json!({});
     }
     let body = json!({ "module": module, "name": "Durand Claire", "parameters": parameters });
-    let told: Value =
-        ask(gateway, key, Method::POST, CALCULATIONS, Some(&body)).await.json().await.unwrap();
+    let told: Value = ask(gateway, key, Method::POST, CALCULATIONS, Some(&body)).await.json().await.unwrap();
     let id = told["id"].as_str().unwrap().to_owned();
     for _ in 0..600 {
         let path = format!("{CALCULATIONS}/{id}");
@@ -118,7 +116,10 @@ async fn the_end_of_a_calculation_is_told_signed_and_says_nothing_of_anybody() {
     assert_eq!(delivered["attempts"][0]["status"], 204);
     let kept = std::fs::read(gateway.data().join("aops.redb")).unwrap();
     for planted in [secret.as_bytes(), renewed.as_bytes(), b"token=jeton"] {
-        assert!(!kept.windows(planted.len()).any(|window| window == planted), "it stands in clear in the store");
+        assert!(
+            !kept.windows(planted.len()).any(|window| window == planted),
+            "it stands in clear in the store"
+        );
     }
     let (_, stranger) = gateway.client_account("autre@example.org", Some("illimite"));
     for path in ["", "/deliveries"] {
@@ -278,7 +279,10 @@ async fn what_changed_since_it_was_read_is_neither_changed_nor_removed() {
     assert_eq!(changed.status(), 200);
     let new = changed.headers()["etag"].to_str().unwrap().to_owned();
     let refused = change(&tag).await.unwrap();
-    assert_eq!((refused.status().as_u16(), &refused.headers()["content-type"]), (412, &"application/problem+json".parse().unwrap()));
+    assert_eq!(
+        (refused.status().as_u16(), &refused.headers()["content-type"]),
+        (412, &"application/problem+json".parse().unwrap())
+    );
     let removed = |tag: &str| client.delete(&url).bearer_auth(&key).header("if-match", tag).send();
     assert_eq!(removed(&tag).await.unwrap().status(), 412);
     let off = ask(&gateway, &key, Method::POST, &format!("{ALL}/{webhook}/test"), None).await;

@@ -75,7 +75,7 @@ impl std::fmt::Debug for PublicGate {
 impl PublicGate {
     /// Of a connector, with these places on this machine, which a gateway that is not in production may be given.
     pub fn new(connector: &'static str, here: &[SocketAddr]) -> Self {
-        let lookup = |name: String| -> BoxFuture<'static, _> {
+        let lookup = |name: String| -> BoxFuture<'static, io::Result<Vec<IpAddr>>> {
             Box::pin(async move {
                 let found = tokio::net::lookup_host((name.as_str(), PORT)).await?;
                 Ok(found.map(|address| address.ip()).collect())
@@ -155,7 +155,11 @@ impl PublicGate {
     fn tell(&self, why: &NotPublic) {
         metrics::counter!("outbound_refused_total", "connector" => self.connector).increment(1);
         // The place is a client's own, and is not told in our log.
-        tracing::warn!(connector = self.connector, why = why.code(), "a place that a client named was not called");
+        tracing::warn!(
+            connector = self.connector,
+            why = why.code(),
+            "a place that a client named was not called"
+        );
     }
 }
 
@@ -234,10 +238,13 @@ mod tests {
 
     /// A gate whose names have these addresses, one list after the other; the last stays.
     fn naming(here: &[SocketAddr], answers: &[&[&str]]) -> PublicGate {
-        let answers: Vec<Vec<IpAddr>> =
-            answers.iter().rev().map(|list| list.iter().map(|text| text.parse().unwrap()).collect()).collect();
+        let answers: Vec<Vec<IpAddr>> = answers
+            .iter()
+            .rev()
+            .map(|list| list.iter().map(|text| text.parse().unwrap()).collect())
+            .collect();
         let answers = Arc::new(Mutex::new(answers));
-        let lookup = move |_: String| -> BoxFuture<'static, _> {
+        let lookup = move |_: String| -> BoxFuture<'static, io::Result<Vec<IpAddr>>> {
             let mut answers = answers.lock().unwrap();
             let last = answers.last().cloned().unwrap_or_default();
             if answers.len() > 1 {
@@ -327,7 +334,10 @@ mod tests {
         assert_eq!(naming(&[], &[&["8.8.8.8", "2606:4700::1111"]]).admit_now(&url).await, Ok(()));
         assert_eq!(naming(&[], &[&[]]).admit_now(&url).await, Ok(()), "it may have one later");
         let local = Url::parse("https://localhost/").unwrap();
-        assert!(matches!(gate().admit_now(&local).await, Err(NotPublic::Address(_))), "by the machine's resolver");
+        assert!(
+            matches!(gate().admit_now(&local).await, Err(NotPublic::Address(_))),
+            "by the machine's resolver"
+        );
     }
 
     #[tokio::test]

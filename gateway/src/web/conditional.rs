@@ -47,7 +47,9 @@ impl IfMatch {
     /// [`WebError::PreconditionFailed`].
     pub fn allows(&self, version: u64) -> Result<(), WebError> {
         match &self.0 {
-            Some(Known::Versions(versions)) if !versions.contains(&version) => Err(WebError::PreconditionFailed),
+            Some(Known::Versions(versions)) if !versions.contains(&version) => {
+                Err(WebError::PreconditionFailed)
+            }
             _ => Ok(()),
         }
     }
@@ -105,7 +107,8 @@ fn has(headers: &HeaderMap, tag: &str) -> Result<bool, WebError> {
 
 /// The tags of a list field, as written; a `*` stands alone.
 fn tags(headers: &HeaderMap, name: &HeaderName) -> Result<Option<Vec<String>>, WebError> {
-    let wrong = WebError::BadRequest("If-Match and If-None-Match take entity tags between double quotes, or *");
+    let wrong =
+        WebError::BadRequest("If-Match and If-None-Match take entity tags between double quotes, or *");
     if !headers.contains_key(name) {
         return Ok(None);
     }
@@ -121,8 +124,10 @@ fn tags(headers: &HeaderMap, name: &HeaderName) -> Result<Option<Vec<String>>, W
                 Some(opaque) => ("W/", opaque),
                 None => ("", rest),
             };
-            let (tag, after) =
-                opaque.strip_prefix('"').and_then(|text| text.split_once('"')).ok_or_else(|| wrong.clone())?;
+            let (tag, after) = opaque
+                .strip_prefix('"')
+                .and_then(|text| text.split_once('"'))
+                .ok_or_else(|| wrong.clone())?;
             all.push(format!("{weak}\"{tag}\""));
             rest = after.trim_start();
             rest = match rest.strip_prefix(',') {

@@ -38,7 +38,8 @@ pub fn bears(operation: &mut Value, status: u16, field: &str) {
 /// Says that a representation has a tag, which may be asked for again by it.
 pub fn tagged(texts: &Texts, operation: &mut Value) {
     bears(operation, 200, "ETag");
-    let unchanged = json!({ "description": word(texts, "304"), "headers": { "ETag": reference("headers", "ETag") } });
+    let unchanged =
+        json!({ "description": word(texts, "304"), "headers": { "ETag": reference("headers", "ETag") } });
     operation["responses"]["304"] = unchanged;
     asks(operation, "If-None-Match");
 }

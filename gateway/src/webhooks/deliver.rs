@@ -9,7 +9,9 @@ use futures::stream::FuturesUnordered;
 use jiff::Timestamp;
 use tokio::sync::watch;
 
-use super::document::{self, Delivery, Fault, State, Try, WAITING, Waiting, Webhook, delivery, read, waiting};
+use super::document::{
+    self, Delivery, Fault, State, Try, WAITING, Waiting, Webhook, delivery, read, waiting,
+};
 use super::health::{self, Went};
 use super::send::{self, Called};
 use crate::app::{App, SharedApp};
@@ -133,7 +135,9 @@ async fn tried(app: &App, address: &Address) -> Result<Option<Timestamp>, Record
     let webhook = read(app, organisation, &delivery.webhook).await?.map(|(webhook, _)| webhook);
     let called = match webhook.filter(|webhook| webhook.off.is_none()) {
         Some(webhook) => call(app, &webhook, &delivery, now).await,
-        None => Called { one: Try { at: now, millis: 0, status: None, fault: Some(Fault::Off) }, after: None },
+        None => {
+            Called { one: Try { at: now, millis: 0, status: None, fault: Some(Fault::Off) }, after: None }
+        }
     };
     let id = delivery.webhook.clone();
     let again = settle(app, address, (delivery, at), (place, version), &called).await?;

@@ -18,9 +18,7 @@ pub fn described(texts: &Texts) -> Map<String, Value> {
             "parameters": parameters, "responses": answers,
         })
     };
-    let asked = |schema: Value, example: Value| {
-        json!({ "required": true, "content": { "application/json": { "schema": schema, "example": example } } })
-    };
+    let asked = |schema: Value, example: Value| json!({ "required": true, "content": { "application/json": { "schema": schema, "example": example } } });
     let events = json!({ "type": "array", "items": { "type": "string", "enum": Kind::ALL }, "minItems": 1 });
     let url = json!({ "type": "string", "format": "uri", "pattern": "^https://", "maxLength": 2000 });
     let id = || in_path("id");
@@ -65,8 +63,7 @@ pub fn described(texts: &Texts) -> Map<String, Value> {
     let limit = in_query("limit", false, json!({ "type": "integer", "minimum": 1, "maximum": 50 }));
     let deliveries =
         act("deliveries", json!([id(), cursor, limit]), answers(texts, 200, of_json(page), &[404]));
-    let retry =
-        act("retry", json!([id(), in_path("delivery")]), answers(texts, 202, message(), &[404, 409]));
+    let retry = act("retry", json!([id(), in_path("delivery")]), answers(texts, 202, message(), &[404, 409]));
     Map::from_iter([
         ("/api/v1/webhooks".to_owned(), json!({ "get": list, "post": create })),
         ("/api/v1/webhooks/{id}".to_owned(), json!({ "get": show, "patch": change, "delete": remove })),

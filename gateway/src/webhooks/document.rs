@@ -298,11 +298,7 @@ pub(super) async fn all(app: &App, organisation: &str) -> Result<Vec<(Webhook, u
 ///
 /// # Errors
 /// [`RecordError`].
-pub(super) async fn health(
-    app: &App,
-    organisation: &str,
-    id: &str,
-) -> Result<(Health, Expect), RecordError> {
+pub(super) async fn health(app: &App, organisation: &str, id: &str) -> Result<(Health, Expect), RecordError> {
     let found = records::read_plain::<Health>(app, &Address::new(HEALTH, organisation, id)).await?;
     Ok(found
         .map_or((Health::default(), Expect::Absent), |(health, version)| (health, Expect::Version(version))))
@@ -400,9 +396,12 @@ mod tests {
         let data = Map::from_iter([("id".to_owned(), json!("calc_1"))]);
         let delivery = Delivery::new("wh_a", Kind::CalculationFailed, now, data).unwrap();
         let body: Value = serde_json::from_str(&delivery.body()).unwrap();
-        let expected =
-            json!({ "type": "calculation.failed", "timestamp": "2026-11-28T10:00:00Z", "data": { "id": "calc_1" } });
+        let expected = json!({ "type": "calculation.failed", "timestamp": "2026-11-28T10:00:00Z", "data": { "id": "calc_1" } });
         assert_eq!(body, expected);
-        assert!(well_formed(MESSAGE, &delivery.id) && !well_formed(MESSAGE, "msg_") && !well_formed(WEBHOOK, "wh_é"));
+        assert!(
+            well_formed(MESSAGE, &delivery.id)
+                && !well_formed(MESSAGE, "msg_")
+                && !well_formed(WEBHOOK, "wh_é")
+        );
     }
 }

@@ -181,9 +181,11 @@ pub(super) async fn remove(app: &App, who: &Who, id: &str, seen: &IfMatch) -> Re
     for _ in 0..TRIES {
         let (_, version) = read(app, &who.organisation, id).await?.ok_or(WebError::NotFound)?;
         seen.allows(version)?;
-        let mut batch = Batch::new(&who.organisation)
-            .delete(WEBHOOKS, id, Expect::Version(version))
-            .delete(HEALTH, id, Expect::Anything);
+        let mut batch = Batch::new(&who.organisation).delete(WEBHOOKS, id, Expect::Version(version)).delete(
+            HEALTH,
+            id,
+            Expect::Anything,
+        );
         announce::forget(app, &mut batch, id).await?;
         note(app, &mut batch, who, "webhook removed", id)?;
         match app.store.commit(batch).await {

@@ -95,8 +95,7 @@ async fn a_secret_is_told_once_and_stands_in_no_list_page_or_copy() {
     let (id, secret) = (made["id"].as_str().unwrap(), made["secret"].as_str().unwrap());
     assert_eq!(made["events"], json!(["calculation.completed", "calculation.failed"]));
     for path in [ALL.to_owned(), format!("{ALL}/{id}"), format!("{ALL}/{id}/deliveries")] {
-        let shown =
-            testing::text(testing::ask(&app, Method::GET, &path, &key, Body::empty()).await).await;
+        let shown = testing::text(testing::ask(&app, Method::GET, &path, &key, Body::empty()).await).await;
         assert!(!shown.contains("whsec_"), "{path}");
     }
     let renewed =
@@ -153,8 +152,7 @@ async fn a_webhook_hears_of_what_it_asked_for_alone() {
         assert_eq!(recorded.0.len(), expected);
         app.store.commit(batch).await.unwrap();
     }
-    let (all, _) =
-        document::deliveries(&app, &account.organisation, id, None, 9).await.unwrap();
+    let (all, _) = document::deliveries(&app, &account.organisation, id, None, 9).await.unwrap();
     assert_eq!(all.len(), 1);
     assert_eq!(
         Value::Object(all[0].data.clone()),
@@ -216,7 +214,11 @@ async fn a_webhook_that_nothing_reaches_for_days_is_switched_off_with_a_letter()
         attempt(&app, address).await;
         document::read(&app, organisation, &id).await.unwrap().unwrap().0.off
     };
-    assert_eq!(failing(MOST_FAILURES * 9, LONGEST - SignedDuration::from_hours(1)).await, None, "not for long");
+    assert_eq!(
+        failing(MOST_FAILURES * 9, LONGEST - SignedDuration::from_hours(1)).await,
+        None,
+        "not for long"
+    );
     assert_eq!(failing(MOST_FAILURES - 2, LONGEST * 2).await, None, "not often");
     let off = failing(MOST_FAILURES - 1, LONGEST).await.unwrap();
     assert_eq!(off.why, document::Why::Failing);

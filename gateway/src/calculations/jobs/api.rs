@@ -121,7 +121,8 @@ fn asked(body: &[u8]) -> Result<Asked, WebError> {
         let told = json!([{ "pointer": "", "code": "wrong_type", "message": error.to_string() }]);
         WebError::Unprocessable(Map::from_iter([("faults".to_owned(), told)]))
     };
-    let Request { module, dataset, parameters, name, notify } = serde_json::from_value(value).map_err(unknown)?;
+    let Request { module, dataset, parameters, name, notify } =
+        serde_json::from_value(value).map_err(unknown)?;
     let name = name.map(|name| name.chars().filter(|c| !c.is_control()).take(LONGEST_NAME).collect());
     Ok(Asked { module, dataset, parameters, name, letter: notify == Some(Notify::Mail) })
 }

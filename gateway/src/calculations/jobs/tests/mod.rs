@@ -124,9 +124,7 @@ async fn what_ended_since_it_was_read_is_not_deleted_by_mistake() {
     let had = with(header::IF_NONE_MATCH, &done);
     let had = testing::ask(&app, Method::GET, &path, &had, Body::empty()).await;
     assert_eq!(had.status(), StatusCode::NOT_MODIFIED);
-    for (tag, expected) in
-        [(&waiting, StatusCode::PRECONDITION_FAILED), (&done, StatusCode::NO_CONTENT)]
-    {
+    for (tag, expected) in [(&waiting, StatusCode::PRECONDITION_FAILED), (&done, StatusCode::NO_CONTENT)] {
         let headers = with(header::IF_MATCH, tag);
         let deleted = testing::ask(&app, Method::DELETE, &path, &headers, Body::empty()).await;
         assert_eq!(deleted.status(), expected);
@@ -144,7 +142,8 @@ async fn whoever_asks_for_it_has_one_letter_with_the_page_and_no_result() {
         (json!("mail"), json!({})),
         (Value::Null, example("courbe")["parameters"].clone()),
     ] {
-        let body = json!({ "module": "courbe", "name": "Clôture", "parameters": parameters, "notify": notify });
+        let body =
+            json!({ "module": "courbe", "name": "Clôture", "parameters": parameters, "notify": notify });
         let (_, told) = asked(&app, &headers, &body).await;
         ids.push(told["id"].as_str().unwrap().to_owned());
         for _ in 0..2 {
