@@ -63,12 +63,12 @@ async fn deliveries(gateway: &Gateway, key: &str, webhook: &str) -> Vec<Value> {
     told["deliveries"].as_array().unwrap().clone()
 }
 
-/// The message of a webhook that is in this state, once there is one.
+/// The message of a webhook that was tried and is in this state, once there is one.
 async fn in_state(gateway: &Gateway, key: &str, webhook: &str, state: &str) -> Value {
+    let tried = |one: &Value| one["attempts"].as_array().is_some_and(|attempts| !attempts.is_empty());
     for _ in 0..400 {
-        if let Some(found) =
-            deliveries(gateway, key, webhook).await.into_iter().find(|one| one["state"] == state)
-        {
+        let all = deliveries(gateway, key, webhook).await;
+        if let Some(found) = all.into_iter().find(|one| one["state"] == state && tried(one)) {
             return found;
         }
         tokio::time::sleep(Duration::from_millis(50)).await;
@@ -249,16 +249,8 @@ async fn places_inside_are_refused_when_they_are_registered() {
     gateway.launch().await;
     calculated(&gateway, &key, "courbe", false).await;
     let waiting = in_state(&gateway, &key, &webhook, "waiting").await;
-    for _ in 0..100 {
-        let all = deliveries(&gateway, &key, &webhook).await;
-        if let Some(attempt) = all[0]["attempts"].get(0) {
-            assert_eq!(attempt["fault"], "refused", "{attempt}");
-            assert!(receiver.calls().is_empty(), "nothing came");
-            return;
-        }
-        tokio::time::sleep(Duration::from_millis(50)).await;
-    }
-    panic!("{waiting} was not tried");
+    assert_eq!(waiting["attempts"][0]["fault"], "refused", "{waiting}");
+    assert!(receiver.calls().is_empty(), "nothing came");
 }
 
 #[tokio::test]
@@ -313,6 +305,7 @@ async fn the_page_registers_tries_and_removes_without_a_script() {
     assert!(none.text().await.unwrap().contains("Cochez au moins un événement"));
     let form = [("adresse_webhook", url.as_str()), ("calculation.completed", "oui")];
     let made = gateway.post_as(page, &form, Some(&cookie)).await.text().await.unwrap();
+    let made = made.replace("&#x2F;", "/");
     let secret = made.split("whsec_").nth(1).unwrap().split('<').next().unwrap();
     let id = made.split("/espace-client/webhooks/wh_").nth(1).unwrap();
     let id: String = id.chars().take_while(char::is_ascii_alphanumeric).collect();

@@ -81,10 +81,11 @@ pub fn messages(texts: &Texts) -> Value {
         json!({ "name": name, "in": "header", "required": true, "schema": { "type": "string" },
             "description": text(&name.replace('-', "_")) })
     };
+    let fields = ["webhook-id", "webhook-timestamp", "webhook-signature"].map(field);
     let one = |kind: Kind| {
         let operation = json!({
             "summary": text(&kind.name().replace('.', "_")),
-            "parameters": ["webhook-id", "webhook-timestamp", "webhook-signature"].map(field),
+            "parameters": fields,
             "requestBody": { "required": true, "content": of_json(reference("schemas", "Message")) },
             "responses": { "2XX": { "description": text("taken") }, "410": { "description": text("gone") } },
         });

@@ -419,7 +419,8 @@ async fn p_instructions_a_calculation_is_stopped_or_deleted_while_it_runs() {
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
         let who = Who { organisation: &account.organisation, account: &account.id };
-        let done = if deleted { remove(&app, who, &id).await } else { cancel(&app, who, &id).await };
+        let seen = crate::web::conditional::IfMatch::default();
+        let done = if deleted { remove(&app, who, &id, &seen).await } else { cancel(&app, who, &id).await };
         assert!(done.unwrap());
         let ended = tokio::time::timeout(Duration::from_secs(60), attempt).await.unwrap().unwrap();
         assert!(matches!(ended, Attempt::Over | Attempt::Again));
