@@ -163,7 +163,7 @@ fn calculation() -> Value {
         "id": text, "state": state(), "progress": { "type": "number", "minimum": 0, "maximum": 1 },
         "module": { "type": "string", "enum": MODULES }, "created": time, "ended": time, "ends": time,
         "name": text, "dataset": text, "incident": text, "result": { "type": "object" },
-        "notify": { "type": "string", "const": "mail" },
+        "notify": { "type": "string", "const": "mail" }, "test": { "type": "boolean" },
         "faults": { "type": "array", "items": described::reference("schemas", "Fault") },
     } })
 }
@@ -171,9 +171,9 @@ fn calculation() -> Value {
 /// What a key opens.
 fn account() -> Value {
     let text = json!({ "type": "string" });
-    let required = ["organisation", "account", "key", "modules", "plans", "tariff"];
+    let required = ["organisation", "account", "key", "mode", "modules", "plans", "tariff"];
     json!({ "type": "object", "required": required, "properties": {
-        "organisation": text, "account": text, "key": text,
+        "organisation": text, "account": text, "key": text, "mode": { "type": "string", "enum": ["live", "test"] },
         "modules": { "type": "array", "items": { "type": "string", "enum": MODULES } },
         "plans": { "type": "array", "items": { "type": "object" } },
         "tariff": { "type": "object", "additionalProperties": { "type": "integer" } },

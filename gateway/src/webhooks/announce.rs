@@ -28,6 +28,8 @@ pub struct Ended<'a> {
     pub module: &'a str,
     /// Whether it has an outcome.
     pub done: bool,
+    /// Whether it only tried the API out.
+    pub test: bool,
 }
 
 /// Messages that a batch records, to be told to [`super::Webhooks::recorded`] once it is committed.
@@ -45,7 +47,10 @@ pub async fn announce(app: &App, batch: &mut Batch, ended: Ended<'_>) -> Result<
     let mut recorded = Recorded::default();
     for (webhook, _) in all(app, &batch.partition).await? {
         if webhook.wants(kind) {
-            let data = json!({ "id": ended.calculation, "module": ended.module, "state": state });
+            let mut data = json!({ "id": ended.calculation, "module": ended.module, "state": state });
+            if ended.test {
+                data["test"] = json!(true);
+            }
             let address = record(app, batch, &webhook, kind, members(data)).await?.1;
             recorded.0.push(address);
         }

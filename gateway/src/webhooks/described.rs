@@ -120,6 +120,7 @@ pub fn schemas() -> Map<String, Value> {
         } });
     let data = json!({ "type": "object", "required": ["id"], "properties": {
         "id": text, "module": { "type": "string", "enum": MODULES }, "state": { "type": "string", "enum": ["done", "failed"] },
+        "test": { "type": "boolean" },
     } });
     let message = json!({ "type": "object", "required": ["type", "timestamp", "data"], "properties": {
         "type": kind(), "timestamp": time, "data": data,

@@ -68,7 +68,7 @@ async fn registered(app: &SharedApp, key: &HeaderMap, here: SocketAddr) -> Value
 /// A message that waits.
 async fn recorded(app: &App, organisation: &str) -> Address {
     let mut batch = Batch::new(organisation);
-    let ended = Ended { calculation: "calc_1", module: "ifc", done: true };
+    let ended = Ended { calculation: "calc_1", module: "ifc", done: true, test: false };
     let recorded = announce(app, &mut batch, ended).await.unwrap();
     app.store.commit(batch).await.unwrap();
     recorded.0[0].0.clone()
@@ -147,7 +147,7 @@ async fn a_webhook_hears_of_what_it_asked_for_alone() {
     let id = made["id"].as_str().unwrap();
     for (done, expected) in [(true, 0), (false, 1)] {
         let mut batch = Batch::new(&account.organisation);
-        let ended = Ended { calculation: "calc_1", module: "ifc", done };
+        let ended = Ended { calculation: "calc_1", module: "ifc", done, test: false };
         let recorded = announce(&app, &mut batch, ended).await.unwrap();
         assert_eq!(recorded.0.len(), expected);
         app.store.commit(batch).await.unwrap();
@@ -160,7 +160,7 @@ async fn a_webhook_hears_of_what_it_asked_for_alone() {
     );
     let stranger = testing::account(&app, "b@example.com").await;
     let mut batch = Batch::new(&stranger.organisation);
-    let ended = Ended { calculation: "calc_2", module: "ifc", done: false };
+    let ended = Ended { calculation: "calc_2", module: "ifc", done: false, test: false };
     assert!(announce(&app, &mut batch, ended).await.unwrap().0.is_empty(), "of another organisation");
 }
 
@@ -227,7 +227,7 @@ async fn a_webhook_that_nothing_reaches_for_days_is_switched_off_with_a_letter()
     assert_eq!((letter.to.as_str(), &letter.context["host"]), ("a@example.com", &json!("127.0.0.1")));
     assert!(letter.context["link"].as_str().unwrap().ends_with(&format!("/espace-client/webhooks/{id}")));
     let mut batch = Batch::new(organisation);
-    let ended = Ended { calculation: "calc_1", module: "ifc", done: true };
+    let ended = Ended { calculation: "calc_1", module: "ifc", done: true, test: false };
     assert!(announce(&app, &mut batch, ended).await.unwrap().0.is_empty(), "it hears nothing more");
     let path = format!("{ALL}/{id}");
     let on = told(send(&app, &key, Method::PATCH, &path, &json!({ "active": true })).await).await;

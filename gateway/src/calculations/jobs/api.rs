@@ -15,7 +15,7 @@ use super::records::Job;
 use super::submit::{self, Asked, Refused, Who};
 use super::{Form, State as JobState, events, forms, worker};
 use crate::accounts;
-use crate::accounts::api_keys::ApiClient;
+use crate::accounts::api_keys::{ApiClient, Mode};
 use crate::app::{App, SharedApp};
 use crate::calculations::compute::{BODY_LIMIT, is_json};
 use crate::calculations::faults;
@@ -102,7 +102,11 @@ async fn created(
         return Ok(accepted(&job));
     }
     let asked = asked(&body)?;
-    let sound = match submit::sound(app, who, plans, asked).await {
+    let sound = match client.mode {
+        Mode::Test => submit::sample(app, asked),
+        Mode::Live => submit::sound(app, who, plans, asked).await,
+    };
+    let sound = match sound {
         Ok(sound) => sound,
         Err(Refused::Web(error)) => return Err(error),
         Err(Refused::Faults(found)) => {
@@ -147,13 +151,13 @@ async fn list(
 ) -> Result<Response, WebError> {
     let (mut paid, _) = Paying::enter(&app, client).await?;
     let answer = match paid.spend(1) {
-        Ok(()) => listed(&app, &uri, &headers, &paid.client.organisation).await,
+        Ok(()) => listed(&app, &uri, &headers, &paid.client).await,
         Err(refused) => Err(refused),
     };
     Ok(paid.told(answer))
 }
 
-async fn listed(app: &App, uri: &Uri, headers: &HeaderMap, organisation: &str) -> Result<Response, WebError> {
+async fn listed(app: &App, uri: &Uri, headers: &HeaderMap, client: &ApiClient) -> Result<Response, WebError> {
     let query = negotiation::query(uri)?;
     let limit = match query.get("limit").map(|limit| limit.parse::<usize>()) {
         None => PAGE,
@@ -164,7 +168,8 @@ async fn listed(app: &App, uri: &Uri, headers: &HeaderMap, organisation: &str) -
     if cursor.is_some_and(|cursor| cursor.contains('\0')) {
         return Err(WebError::BadRequest("the cursor is none of ours"));
     }
-    let (jobs, next) = super::list(app, organisation, cursor, limit).await?;
+    let (mut jobs, next) = super::list(app, &client.organisation, cursor, limit).await?;
+    jobs.retain(|job| job.test == (client.mode == Mode::Test));
     let language = negotiation::language(uri, headers);
     let told: Vec<Value> = jobs.iter().map(|job| head(app, job, language)).collect();
     Ok(private(json!({ "calculations": told, "next": next })))
@@ -180,7 +185,7 @@ async fn show(
 ) -> Result<Response, WebError> {
     let (mut paid, _) = Paying::enter(&app, client).await?;
     let answer = match paid.spend(1) {
-        Ok(()) => shown(&app, &paid.client.organisation, &id, &uri, &headers).await,
+        Ok(()) => shown(&app, &paid.client, &id, &uri, &headers).await,
         Err(refused) => Err(refused),
     };
     Ok(paid.told(answer))
@@ -188,12 +193,13 @@ async fn show(
 
 async fn shown(
     app: &App,
-    organisation: &str,
+    client: &ApiClient,
     id: &str,
     uri: &Uri,
     headers: &HeaderMap,
 ) -> Result<Response, WebError> {
-    let (job, version) = super::read(app, organisation, id).await?.ok_or(WebError::NotFound)?;
+    let organisation = &client.organisation;
+    let (job, version) = seen_by(app, client, id).await?;
     let mut told = head(app, &job, negotiation::language(uri, headers));
     if job.state == JobState::Done
         && let Some(computed) = forms::computed(app, organisation, &job).await?
@@ -205,6 +211,13 @@ async fn shown(
         told["result"] = result;
     }
     conditional::answer(headers, version, &told)
+}
+
+/// A calculation that a key sees: one for trying out sees trials alone, and any other none.
+async fn seen_by(app: &App, client: &ApiClient, id: &str) -> Result<(Job, u64), WebError> {
+    let found = super::read(app, &client.organisation, id).await?;
+    let found = found.filter(|(job, _)| job.test == (client.mode == Mode::Test));
+    found.ok_or(WebError::NotFound)
 }
 
 /// What is told of a calculation without its outcome.
@@ -220,6 +233,9 @@ fn head(app: &App, job: &Job, language: Language) -> Value {
     }
     if job.letter {
         told["notify"] = json!("mail");
+    }
+    if job.test {
+        told["test"] = json!(true);
     }
     if let Some(ended) = job.ended {
         told["ended"] = json!(ended);
@@ -240,9 +256,9 @@ async fn follow(
     let (mut paid, _) = Paying::enter(&app, client).await?;
     let organisation = paid.client.organisation.clone();
     let answer = match paid.spend(1) {
-        Ok(()) => match super::read(&app, &organisation, &id).await? {
-            Some(_) => Ok(events::stream(SharedApp::clone(&app), organisation, id)),
-            None => Err(WebError::NotFound),
+        Ok(()) => match seen_by(&app, &paid.client, &id).await {
+            Ok(_) => Ok(events::stream(SharedApp::clone(&app), organisation, id)),
+            Err(error) => Err(error),
         },
         Err(refused) => Err(refused),
     };
@@ -259,7 +275,10 @@ async fn report(
     let organisation = paid.client.organisation.clone();
     let answer = match paid.spend(1) {
         Ok(()) => match name.strip_prefix("report.").and_then(Form::of) {
-            Some(form) => download(&app, &organisation, &id, form).await,
+            Some(form) => match seen_by(&app, &paid.client, &id).await {
+                Ok(_) => download(&app, &organisation, &id, form).await,
+                Err(error) => Err(error),
+            },
             None => Err(WebError::NotFound),
         },
         Err(refused) => Err(refused),
@@ -306,9 +325,12 @@ async fn remove(
     let client = paid.client.clone();
     let who = Who { organisation: &client.organisation, account: &client.account };
     let answer = match paid.spend(1) {
-        Ok(()) => match super::remove(&app, who, &id, &seen).await {
-            Ok(true) => Ok(StatusCode::NO_CONTENT.into_response()),
-            Ok(false) => Err(WebError::NotFound),
+        Ok(()) => match seen_by(&app, &client, &id).await {
+            Ok(_) => match super::remove(&app, who, &id, &seen).await {
+                Ok(true) => Ok(StatusCode::NO_CONTENT.into_response()),
+                Ok(false) => Err(WebError::NotFound),
+                Err(error) => Err(error),
+            },
             Err(error) => Err(error),
         },
         Err(refused) => Err(refused),

@@ -243,7 +243,7 @@ async fn end(app: &App, organisation: &str, id: &str, came: Came) -> Result<Atte
     job.put(app, &mut batch, &key, Expect::Version(version))?;
     let done = job.state == State::Done;
     letter::write(app, &mut batch, &job).await?;
-    let ended = Ended { calculation: id, module: &job.module, done };
+    let ended = Ended { calculation: id, module: &job.module, done, test: job.test };
     let recorded = webhooks::announce(app, &mut batch, ended).await?;
     match app.store.commit(batch).await {
         Ok(()) => {

@@ -174,6 +174,52 @@ async fn whoever_asks_for_it_has_one_letter_with_the_page_and_no_result() {
 }
 
 #[tokio::test]
+async fn a_key_for_trying_out_computes_samples_that_count_nothing_and_are_gone_after_a_day() {
+    let folder = tempfile::tempdir().unwrap();
+    let app = testing::shared(folder.path()).await;
+    // No plan at all.
+    let account = testing::account(&app, "a@example.com").await;
+    let key = api_keys::create_for_trials(&app, &account).await.unwrap().key;
+    assert!(key.starts_with("aops_test_"));
+    let headers = HeaderMap::from_iter([
+        (header::AUTHORIZATION, HeaderValue::from_str(&format!("Bearer {key}")).unwrap()),
+        (header::CONTENT_TYPE, HeaderValue::from_static("application/json")),
+    ]);
+    let body = json!({ "module": "courbe", "dataset": "ds_anybody", "parameters": { "mine": 1 } });
+    let (status, told) = asked(&app, &headers, &body).await;
+    assert_eq!(status, StatusCode::ACCEPTED);
+    let id = told["id"].as_str().unwrap().to_owned();
+    run(&app, &account, &id).await;
+    let (_, told) = get(&app, &headers, &format!("/{id}")).await;
+    let sample = aops_engine::calculate("courbe", &aops_engine::example("courbe").unwrap()).unwrap();
+    assert_eq!((&told["state"], &told["test"]), (&json!("done"), &json!(true)));
+    assert_eq!(told["result"]["engine"], sample["engine"]);
+    let ends: jiff::Timestamp = told["ends"].as_str().unwrap().parse().unwrap();
+    assert!(ends <= app.clock.now() + SignedDuration::from_hours(24));
+    let (_, report) = get(&app, &headers, &format!("/{id}/report.json")).await;
+    assert_eq!(report["test"], true);
+    // A real key does not see it, nor a trial what is real.
+    let (_, live) = client(&app, "b@example.com").await;
+    let live_key = api_keys::create(&app, &account).await.unwrap().key;
+    let mut mine = live.clone();
+    mine.insert(header::AUTHORIZATION, HeaderValue::from_str(&format!("Bearer {live_key}")).unwrap());
+    assert_eq!(get(&app, &mine, &format!("/{id}")).await.0, StatusCode::NOT_FOUND);
+    assert_eq!(get(&app, &mine, "").await.1["calculations"], json!([]));
+    assert_eq!(asked(&app, &mine, &example("courbe")).await.0, StatusCode::PAYMENT_REQUIRED);
+    let path = "/api/v1/compute/rente";
+    let computed = testing::ask(&app, Method::POST, path, &headers, Body::from("{}")).await;
+    let computed: Value = serde_json::from_str(&testing::text(computed).await).unwrap();
+    assert_eq!(computed["test"], true);
+    for closed in ["/api/v1/datasets", "/api/v1/webhooks"] {
+        let refused = testing::ask(&app, Method::GET, closed, &headers, Body::empty()).await;
+        assert_eq!(refused.status(), StatusCode::FORBIDDEN, "{closed}");
+    }
+    let kept: [&dyn Kept; 1] = [&Calculated];
+    let done = retention::run(&app, &kept, app.clock.now() + SignedDuration::from_hours(25)).await.unwrap();
+    assert_eq!((done[0].what.as_str(), done[0].count), ("calculation", 1));
+}
+
+#[tokio::test]
 async fn p_report_recipient_what_is_anothers_is_not_there() {
     let folder = tempfile::tempdir().unwrap();
     let app = testing::shared(folder.path()).await;
