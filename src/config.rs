@@ -150,9 +150,15 @@ impl Configuration {
         }
         let limits_factor = parsed::<u32>("AOPS_LIMITS_FACTOR", "a whole number")?;
         let offset = parsed::<i64>("AOPS_NOW_OFFSET", "a whole number of seconds")?;
-        if self.environment == Environment::Production && (limits_factor.is_some() || offset.is_some()) {
+        let webhooks_here = parsed::<SocketAddr>("AOPS_WEBHOOKS_HERE", "an address such as 127.0.0.1:4711")?;
+        if webhooks_here.is_some_and(|address| !address.ip().is_loopback()) {
+            bail!("AOPS_WEBHOOKS_HERE is no address of this machine; write 127.0.0.1:PORT");
+        }
+        let for_tests = limits_factor.is_some() || offset.is_some() || webhooks_here.is_some();
+        if self.environment == Environment::Production && for_tests {
             bail!(
-                "AOPS_LIMITS_FACTOR and AOPS_NOW_OFFSET are refused when site.toml says environment = \"production\""
+                "AOPS_LIMITS_FACTOR, AOPS_NOW_OFFSET and AOPS_WEBHOOKS_HERE are refused when site.toml says \
+                 environment = \"production\""
             );
         }
         Ok(Settings {
@@ -194,6 +200,7 @@ impl Configuration {
             secrets: secrets()?,
             clock: Clock::shifted(SignedDuration::from_secs(offset.unwrap_or_default())),
             limits_factor: limits_factor.unwrap_or(1).max(1),
+            webhooks_here: webhooks_here.into_iter().collect(),
         })
     }
 

@@ -34,6 +34,7 @@ use crate::valkey::{Valkey, ValkeyError};
 use crate::web::hosts::Hosts;
 use crate::web::live_reload::LiveReload;
 use crate::web::site::{Site, SiteError};
+use crate::webhooks::{Webhooks, WebhooksError};
 
 /// The application: configuration, ports, and the built site.
 pub struct App {
@@ -91,6 +92,8 @@ pub struct App {
     pub calculations: Calculations,
     /// Turns for files of data.
     pub datasets: datasets::Turns,
+    /// What calls clients' servers.
+    pub webhooks: Webhooks,
     /// Our own audience figures.
     pub audience: Audience,
     /// What obtains certificates, in a gateway that runs and is told to.
@@ -149,6 +152,9 @@ pub enum StartError {
     /// The audience cannot be counted.
     #[error(transparent)]
     Audience(#[from] AudienceError),
+    /// Clients' servers cannot be called.
+    #[error(transparent)]
+    Webhooks(#[from] WebhooksError),
     /// Passwords cannot be hashed on this machine.
     #[error(transparent)]
     Passwords(#[from] PasswordError),

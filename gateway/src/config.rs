@@ -64,6 +64,8 @@ pub struct Settings {
     pub clock: Clock,
     /// Multiplies every rate limit; 1 but for load tests.
     pub limits_factor: u32,
+    /// Places on this machine that webhooks may be sent to, which none may in production: for tests.
+    pub webhooks_here: Vec<SocketAddr>,
 }
 
 /// Whether real visitors come.

@@ -10,7 +10,7 @@ use crate::records::{self, Open, Place, RecordError, Shape};
 use crate::retention::{self, Kept, Retention, TermError, Terms, Told};
 use crate::{
     accounts, audience, audit, blobs, breach, calculations, checkout, consent, contact, datasets, newsletter,
-    outbox, rights, suppression,
+    outbox, rights, suppression, webhooks,
 };
 
 /// What the engine carries out.
@@ -28,7 +28,7 @@ pub static KEPT: [&'static dyn Kept; 10] = [
 ];
 
 /// How what is kept is read, by collection.
-pub static SHAPES: [&[Shape]; 15] = [
+pub static SHAPES: [&[Shape]; 16] = [
     blobs::SHAPES,
     datasets::SHAPES,
     accounts::SHAPES,
@@ -44,10 +44,11 @@ pub static SHAPES: [&[Shape]; 15] = [
     rights::SHAPES,
     breach::SHAPES,
     suppression::SHAPES,
+    webhooks::SHAPES,
 ];
 
 /// Every declaration, in the order of the privacy page.
-const DECLARED: [&Retention; 26] = [
+const DECLARED: [&Retention; 27] = [
     &datasets::KEPT,
     &datasets::DRAFT,
     &accounts::LAPSED,
@@ -73,6 +74,7 @@ const DECLARED: [&Retention; 26] = [
     &breach::KEPT,
     &audit::KEPT,
     &calculations::CALCULATION,
+    &webhooks::DELIVERY,
     &retention::PROOF,
 ];
 

@@ -1,6 +1,10 @@
 //! The one door by which this process calls others (`p-subprocessor-terms`): a connector may reach the hosts that it is
 //! given and no other, and it is given those of the processors that the policy lists and of the servers that
 //! `site.toml` names. What asks for another host is refused before a packet leaves, told and counted.
+//!
+//! Where a client names the place itself, [`PublicGate`] stands instead: any public address, and none of ours.
+
+mod public;
 
 use std::collections::BTreeSet;
 use std::io;
@@ -9,6 +13,8 @@ use std::sync::Arc;
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use reqwest::{Client, ClientBuilder};
 use url::{Host, Url};
+
+pub use self::public::{NotPublic, PublicGate};
 
 /// The processors that are called, as the privacy page lists them, and the domain in which each is.
 pub const PROCESSORS: [(&str, &str); 2] = [("SendGrid", "sendgrid.com"), ("Stripe", "stripe.com")];
@@ -79,9 +85,7 @@ impl Gate {
     /// A client to build upon, which resolves no other name. A host that is written as a number is resolved by nobody:
     /// whoever follows redirects asks [`Gate::admits`].
     pub fn client(&self) -> ClientBuilder {
-        Client::builder()
-            .user_agent(concat!("aops/", env!("CARGO_PKG_VERSION")))
-            .dns_resolver(Arc::new(self.clone()))
+        builder().dns_resolver(Arc::new(self.clone()))
     }
 }
 
@@ -97,6 +101,11 @@ impl Resolve for Gate {
             Ok(Box::new(found.into_iter()) as Addrs)
         })
     }
+}
+
+/// What every client begins with.
+fn builder() -> ClientBuilder {
+    Client::builder().user_agent(concat!("aops/", env!("CARGO_PKG_VERSION")))
 }
 
 /// A name as resolvers take it: without a final dot, whatever its case; an IPv6 address without its brackets.

@@ -45,6 +45,7 @@ use crate::valkey::Valkey;
 use crate::web::hosts::Hosts;
 use crate::web::live_reload::LiveReload;
 use crate::web::site::Site;
+use crate::webhooks::{self, Webhooks};
 use crate::{
     audit, breach, checkout, datasets, inventory, mail, newsletter, outbox, payments, retention, rights,
     staff, supervisor,
@@ -164,6 +165,7 @@ impl Server {
         let reload = Reload { app: app_of_reload, bounds, certificates, configured, reread };
         let mut beside = vec![
             tokio::spawn(outbox::run(Arc::clone(&app), stopped.clone())),
+            tokio::spawn(webhooks::follow(Arc::clone(&app), stopped.clone())),
             tokio::spawn(newsletter::run(Arc::clone(&app), stopped.clone())),
             tokio::spawn(checkout::follow(Arc::clone(&app))),
             tokio::spawn(calculations::follow(Arc::clone(&app))),
@@ -329,6 +331,7 @@ async fn assemble(
         refused_sign_ins: RefusedSignIns::default(),
         calculations: Calculations::new(),
         datasets: datasets::Turns::new(),
+        webhooks: Webhooks::new(&settings)?,
         audience: Audience::new(&settings.audience)?,
         acme: None,
         live_reload,

@@ -52,6 +52,7 @@ pub(crate) fn settings(folder: &Path, ahead: SignedDuration) -> Settings {
         secrets: Secrets { stripe_webhook_secrets: vec!["whsec_test".into()], ..Secrets::default() },
         clock: Clock::shifted(ahead),
         limits_factor: 1,
+        webhooks_here: Vec::new(),
     }
 }
 
@@ -60,6 +61,13 @@ pub(crate) async fn app(folder: &Path, ahead: SignedDuration) -> App {
     let settings = settings(folder, ahead);
     std::fs::create_dir_all(&settings.public).unwrap();
     std::fs::write(settings.public.join(FILE_NAME), serde_json::to_vec(&manifest()).unwrap()).unwrap();
+    server::open(settings, None).await.unwrap()
+}
+
+/// As [`app`], with webhooks that may go to this place on this machine.
+pub(crate) async fn calling(folder: &Path, here: std::net::SocketAddr) -> App {
+    drop(app(folder, SignedDuration::ZERO).await);
+    let settings = Settings { webhooks_here: vec![here], ..settings(folder, SignedDuration::ZERO) };
     server::open(settings, None).await.unwrap()
 }
 
@@ -240,6 +248,14 @@ fn manifest() -> Manifest {
                 "{% for one in people %}{{ one.id }} {{ one.email }} {{ one.role }}\n{% endfor %}{% for one in invitations %}{{ one.id }} {{ one.email }}\n{% endfor %}{{ form.errors | get(key=\"email\", default=\"\") }}",
             ),
             ("gateway/invitation.html", "{{ state }}"),
+            (
+                "gateway/webhooks.html",
+                "{% for one in webhooks %}{{ one.id }} {{ one.url }} {{ one.active }}\n{% endfor %}{% for name, code in form.errors %}{{ name }}={{ code }} {% endfor %}",
+            ),
+            (
+                "gateway/webhook.html",
+                "{{ webhook.id }} {{ done }}\n{% if secret %}secret={{ secret }}\n{% endif %}{% for one in deliveries %}{{ one.id }} {{ one.type }} {{ one.state }}\n{% endfor %}",
+            ),
             ("gateway/cles.html", "{% for one in keys %}{{ one.id }} {{ one.name }}\n{% endfor %}"),
             ("gateway/droits.html", "{% for one in requests %}{{ one.word }} {{ one.state }}\n{% endfor %}"),
             ("gateway/droits_lien.html", "{{ state }}"),

@@ -10,6 +10,7 @@
 mod authority;
 mod post_office;
 mod raw;
+mod receiver;
 mod support;
 
 mod abuse;
@@ -63,3 +64,4 @@ mod shapes;
 mod slow;
 mod traces;
 mod two_names;
+mod webhooks;

@@ -44,6 +44,7 @@ async fn area(State(app): State<SharedApp>, uri: Uri, headers: HeaderMap) -> Res
             "buy": can(Action::Buy),
             "journal": can(Action::ReadJournal),
             "keys": can(Action::ReadKeys),
+            "webhooks": can(Action::ReadWebhooks),
         },
     });
     let language = negotiation::language(&uri, &headers);

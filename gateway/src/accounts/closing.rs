@@ -23,7 +23,7 @@ use crate::sealing;
 use crate::store::{Address, Batch, Expect, StoreError};
 use crate::web::posted::{Posted, fault_title};
 use crate::web::{WebError, negotiation, render, render_titled};
-use crate::{calculations, checkout, datasets};
+use crate::{calculations, checkout, datasets, webhooks};
 
 const PAGE: &str = "/espace-client/fermeture";
 const COPY: &str = "/espace-client/donnees.json";
@@ -162,6 +162,7 @@ pub(super) async fn ended(app: &App, account: &Account) -> Result<Option<Batch>,
         batch = checkout::end_plans(app, batch).await?;
         datasets::end_all(app, &mut batch).await?;
         calculations::end_all(app, &mut batch).await?;
+        webhooks::end_all(app, &mut batch).await?;
         records::erase(app, &mut batch, &account.organisation).await?;
         batch = batch.delete(holder::ORGANISATIONS, &account.organisation, Expect::Anything);
     }

@@ -59,7 +59,7 @@ pub use self::local_path::LocalPath;
 pub use self::passkeys::Passkey;
 pub use self::password_policy::WeakPassword;
 pub use self::passwords::{PasswordError, Passwords};
-pub use self::people::{INVITED, people_of};
+pub use self::people::{INVITED, owners_of, people_of};
 pub use self::retained::{Accounts, LAPSED};
 pub use self::second_factor::{NotTaken, SecondFactor, take_away};
 pub use self::sessions::{Session, SignInNeeded, recently_proved, require, require_proof};

@@ -19,6 +19,10 @@ pub enum Action {
     ReadKeys,
     /// Making, replacing and revoking keys.
     ManageKeys,
+    /// Its webhooks, without their secrets, and what became of their messages.
+    ReadWebhooks,
+    /// Registering, changing, trying and removing webhooks.
+    ManageWebhooks,
     /// What it subscribes to.
     ReadSubscriptions,
     /// Giving paid seats to people.
@@ -47,7 +51,7 @@ pub enum Action {
 
 impl Action {
     /// Every action, in the order of the tables.
-    pub const ALL: [Self; 20] = [
+    pub const ALL: [Self; 22] = [
         Self::OwnAccount,
         Self::ReadOrganisation,
         Self::ReadJournal,
@@ -56,6 +60,8 @@ impl Action {
         Self::HandOver,
         Self::ReadKeys,
         Self::ManageKeys,
+        Self::ReadWebhooks,
+        Self::ManageWebhooks,
         Self::ReadSubscriptions,
         Self::AssignSeats,
         Self::ReadInvoices,

@@ -4,9 +4,9 @@ use serde::{Deserialize, Serialize};
 
 use super::Action;
 use super::Action::{
-    AssignSeats, Buy, Calculate, Compute, HandOver, ManageKeys, ManagePeople, OwnAccount, ReadAudience,
-    ReadCalculations, ReadData, ReadDesk, ReadGateway, ReadInvoices, ReadJournal, ReadKeys, ReadOrganisation,
-    ReadPeople, ReadSubscriptions, WriteData,
+    AssignSeats, Buy, Calculate, Compute, HandOver, ManageKeys, ManagePeople, ManageWebhooks, OwnAccount,
+    ReadAudience, ReadCalculations, ReadData, ReadDesk, ReadGateway, ReadInvoices, ReadJournal, ReadKeys,
+    ReadOrganisation, ReadPeople, ReadSubscriptions, ReadWebhooks, WriteData,
 };
 
 /// What somebody is: for clients inside their organisation, for staff over all of them.
@@ -16,7 +16,7 @@ pub enum Role {
     /// Everything in the organisation.
     #[default]
     Owner,
-    /// People, keys and calculations.
+    /// People, keys, webhooks and calculations.
     Manager,
     /// Calculations.
     Member,
@@ -91,6 +91,8 @@ impl Role {
                 HandOver,
                 ReadKeys,
                 ManageKeys,
+                ReadWebhooks,
+                ManageWebhooks,
                 ReadSubscriptions,
                 AssignSeats,
                 ReadInvoices,
@@ -109,6 +111,8 @@ impl Role {
                 ManagePeople,
                 ReadKeys,
                 ManageKeys,
+                ReadWebhooks,
+                ManageWebhooks,
                 ReadSubscriptions,
                 AssignSeats,
                 ReadData,

@@ -33,7 +33,7 @@ pub enum Class {
 /// One route.
 #[derive(Debug, Clone, Copy)]
 pub struct Row {
-    /// `GET` (and `HEAD`), `POST` or `DELETE`.
+    /// `GET` (and `HEAD`), `POST`, `PATCH` or `DELETE`.
     pub method: &'static str,
     /// As the router has it.
     pub path: &'static str,
@@ -63,6 +63,10 @@ const fn get(path: &'static str, class: Class) -> Row {
 
 const fn post(path: &'static str, class: Class) -> Row {
     Row { method: "POST", path, class, proof: false, page: "" }
+}
+
+const fn patch(path: &'static str, class: Class) -> Row {
+    Row { method: "PATCH", path, class, proof: false, page: "" }
 }
 
 const fn delete(path: &'static str, class: Class) -> Row {
@@ -208,7 +212,17 @@ const ORGANISATION: &[Row] = &[
         .on("/espace-client/cles"),
     post("/espace-client/cles/{id}/retrait", Role(Action::ManageKeys)).proved().on("/espace-client/cles"),
     post("/espace-client/invitations/{id}/retrait", Role(Action::ManagePeople)).proved().on(PEOPLE),
+    get("/espace-client/webhooks", Role(Action::ReadWebhooks)),
+    post("/espace-client/webhooks", Role(Action::ManageWebhooks)).proved(),
+    get("/espace-client/webhooks/{id}", Role(Action::ReadWebhooks)),
+    post("/espace-client/webhooks/{id}", Role(Action::ManageWebhooks)).proved().on(WEBHOOKS),
+    post("/espace-client/webhooks/{id}/essai", Role(Action::ManageWebhooks)).on(WEBHOOKS),
+    post("/espace-client/webhooks/{id}/envois/{delivery}", Role(Action::ManageWebhooks)).on(WEBHOOKS),
+    post("/espace-client/webhooks/{id}/secret", Role(Action::ManageWebhooks)).proved().on(WEBHOOKS),
+    post("/espace-client/webhooks/{id}/suppression", Role(Action::ManageWebhooks)).proved().on(WEBHOOKS),
 ];
+
+const WEBHOOKS: &str = "/espace-client/webhooks";
 
 const PEOPLE: &str = "/espace-client/personnes";
 
@@ -288,4 +302,13 @@ const API: &[Row] = &[
     get("/api/v1/datasets/{id}", Api(Action::ReadData)),
     delete("/api/v1/datasets/{id}", Api(Action::WriteData)),
     get("/api/v1/usage", Api(Action::ReadOrganisation)),
+    get("/api/v1/webhooks", Api(Action::ReadWebhooks)),
+    post("/api/v1/webhooks", Api(Action::ManageWebhooks)),
+    get("/api/v1/webhooks/{id}", Api(Action::ReadWebhooks)),
+    patch("/api/v1/webhooks/{id}", Api(Action::ManageWebhooks)),
+    delete("/api/v1/webhooks/{id}", Api(Action::ManageWebhooks)),
+    get("/api/v1/webhooks/{id}/deliveries", Api(Action::ReadWebhooks)),
+    post("/api/v1/webhooks/{id}/deliveries/{delivery}/retry", Api(Action::ManageWebhooks)),
+    post("/api/v1/webhooks/{id}/secret", Api(Action::ManageWebhooks)),
+    post("/api/v1/webhooks/{id}/test", Api(Action::ManageWebhooks)),
 ];

@@ -22,6 +22,12 @@ pub enum Scope {
     /// Starting and deleting calculations.
     #[serde(rename = "calculations:write")]
     CalculationsWrite,
+    /// Looking at webhooks and their messages.
+    #[serde(rename = "webhooks:read")]
+    WebhooksRead,
+    /// Registering, changing, trying and removing webhooks.
+    #[serde(rename = "webhooks:write")]
+    WebhooksWrite,
     /// What the organisation may use, and used.
     #[serde(rename = "account:read")]
     AccountRead,
@@ -29,12 +35,14 @@ pub enum Scope {
 
 impl Scope {
     /// Every scope, in the order of the page.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 8] = [
         Self::Compute,
         Self::DatasetsRead,
         Self::DatasetsWrite,
         Self::CalculationsRead,
         Self::CalculationsWrite,
+        Self::WebhooksRead,
+        Self::WebhooksWrite,
         Self::AccountRead,
     ];
 
@@ -46,6 +54,8 @@ impl Scope {
             Self::DatasetsWrite => "datasets:write",
             Self::CalculationsRead => "calculations:read",
             Self::CalculationsWrite => "calculations:write",
+            Self::WebhooksRead => "webhooks:read",
+            Self::WebhooksWrite => "webhooks:write",
             Self::AccountRead => "account:read",
         }
     }
@@ -63,6 +73,8 @@ impl Scope {
             Self::DatasetsWrite => Action::WriteData,
             Self::CalculationsRead => Action::ReadCalculations,
             Self::CalculationsWrite => Action::Calculate,
+            Self::WebhooksRead => Action::ReadWebhooks,
+            Self::WebhooksWrite => Action::ManageWebhooks,
             Self::AccountRead => Action::ReadOrganisation,
         }
     }

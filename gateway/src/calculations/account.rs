@@ -28,6 +28,7 @@ async fn account(State(app): State<SharedApp>, client: ApiClient) -> Result<Resp
         "organisation": client.organisation,
         "account": client.account,
         "key": client.key,
+        "mode": client.mode,
         "modules": modules,
         "plans": plans,
         "tariff": cost::tariff(),

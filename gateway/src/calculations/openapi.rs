@@ -13,6 +13,7 @@ use crate::calculations::jobs::Form;
 use crate::datasets;
 use crate::texts::Texts;
 use crate::web::described;
+use crate::webhooks;
 use aops_manifest::Language;
 
 /// The routes of this file.
@@ -38,6 +39,7 @@ pub(super) fn document(texts: &Texts) -> Value {
     schemas.extend(described::schemas());
     schemas.extend([("Calculation".to_owned(), calculation()), ("Account".to_owned(), account())]);
     schemas.insert("Dataset".to_owned(), datasets::dataset_schema());
+    schemas.extend(webhooks::schemas());
     let told = described::of_json(described::reference("schemas", "Account"));
     let account = json!({ "get": { "operationId": "account", "summary": word(texts, "account"),
         "responses": described::answers(texts, 200, told, &[]) } });
@@ -49,11 +51,13 @@ pub(super) fn document(texts: &Texts) -> Value {
     paths.insert("/api/openapi.json".into(), itself(texts));
     paths.extend(jobs(texts));
     paths.extend(datasets::described(texts));
+    paths.extend(webhooks::described(texts));
     json!({
         "openapi": "3.1.0",
         "info": { "title": word(texts, "title"), "version": env!("CARGO_PKG_VERSION") },
         "security": [{ "key": [] }],
         "paths": paths,
+        "webhooks": webhooks::messages(texts),
         "components": {
             "schemas": schemas,
             "responses": described::refusals(texts),
@@ -96,6 +100,7 @@ fn jobs(texts: &Texts) -> Map<String, Value> {
         "dataset": { "type": ["string", "null"] },
         "parameters": { "type": "object" },
         "name": { "type": ["string", "null"] },
+        "notify": { "type": ["string", "null"], "enum": ["mail", null] },
     } });
     let act = |name: &str, good: u16, content: Value, refusals: &[u16], parameters: &[&Value]| {
         json!({
@@ -120,8 +125,10 @@ fn jobs(texts: &Texts) -> Map<String, Value> {
         "next": { "type": ["string", "null"] },
     } }));
     let list = act("calculation_list", 200, listed, &[], &[&cursor, &limit]);
-    let show = act("calculation_show", 200, told(), &[404], &[&id]);
-    let remove = act("calculation_delete", 204, Value::Null, &[404], &[&id]);
+    let mut show = act("calculation_show", 200, told(), &[404], &[&id]);
+    described::tagged(texts, &mut show);
+    let mut remove = act("calculation_delete", 204, Value::Null, &[404], &[&id]);
+    described::guarded(&mut remove);
     // One event of the stream: its data are the state as JSON.
     let event = json!({ "type": "object", "required": ["event", "data"], "properties": {
         "event": { "type": "string", "enum": ["state", "end"] },
@@ -156,6 +163,7 @@ fn calculation() -> Value {
         "id": text, "state": state(), "progress": { "type": "number", "minimum": 0, "maximum": 1 },
         "module": { "type": "string", "enum": MODULES }, "created": time, "ended": time, "ends": time,
         "name": text, "dataset": text, "incident": text, "result": { "type": "object" },
+        "notify": { "type": "string", "const": "mail" }, "test": { "type": "boolean" },
         "faults": { "type": "array", "items": described::reference("schemas", "Fault") },
     } })
 }
@@ -163,9 +171,9 @@ fn calculation() -> Value {
 /// What a key opens.
 fn account() -> Value {
     let text = json!({ "type": "string" });
-    let required = ["organisation", "account", "key", "modules", "plans", "tariff"];
+    let required = ["organisation", "account", "key", "mode", "modules", "plans", "tariff"];
     json!({ "type": "object", "required": required, "properties": {
-        "organisation": text, "account": text, "key": text,
+        "organisation": text, "account": text, "key": text, "mode": { "type": "string", "enum": ["live", "test"] },
         "modules": { "type": "array", "items": { "type": "string", "enum": MODULES } },
         "plans": { "type": "array", "items": { "type": "object" } },
         "tariff": { "type": "object", "additionalProperties": { "type": "integer" } },

@@ -18,6 +18,7 @@ use super::{keep, mapping, told};
 use crate::accounts::api_keys::ApiClient;
 use crate::app::{App, SharedApp};
 use crate::edge::route_class::FILE_LIMIT;
+use crate::web::conditional::{self, IfMatch};
 use crate::web::posted::read_body;
 use crate::web::{WebError, negotiation};
 
@@ -148,26 +149,22 @@ async fn show(
     client: ApiClient,
 ) -> Result<Response, WebError> {
     let who = Who::from(client);
-    let (dataset, _) = keep::read(&app, &who.organisation, &id).await?.ok_or(WebError::NotFound)?;
+    let (dataset, version) = keep::read(&app, &who.organisation, &id).await?.ok_or(WebError::NotFound)?;
     let named = (id, dataset);
     let details = keep::details(&app, &who.organisation, &named).await?.ok_or(WebError::NotFound)?;
     let (id, dataset) = named;
     let language = negotiation::language(&uri, &headers);
-    let mut answer = private(Json(told::whole(&app, language, &id, &dataset, &details)).into_response());
-    // It never changes: its lines name it.
-    if let Ok(tag) = HeaderValue::from_str(&format!("\"{}\"", dataset.digest)) {
-        answer.headers_mut().insert(header::ETAG, tag);
-    }
-    Ok(answer)
+    conditional::answer(&headers, version, &told::whole(&app, language, &id, &dataset, &details))
 }
 
 async fn remove(
     State(app): State<SharedApp>,
     Path(id): Path<String>,
+    headers: HeaderMap,
     client: ApiClient,
 ) -> Result<Response, WebError> {
     let who = Who::from(client);
-    match keep::remove(&app, &who, &id).await? {
+    match keep::remove(&app, &who, &id, &IfMatch::of(&headers)?).await? {
         true => Ok(StatusCode::NO_CONTENT.into_response()),
         false => Err(WebError::NotFound),
     }
@@ -270,6 +267,29 @@ mod tests {
         }
         let listed = json(ask(&app, &key, Method::GET, "/api/v1/datasets").await).await;
         assert_eq!(listed["datasets"], json!([]));
+    }
+
+    #[tokio::test]
+    async fn a_data_set_that_is_known_is_not_sent_again_and_another_is_not_removed_for_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let app = testing::shared(folder.path()).await;
+        let (_, key) = keyed(&app, "a@example.com").await;
+        let told = json(send(&app, &key, ACCEPTED, "text/csv", CSV).await).await;
+        let path = format!("/api/v1/datasets/{}", told["id"].as_str().unwrap());
+        let read = ask(&app, &key, Method::GET, &path).await;
+        let tag = read.headers()[header::ETAG].clone();
+        let with = |name: header::HeaderName, tag: &HeaderValue| {
+            let mut headers = key.clone();
+            headers.insert(name, tag.clone());
+            headers
+        };
+        let had = ask(&app, &with(header::IF_NONE_MATCH, &tag), Method::GET, &path).await;
+        assert_eq!((had.status(), &had.headers()[header::ETAG]), (StatusCode::NOT_MODIFIED, &tag));
+        let other = HeaderValue::from_static("\"7.000000000000000000000000\"");
+        let refused = ask(&app, &with(header::IF_MATCH, &other), Method::DELETE, &path).await;
+        assert_eq!(refused.status(), StatusCode::PRECONDITION_FAILED);
+        let removed = ask(&app, &with(header::IF_MATCH, &tag), Method::DELETE, &path).await;
+        assert_eq!(removed.status(), StatusCode::NO_CONTENT);
     }
 
     #[tokio::test]

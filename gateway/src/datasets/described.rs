@@ -5,7 +5,7 @@ use aops_manifest::Language;
 use serde_json::{Map, Value, json};
 
 use crate::texts::Texts;
-use crate::web::described::{answers, bears, in_path, in_query, of_json, reference};
+use crate::web::described::{answers, bears, guarded, in_path, in_query, of_json, reference, tagged};
 
 /// A file of `ifc` that is kept.
 const EXAMPLE: &str = "\
@@ -45,8 +45,9 @@ pub fn described(texts: &Texts) -> Map<String, Value> {
     bears(&mut create, 201, "Location");
     let id = in_path("id");
     let mut show = act("show", json!([id]), answers(texts, 200, head, &[404]));
-    bears(&mut show, 200, "ETag");
-    let remove = act("delete", json!([id]), answers(texts, 204, Value::Null, &[404]));
+    tagged(texts, &mut show);
+    let mut remove = act("delete", json!([id]), answers(texts, 204, Value::Null, &[404]));
+    guarded(&mut remove);
     Map::from_iter([
         ("/api/v1/datasets".to_owned(), json!({ "get": list, "post": create })),
         ("/api/v1/datasets/{id}".to_owned(), json!({ "get": show, "delete": remove })),

@@ -16,6 +16,8 @@ use crate::records::{self, RecordError};
 use crate::retention;
 use crate::sealing::hex;
 use crate::store::{Address, Batch, Change, Expect, Scan, StoreError, Write};
+use crate::web::WebError;
+use crate::web::conditional::IfMatch;
 
 /// A data set with its name.
 pub(super) type Named = (String, Dataset);
@@ -175,12 +177,13 @@ async fn all(app: &App, organisation: &str) -> Result<Vec<Named>, RecordError> {
     Ok(page(app, organisation, None, MOST).await?.0)
 }
 
-/// Removes a data set at once: its key, its head, its lines. Whether it was there.
+/// Removes a data set at once, as far as it is what was `seen`: its key, its head, its lines. Whether it was there.
 ///
 /// # Errors
-/// [`RecordError`].
-pub(super) async fn remove(app: &App, who: &Who, id: &str) -> Result<bool, RecordError> {
+/// [`WebError`].
+pub(super) async fn remove(app: &App, who: &Who, id: &str, seen: &IfMatch) -> Result<bool, WebError> {
     let Some((dataset, version)) = read(app, &who.organisation, id).await? else { return Ok(false) };
+    seen.allows(version)?;
     let mut batch = Batch::new(&who.organisation);
     gone(app, &mut batch, id, Expect::Version(version)).await?;
     // Those that were counted when it was recorded, whatever is found now.

@@ -341,6 +341,16 @@ mod tests {
                 }),
                 None,
             ),
+            (
+                "calcul_termine",
+                json!({ "module": "ifc", "state": "done", "link": "https://actuarem.com/espace-client/calculs/calc_1" }),
+                None,
+            ),
+            (
+                "webhook_arrete",
+                json!({ "host": "client.example", "why": "failing", "link": "https://actuarem.com/espace-client/webhooks/wh_1" }),
+                None,
+            ),
             ("compte_bienvenue", json!({ "link": "https://aops.fr/espace-client/" }), None),
             (
                 "compte_existant",
@@ -432,7 +442,7 @@ mod tests {
             "order": typed, "minutes": 30, "text": typed, "reference": typed, "until": "2029-11-24", "answer_by": "2029-11-24", "anchor": typed, "what": "added",
             "agent": { "browser": "firefox", "system": "linux" }, "at": "2029-11-24T10:00:00Z", "forgotten": "https://aops.fr/", "new": typed, "hours": 24, "days": 7,
             "day": "2029-11-24T10:00:00Z", "amount_cents": 100, "number": typed, "organisation": typed, "by": typed,
-            "role": "member", "beginning": typed, "scopes": ["compute"],
+            "role": "member", "module": "ifc", "host": typed, "beginning": typed, "scopes": ["compute"],
         });
         let more = json!({
             "state": "new", "right": "acces", "due": "2029-11-24", "why": typed, "said": typed, "client": typed,

@@ -26,6 +26,7 @@ use crate::store::{Address, Batch, Expect};
 
 pub use self::breaker::Breaker;
 pub use self::desk::{Line, list, retry};
+pub use self::schedule::Schedule;
 pub use self::worker::{patience, run};
 
 /// Letters that wait.

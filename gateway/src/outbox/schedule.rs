@@ -1,4 +1,5 @@
-//! The letters that wait, in order of time: the store is scanned at start and now and then, not at each letter.
+//! What waits to leave, letters and calls of webhooks, in order of time: the store is scanned at start and now and then,
+//! not at each.
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::time::Duration;
@@ -9,7 +10,7 @@ use crate::store::Address;
 
 /// When each known letter is due.
 #[derive(Debug, Default)]
-pub(super) struct Schedule {
+pub struct Schedule {
     by_time: BTreeSet<(Timestamp, Address)>,
     due: HashMap<Address, Timestamp>,
     flying: HashSet<Address>,
@@ -17,7 +18,7 @@ pub(super) struct Schedule {
 
 impl Schedule {
     /// Notes when a letter is due; one that is being tried keeps its place.
-    pub(super) fn note(&mut self, address: Address, due: Timestamp) {
+    pub fn note(&mut self, address: Address, due: Timestamp) {
         if self.flying.contains(&address) {
             return;
         }
@@ -29,18 +30,21 @@ impl Schedule {
 
     /// Takes the letter that is due first, if any is.
     pub(super) fn take(&mut self, now: Timestamp) -> Option<Address> {
-        let (due, _) = self.by_time.first()?;
-        if *due > now {
-            return None;
-        }
-        let (_, address) = self.by_time.pop_first()?;
+        self.take_where(now, |_| true)
+    }
+
+    /// Takes the first of those that are due and may go.
+    pub fn take_where(&mut self, now: Timestamp, may: impl Fn(&Address) -> bool) -> Option<Address> {
+        let mut due = self.by_time.iter().take_while(|(due, _)| *due <= now);
+        let (due, address) = due.find(|(_, address)| may(address))?.clone();
+        self.by_time.remove(&(due, address.clone()));
         self.due.remove(&address);
         self.flying.insert(address.clone());
         Some(address)
     }
 
     /// A letter that was taken is no longer tried; it waits again, or is gone.
-    pub(super) fn landed(&mut self, address: Address, again: Option<Timestamp>) {
+    pub fn landed(&mut self, address: Address, again: Option<Timestamp>) {
         self.flying.remove(&address);
         if let Some(due) = again {
             self.note(address, due);
@@ -48,13 +52,14 @@ impl Schedule {
     }
 
     /// How long nothing will be due, as far as is known.
-    pub(super) fn pause(&self, now: Timestamp) -> Option<Duration> {
+    pub fn pause(&self, now: Timestamp) -> Option<Duration> {
         let (due, _) = self.by_time.first()?;
         Some(Duration::try_from(due.duration_since(now)).unwrap_or_default())
     }
 
     /// How many wait or are tried.
-    pub(super) fn len(&self) -> usize {
+    #[allow(clippy::len_without_is_empty, reason = "nobody asks")]
+    pub fn len(&self) -> usize {
         self.due.len() + self.flying.len()
     }
 }

@@ -1,6 +1,7 @@
 //! How far a gateway reaches: the files and ports that its configuration names.
 
 use std::collections::BTreeSet;
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use url::Url;
@@ -105,13 +106,14 @@ pub fn outbound_ports(settings: &Settings) -> BTreeSet<u16> {
     let mail = settings.mail.smtp.as_ref().map(SmtpConfig::port);
     let authority = settings.gateway.acme().map(|acme| acme.directory.clone());
     let traces = settings.traces.as_ref().map(|traces| traces.otlp.clone());
+    let webhooks = settings.webhooks_here.iter().map(SocketAddr::port);
     let called =
         bases.chain(feeds).chain(authority).chain(traces).filter_map(|url| url.port_or_known_default());
     let store = settings.store.iter().flat_map(|store| &store.urls);
     let valkey = settings.valkey.iter().flat_map(|valkey| &valkey.urls).chain(store);
     let valkey = valkey.filter_map(|url| Some(Url::parse(url).ok()?.port().unwrap_or(VALKEY)));
     // HTTPS, and names whose answer is too long for a datagram.
-    called.chain(valkey).chain(mail).chain([443, 53]).collect()
+    called.chain(valkey).chain(mail).chain(webhooks).chain([443, 53]).collect()
 }
 
 /// The folder of a file, and the one of what it links to.

@@ -35,6 +35,32 @@ pub fn bears(operation: &mut Value, status: u16, field: &str) {
     operation["responses"][name]["headers"][field] = reference("headers", field);
 }
 
+/// Says that a representation has a tag, which may be asked for again by it.
+pub fn tagged(texts: &Texts, operation: &mut Value) {
+    bears(operation, 200, "ETag");
+    let unchanged =
+        json!({ "description": word(texts, "304"), "headers": { "ETag": reference("headers", "ETag") } });
+    operation["responses"]["304"] = unchanged;
+    asks(operation, "If-None-Match");
+}
+
+/// Says that a change may be made to depend on what was seen.
+pub fn guarded(operation: &mut Value) {
+    operation["responses"]["412"] = reference("responses", "412");
+    asks(operation, "If-Match");
+}
+
+fn asks(operation: &mut Value, field: &str) {
+    let parameter = json!({ "name": field, "in": "header", "schema": { "type": "string", "pattern": TAGS } });
+    match operation["parameters"].as_array_mut() {
+        Some(parameters) => parameters.push(parameter),
+        None => operation["parameters"] = json!([parameter]),
+    }
+}
+
+/// One tag, or whatever is there.
+const TAGS: &str = r#"^(\*|(W/)?"[!#-~]*")$"#;
+
 /// A parameter of a path.
 pub fn in_path(name: &str) -> Value {
     json!({ "name": name, "in": "path", "required": true, "schema": { "type": "string", "minLength": 1 } })
@@ -52,7 +78,7 @@ pub fn reference(kind: &str, name: &str) -> Value {
 
 /// The refusals that [`answers`] names (RFC 9457).
 pub fn refusals(texts: &Texts) -> Value {
-    const ALL: [u16; 13] = [400, 401, 402, 403, 404, 408, 410, 413, 415, 422, 429, 500, 503];
+    const ALL: [u16; 15] = [400, 401, 402, 403, 404, 408, 409, 410, 412, 413, 415, 422, 429, 500, 503];
     let one = |status: &u16| {
         let mut bearing = LIMITS.to_vec();
         match status {

@@ -100,7 +100,8 @@ fn problem(
 
 /// The status whose text is shown; the theme has no words of its own for the rarer ones.
 fn told(status: StatusCode) -> StatusCode {
-    const WORDED: [u16; 15] = [400, 401, 402, 403, 404, 405, 408, 410, 413, 415, 421, 422, 429, 500, 503];
+    const WORDED: [u16; 17] =
+        [400, 401, 402, 403, 404, 405, 408, 409, 410, 412, 413, 415, 421, 422, 429, 500, 503];
     match status.as_u16() {
         code if WORDED.contains(&code) => status,
         400..=499 => StatusCode::BAD_REQUEST,

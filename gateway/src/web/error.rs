@@ -30,6 +30,12 @@ pub enum WebError {
     /// The link was good once.
     #[error("gone")]
     Gone,
+    /// Not as it stands now.
+    #[error("conflict: {0}")]
+    Conflict(&'static str),
+    /// It is not as the client last saw it.
+    #[error("precondition failed")]
+    PreconditionFailed,
     /// The body came too slowly.
     #[error("request timeout")]
     TooSlow,
@@ -71,6 +77,8 @@ impl WebError {
             Self::Forbidden(_) => StatusCode::FORBIDDEN,
             Self::NotFound => StatusCode::NOT_FOUND,
             Self::Gone => StatusCode::GONE,
+            Self::Conflict(_) => StatusCode::CONFLICT,
+            Self::PreconditionFailed => StatusCode::PRECONDITION_FAILED,
             Self::TooSlow => StatusCode::REQUEST_TIMEOUT,
             Self::TooLarge | Self::TooDear { .. } => StatusCode::PAYLOAD_TOO_LARGE,
             Self::Unsupported => StatusCode::UNSUPPORTED_MEDIA_TYPE,

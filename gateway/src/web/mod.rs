@@ -1,6 +1,7 @@
 //! Between the edge and the features: the built site, pages written at run time, posted forms, errors.
 
 pub mod compression;
+pub mod conditional;
 pub mod cookies;
 pub mod described;
 pub mod dress;

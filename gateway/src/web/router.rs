@@ -35,6 +35,7 @@ impl Routes {
             .merge(crate::checkout::routes())
             .merge(crate::calculations::routes())
             .merge(crate::datasets::routes())
+            .merge(crate::webhooks::routes())
             .merge(crate::newsletter::routes())
             .merge(crate::contact::routes())
             .merge(crate::consent::routes())

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use super::form::{digest, draw, name_in};
-use super::{API_KEYS, NewKey, Record, address, kept, put};
+use super::{API_KEYS, Mode, NewKey, Record, address, kept, put};
 use crate::accounts::{self, Account, Role, letter, people, random, sign_up};
 use crate::app::App;
 use crate::audit::{self, Event};
@@ -37,6 +37,8 @@ pub(super) struct Line {
     pub(super) id: String,
     pub(super) name: String,
     pub(super) scopes: Vec<Scope>,
+    #[serde(default)]
+    pub(super) mode: Mode,
     /// The account that made it.
     pub(super) by: String,
     pub(super) created: Timestamp,
@@ -50,6 +52,7 @@ pub(super) struct Line {
 pub(super) struct Wanted {
     pub(super) name: String,
     pub(super) scopes: Vec<Scope>,
+    pub(super) mode: Mode,
     pub(super) days: Option<u16>,
 }
 
@@ -120,7 +123,7 @@ pub(super) async fn add(
     wanted: &Wanted,
     maker: Maker,
 ) -> Result<NewKey, KeyError> {
-    let key = draw()?;
+    let key = draw(wanted.mode)?;
     let id = name_in(&key).to_owned();
     let now = app.clock.now();
     let expires = wanted.days.map(|days| after(now, SignedDuration::from_hours(24 * i64::from(days))));
@@ -128,6 +131,7 @@ pub(super) async fn add(
         id: id.clone(),
         name: wanted.name.clone(),
         scopes: wanted.scopes.clone(),
+        mode: wanted.mode,
         by: account.id.clone(),
         created: now,
         days: wanted.days,
@@ -147,12 +151,13 @@ pub(super) async fn add(
         account: account.id.clone(),
         created: now,
         scopes: wanted.scopes.clone(),
+        mode: wanted.mode,
         expires,
         used: None,
     };
     app.store.commit(put(Batch::new(address(&id).partition), &id, Expect::Absent, &record)?).await?;
     if maker == Maker::Holder {
-        tell(app, account, &id, &wanted.scopes).await?;
+        tell(app, account, &id, wanted).await?;
     }
     Ok(NewKey { id, key })
 }
@@ -164,7 +169,7 @@ pub(super) async fn add(
 pub(super) async fn replace(app: &App, account: &Account, id: &str) -> Result<NewKey, KeyError> {
     let line = line(app, &account.organisation, id).await?;
     let Some((record, version)) = kept(app, id).await? else { return Err(KeyError::Unknown) };
-    let wanted = Wanted { name: line.name, scopes: line.scopes, days: line.days };
+    let wanted = Wanted { name: line.name, scopes: line.scopes, mode: line.mode, days: line.days };
     let new = add(app, account, &wanted, Maker::Holder).await?;
     let end = after(app.clock.now(), OVERLAP);
     let end = record.expires.map_or(end, |expires| expires.min(end));
@@ -235,15 +240,15 @@ async fn change(
 }
 
 /// Writes to those who answer for the organisation.
-async fn tell(app: &App, maker: &Account, id: &str, scopes: &[Scope]) -> Result<(), KeyError> {
+async fn tell(app: &App, maker: &Account, id: &str, wanted: &Wanted) -> Result<(), KeyError> {
     let (roster, _) = people::of(app, &maker.organisation).await?;
     let mut batch = Batch::new(&maker.organisation);
     for owner in roster.with(Role::Owner) {
         let Some(owner) = accounts::read(app, &maker.organisation, owner).await? else { continue };
         let context = json!({
-            "beginning": super::form::beginning(id),
+            "beginning": super::form::beginning(id, wanted.mode),
             "by": maker.email,
-            "scopes": scopes.iter().map(|scope| scope.name()).collect::<Vec<_>>(),
+            "scopes": wanted.scopes.iter().map(|scope| scope.name()).collect::<Vec<_>>(),
             "link": sign_up::link(app, super::page::PAGE, owner.language),
         });
         let key = records::subject_key(app, &owner.organisation, &owner.id, &mut batch).await?;

@@ -31,6 +31,29 @@ pub(super) use self::list::{LISTS, Listed};
 
 pub(super) const API_KEYS: &str = "api_keys";
 
+/// What a key is for.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Mode {
+    /// Real calculations.
+    #[default]
+    Live,
+    /// Trying the API out: sample data, nothing that counts, gone after a day.
+    Test,
+}
+
+impl Mode {
+    /// The scopes that a key of this kind may have: sample data are nobody's to load, and a webhook is no trial.
+    pub fn scopes(self) -> &'static [Scope] {
+        match self {
+            Self::Live => &Scope::ALL,
+            Self::Test => {
+                &[Scope::Compute, Scope::CalculationsRead, Scope::CalculationsWrite, Scope::AccountRead]
+            }
+        }
+    }
+}
+
 /// A new key; the only time that it is shown.
 #[derive(Clone, Serialize)]
 pub struct NewKey {
@@ -53,6 +76,8 @@ pub struct ApiClient {
     pub role: Role,
     /// What the key opens of it.
     pub scopes: Vec<Scope>,
+    /// What it is for.
+    pub mode: Mode,
 }
 
 /// Who asks, as the guard found out before the handler.
@@ -85,6 +110,8 @@ pub(super) struct Record {
     account: String,
     created: Timestamp,
     scopes: Vec<Scope>,
+    #[serde(default)]
+    mode: Mode,
     /// When it ends by itself.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     expires: Option<Timestamp>,
@@ -115,6 +142,7 @@ impl records::Document for Record {
             account,
             created,
             scopes: Scope::ALL.to_vec(),
+            mode: Mode::Live,
             expires: None,
             used: None,
         })
@@ -131,7 +159,16 @@ pub(super) fn routes() -> Router<SharedApp> {
 /// # Errors
 /// [`WebError`] when it cannot be drawn or recorded.
 pub async fn create(app: &App, account: &Account) -> Result<NewKey, WebError> {
-    let wanted = list::Wanted { name: String::new(), scopes: Scope::ALL.to_vec(), days: None };
+    let wanted =
+        list::Wanted { name: String::new(), scopes: Scope::ALL.to_vec(), mode: Mode::Live, days: None };
+    Ok(list::add(app, account, &wanted, list::Maker::Staff).await?)
+}
+
+/// Makes a key for trying out, as its page does.
+#[cfg(test)]
+pub(crate) async fn create_for_trials(app: &App, account: &Account) -> Result<NewKey, WebError> {
+    let scopes = Mode::Test.scopes().to_vec();
+    let wanted = list::Wanted { name: "Essai".into(), scopes, mode: Mode::Test, days: None };
     Ok(list::add(app, account, &wanted, list::Maker::Staff).await?)
 }
 
@@ -158,6 +195,7 @@ pub async fn authenticate(app: &App, headers: &HeaderMap) -> Result<ApiClient, W
         account: record.account,
         role: maker.role,
         scopes: record.scopes,
+        mode: record.mode,
     })
 }
 

@@ -10,7 +10,7 @@ use http::{HeaderMap, HeaderValue, StatusCode, Uri, header};
 use serde_json::{Value, json};
 
 use super::list::{self, KeyError, MOST, Maker, Wanted};
-use super::{NewKey, form, kept};
+use super::{Mode, NewKey, form, kept};
 use crate::accounts::{self, Account, SignInNeeded};
 use crate::app::{App, SharedApp};
 use crate::authorisation::Scope;
@@ -49,10 +49,17 @@ async fn make(
 ) -> Result<Response, SignInNeeded> {
     let (me, _) = accounts::require_account(&app, &headers, PAGE).await?;
     let names = Scope::ALL.map(Scope::name);
-    let mut checker = posted.check(&[&names[..], &["nom_cle", "duree"]].concat());
+    let mut checker = posted.check(&[&names[..], &["nom_cle", "duree", "mode"]].concat());
     let name = checker.text("nom_cle", 1..=60);
     let chosen = |scope: &Scope| posted.fields.get(scope.name()).is_some_and(|value| value == "oui");
     let scopes: Vec<Scope> = Scope::ALL.into_iter().filter(chosen).collect();
+    let mode = match posted.fields.get("mode").map(String::as_str) {
+        Some("test") => Mode::Test,
+        _ => Mode::Live,
+    };
+    if !scopes.iter().all(|scope| mode.scopes().contains(scope)) {
+        checker.fault("portees", "scopes_test");
+    }
     if scopes.is_empty() {
         checker.fault("portees", "scopes");
     }
@@ -63,7 +70,7 @@ async fn make(
     }
     let errors = match checker.finish() {
         Ok(()) => {
-            let wanted = Wanted { name, scopes, days: days.filter(|days| *days > 0) };
+            let wanted = Wanted { name, scopes, mode, days: days.filter(|days| *days > 0) };
             match list::add(&app, &me, &wanted, Maker::Holder).await {
                 Ok(new) => return told(&app, &me, &posted, &new).await,
                 Err(KeyError::Full) => BTreeMap::from([("nom_cle".to_owned(), "keys_many".to_owned())]),
@@ -149,7 +156,8 @@ async fn shown(app: &App, me: &Account) -> Result<Value, WebError> {
         keys.push(json!({
             "id": line.id,
             "name": line.name,
-            "beginning": form::beginning(&line.id),
+            "beginning": form::beginning(&line.id, line.mode),
+            "mode": line.mode,
             "scopes": line.scopes,
             "by": maker.as_ref().map(|maker| maker.email.as_str()),
             "created": line.created,

@@ -16,7 +16,7 @@ mod tests;
 use axum::Router;
 use serde_json::json;
 
-use crate::accounts::{self, Account};
+use crate::accounts::{self, Account, Role};
 use crate::app::{App, SharedApp};
 use crate::records::RecordError;
 
@@ -43,6 +43,19 @@ pub async fn people_of(app: &App, organisation: &str) -> Result<Vec<String>, Rec
     }
     addresses.sort();
     Ok(addresses)
+}
+
+/// Those who answer for an organisation.
+///
+/// # Errors
+/// [`RecordError`].
+pub async fn owners_of(app: &App, organisation: &str) -> Result<Vec<Account>, RecordError> {
+    let (roster, _) = roster::of(app, organisation).await?;
+    let mut owners = Vec::new();
+    for id in roster.with(Role::Owner) {
+        owners.extend(accounts::read(app, organisation, id).await?);
+    }
+    Ok(owners)
 }
 
 /// The name of an organisation for those who are written to; its id where staff made it and it has none.

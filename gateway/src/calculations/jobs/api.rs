@@ -15,12 +15,13 @@ use super::records::Job;
 use super::submit::{self, Asked, Refused, Who};
 use super::{Form, State as JobState, events, forms, worker};
 use crate::accounts;
-use crate::accounts::api_keys::ApiClient;
+use crate::accounts::api_keys::{ApiClient, Mode};
 use crate::app::{App, SharedApp};
 use crate::calculations::compute::{BODY_LIMIT, is_json};
 use crate::calculations::faults;
 use crate::calculations::paying::Paying;
 use crate::checkout::Plan;
+use crate::web::conditional::{self, IfMatch};
 use crate::web::posted::read_body;
 use crate::web::{WebError, negotiation};
 
@@ -52,6 +53,16 @@ struct Request {
     parameters: Map<String, Value>,
     #[serde(default)]
     name: Option<String>,
+    #[serde(default)]
+    notify: Option<Notify>,
+}
+
+/// How whoever asks hears of the end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum Notify {
+    /// By a letter to the holder of the key.
+    Mail,
 }
 
 /// `POST`: 202 and where to look.
@@ -91,7 +102,11 @@ async fn created(
         return Ok(accepted(&job));
     }
     let asked = asked(&body)?;
-    let sound = match submit::sound(app, who, plans, asked).await {
+    let sound = match client.mode {
+        Mode::Test => submit::sample(app, asked),
+        Mode::Live => submit::sound(app, who, plans, asked).await,
+    };
+    let sound = match sound {
         Ok(sound) => sound,
         Err(Refused::Web(error)) => return Err(error),
         Err(Refused::Faults(found)) => {
@@ -110,9 +125,10 @@ fn asked(body: &[u8]) -> Result<Asked, WebError> {
         let told = json!([{ "pointer": "", "code": "wrong_type", "message": error.to_string() }]);
         WebError::Unprocessable(Map::from_iter([("faults".to_owned(), told)]))
     };
-    let Request { module, dataset, parameters, name } = serde_json::from_value(value).map_err(unknown)?;
+    let Request { module, dataset, parameters, name, notify } =
+        serde_json::from_value(value).map_err(unknown)?;
     let name = name.map(|name| name.chars().filter(|c| !c.is_control()).take(LONGEST_NAME).collect());
-    Ok(Asked { module, dataset, parameters, name })
+    Ok(Asked { module, dataset, parameters, name, letter: notify == Some(Notify::Mail) })
 }
 
 fn accepted(job: &Job) -> Response {
@@ -135,13 +151,13 @@ async fn list(
 ) -> Result<Response, WebError> {
     let (mut paid, _) = Paying::enter(&app, client).await?;
     let answer = match paid.spend(1) {
-        Ok(()) => listed(&app, &uri, &headers, &paid.client.organisation).await,
+        Ok(()) => listed(&app, &uri, &headers, &paid.client).await,
         Err(refused) => Err(refused),
     };
     Ok(paid.told(answer))
 }
 
-async fn listed(app: &App, uri: &Uri, headers: &HeaderMap, organisation: &str) -> Result<Response, WebError> {
+async fn listed(app: &App, uri: &Uri, headers: &HeaderMap, client: &ApiClient) -> Result<Response, WebError> {
     let query = negotiation::query(uri)?;
     let limit = match query.get("limit").map(|limit| limit.parse::<usize>()) {
         None => PAGE,
@@ -152,7 +168,8 @@ async fn listed(app: &App, uri: &Uri, headers: &HeaderMap, organisation: &str) -
     if cursor.is_some_and(|cursor| cursor.contains('\0')) {
         return Err(WebError::BadRequest("the cursor is none of ours"));
     }
-    let (jobs, next) = super::list(app, organisation, cursor, limit).await?;
+    let (mut jobs, next) = super::list(app, &client.organisation, cursor, limit).await?;
+    jobs.retain(|job| job.test == (client.mode == Mode::Test));
     let language = negotiation::language(uri, headers);
     let told: Vec<Value> = jobs.iter().map(|job| head(app, job, language)).collect();
     Ok(private(json!({ "calculations": told, "next": next })))
@@ -168,15 +185,22 @@ async fn show(
 ) -> Result<Response, WebError> {
     let (mut paid, _) = Paying::enter(&app, client).await?;
     let answer = match paid.spend(1) {
-        Ok(()) => shown(&app, &paid.client.organisation, &id, negotiation::language(&uri, &headers)).await,
+        Ok(()) => shown(&app, &paid.client, &id, &uri, &headers).await,
         Err(refused) => Err(refused),
     };
     Ok(paid.told(answer))
 }
 
-async fn shown(app: &App, organisation: &str, id: &str, language: Language) -> Result<Response, WebError> {
-    let (job, _) = super::read(app, organisation, id).await?.ok_or(WebError::NotFound)?;
-    let mut told = head(app, &job, language);
+async fn shown(
+    app: &App,
+    client: &ApiClient,
+    id: &str,
+    uri: &Uri,
+    headers: &HeaderMap,
+) -> Result<Response, WebError> {
+    let organisation = &client.organisation;
+    let (job, version) = seen_by(app, client, id).await?;
+    let mut told = head(app, &job, negotiation::language(uri, headers));
     if job.state == JobState::Done
         && let Some(computed) = forms::computed(app, organisation, &job).await?
     {
@@ -186,7 +210,14 @@ async fn shown(app: &App, organisation: &str, id: &str, language: Language) -> R
         }
         told["result"] = result;
     }
-    Ok(private(told))
+    conditional::answer(headers, version, &told)
+}
+
+/// A calculation that a key sees: one for trying out sees trials alone, and any other none.
+async fn seen_by(app: &App, client: &ApiClient, id: &str) -> Result<(Job, u64), WebError> {
+    let found = super::read(app, &client.organisation, id).await?;
+    let found = found.filter(|(job, _)| job.test == (client.mode == Mode::Test));
+    found.ok_or(WebError::NotFound)
 }
 
 /// What is told of a calculation without its outcome.
@@ -199,6 +230,12 @@ fn head(app: &App, job: &Job, language: Language) -> Value {
         if let Some(value) = value {
             told[name] = json!(value);
         }
+    }
+    if job.letter {
+        told["notify"] = json!("mail");
+    }
+    if job.test {
+        told["test"] = json!(true);
     }
     if let Some(ended) = job.ended {
         told["ended"] = json!(ended);
@@ -219,9 +256,9 @@ async fn follow(
     let (mut paid, _) = Paying::enter(&app, client).await?;
     let organisation = paid.client.organisation.clone();
     let answer = match paid.spend(1) {
-        Ok(()) => match super::read(&app, &organisation, &id).await? {
-            Some(_) => Ok(events::stream(SharedApp::clone(&app), organisation, id)),
-            None => Err(WebError::NotFound),
+        Ok(()) => match seen_by(&app, &paid.client, &id).await {
+            Ok(_) => Ok(events::stream(SharedApp::clone(&app), organisation, id)),
+            Err(error) => Err(error),
         },
         Err(refused) => Err(refused),
     };
@@ -238,7 +275,10 @@ async fn report(
     let organisation = paid.client.organisation.clone();
     let answer = match paid.spend(1) {
         Ok(()) => match name.strip_prefix("report.").and_then(Form::of) {
-            Some(form) => download(&app, &organisation, &id, form).await,
+            Some(form) => match seen_by(&app, &paid.client, &id).await {
+                Ok(_) => download(&app, &organisation, &id, form).await,
+                Err(error) => Err(error),
+            },
             None => Err(WebError::NotFound),
         },
         Err(refused) => Err(refused),
@@ -277,15 +317,20 @@ pub(in crate::calculations) async fn download(
 async fn remove(
     State(app): State<SharedApp>,
     Path(id): Path<String>,
+    headers: HeaderMap,
     client: ApiClient,
 ) -> Result<Response, WebError> {
+    let seen = IfMatch::of(&headers)?;
     let (mut paid, _) = Paying::enter(&app, client).await?;
     let client = paid.client.clone();
     let who = Who { organisation: &client.organisation, account: &client.account };
     let answer = match paid.spend(1) {
-        Ok(()) => match super::remove(&app, who, &id).await {
-            Ok(true) => Ok(StatusCode::NO_CONTENT.into_response()),
-            Ok(false) => Err(WebError::NotFound),
+        Ok(()) => match seen_by(&app, &client, &id).await {
+            Ok(_) => match super::remove(&app, who, &id, &seen).await {
+                Ok(true) => Ok(StatusCode::NO_CONTENT.into_response()),
+                Ok(false) => Err(WebError::NotFound),
+                Err(error) => Err(error),
+            },
             Err(error) => Err(error),
         },
         Err(refused) => Err(refused),

@@ -3,7 +3,8 @@
 
 use std::io::Read as _;
 
-use aops_report::{Told, Words, printed, tables, xlsx};
+use aops_manifest::Language;
+use aops_report::{Cell, Table, Told, Words, printed, tables, xlsx};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Map, Value, json};
@@ -133,20 +134,32 @@ pub(in crate::calculations) async fn report(
     let turn = app.calculations.turn().await?;
     let (module, made) = (job.module.clone(), job.ended.unwrap_or(job.created));
     let name = job.name.clone();
+    let trial = job.test.then(|| app.site.load().texts.text(Language::Fr, "calculs.trial", &[]));
     let making = tokio::task::spawn_blocking(move || {
         let Computed { request, outcome, digest, data } = computed;
         let whole = || -> Result<Vec<u8>, Box<dyn std::error::Error + Send + Sync>> {
             let words = Words::french()?;
             Ok(match form {
                 Form::Json => {
-                    let told = json!({
+                    let mut told = json!({
                         "module": module, "made": made, "digest": digest, "request": request, "result": outcome,
                     });
+                    if trial.is_some() {
+                        told["test"] = json!(true);
+                    }
                     serde_json::to_vec(&told)?
                 }
-                Form::Xlsx => xlsx(&tables(&module, &request, &outcome, &words))?,
+                Form::Xlsx => {
+                    let mut all = tables(&module, &request, &outcome, &words);
+                    if let Some(trial) = trial {
+                        let first = all.first().map(|table| table.title.clone()).unwrap_or_default();
+                        all.insert(0, marked(&trial, first));
+                    }
+                    xlsx(&all)?
+                }
                 Form::Pdf => {
                     let data = Some(data.as_str()).filter(|data| !data.is_empty()).or(name.as_deref());
+                    let data = trial.as_deref().or(data);
                     let (owner, digest) = (owner.as_deref(), digest.as_str());
                     let told = Told {
                         module: &module,
@@ -167,6 +180,11 @@ pub(in crate::calculations) async fn report(
     });
     let made = making.await.map_err(|error| WebError::Internal(error.to_string()))?;
     made.map_err(|why| WebError::Internal(format!("the report of {}: {why}", job.id)))
+}
+
+/// The sheet before the others that says that a workbook is a trial's.
+fn marked(trial: &str, first: String) -> Table {
+    Table { title: trial.to_owned(), headers: vec![trial.to_owned()], rows: vec![vec![Cell::Text(first)]] }
 }
 
 #[cfg(test)]

@@ -12,6 +12,7 @@ mod events;
 mod forms;
 mod idempotency;
 mod kept;
+mod letter;
 mod queue;
 mod records;
 mod remove;

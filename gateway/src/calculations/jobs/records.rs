@@ -79,6 +79,12 @@ pub(in crate::calculations) struct Job {
     pub(in crate::calculations) account: String,
     /// In units of its cost.
     pub(in crate::calculations) size: u32,
+    /// Whether it only tries the API out: of sample data, not counted, gone after a day.
+    #[serde(skip_serializing_if = "std::ops::Not::not", default)]
+    pub(in crate::calculations) test: bool,
+    /// Whether who asked wants a letter at its end.
+    #[serde(skip_serializing_if = "std::ops::Not::not", default)]
+    pub(in crate::calculations) letter: bool,
     /// When its data must be gone, and all that was made of them.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub(in crate::calculations) until: Option<Timestamp>,

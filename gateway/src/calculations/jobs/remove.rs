@@ -9,18 +9,25 @@ use crate::checkout;
 use crate::records::{self, RecordError};
 use crate::store::{Batch, Expect, StoreError};
 use crate::web::WebError;
+use crate::web::conditional::IfMatch;
 
 /// Writers that may come between.
 const TRIES: usize = 16;
 
-/// Deletes a calculation with all that is kept of it, and stops it if it runs; whether it was there. What had no result
-/// is not counted.
+/// Deletes a calculation with all that is kept of it, as far as it is what was `seen`, and stops it if it runs; whether
+/// it was there. What had no result is not counted.
 ///
 /// # Errors
 /// [`WebError`].
-pub(in crate::calculations) async fn remove(app: &App, who: Who<'_>, id: &str) -> Result<bool, WebError> {
+pub(in crate::calculations) async fn remove(
+    app: &App,
+    who: Who<'_>,
+    id: &str,
+    seen: &IfMatch,
+) -> Result<bool, WebError> {
     for _ in 0..TRIES {
         let Some((job, version)) = super::read(app, who.organisation, id).await? else { return Ok(false) };
+        seen.allows(version)?;
         let mut batch = all_of(who.organisation, id, Expect::Version(version));
         // The tombstone keeps a restored backup from knowing it.
         batch.writes.retain(|write| write.collection != records::KEYS);

@@ -2,7 +2,7 @@
 //! there and not otherwise.
 
 use aops_engine::{Fault, MODULES};
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use serde_json::{Map, Value};
 
 use super::data;
@@ -31,6 +31,9 @@ pub(in crate::calculations) struct Who<'a> {
     pub(in crate::calculations) account: &'a str,
 }
 
+/// How long what only tries the API out is kept.
+const TRIAL: SignedDuration = SignedDuration::from_hours(24);
+
 /// What is asked.
 #[derive(Debug, Clone)]
 pub(in crate::calculations) struct Asked {
@@ -38,6 +41,8 @@ pub(in crate::calculations) struct Asked {
     pub(in crate::calculations) dataset: Option<String>,
     pub(in crate::calculations) parameters: Map<String, Value>,
     pub(in crate::calculations) name: Option<String>,
+    /// Whether who asks wants a letter at its end.
+    pub(in crate::calculations) letter: bool,
 }
 
 /// Why nothing is computed.
@@ -64,6 +69,31 @@ pub(in crate::calculations) struct Sound {
     pub(in crate::calculations) cost: u32,
     /// When the data must be gone.
     until: Option<Timestamp>,
+    test: bool,
+}
+
+/// The module of this name.
+fn known(name: &str) -> Result<&'static str, Refused> {
+    MODULES.iter().copied().find(|known| *known == name).ok_or_else(|| {
+        let found = name.chars().take(60).collect();
+        let told = [("found", found), ("known", MODULES.join(", "))];
+        Refused::Faults(vec![Fault::new("/module", "unknown_module", &told)])
+    })
+}
+
+/// What a key for trying out asks: the sample of its module, whatever data came with it; no plan is needed.
+///
+/// # Errors
+/// [`Refused`], for a module that is not there.
+pub(in crate::calculations) fn sample(app: &App, asked: Asked) -> Result<Sound, Refused> {
+    let module = known(&asked.module)?;
+    let parameters = match aops_engine::example(module) {
+        Some(Value::Object(members)) => members,
+        _ => Map::new(),
+    };
+    let cost = cost::of(module, &Value::Object(parameters.clone()));
+    let until = app.clock.now().saturating_add(TRIAL).ok();
+    Ok(Sound { asked: Asked { parameters, dataset: None, ..asked }, module, cost, until, test: true })
 }
 
 /// Looks whether a calculation is possible: a module that is there, and is paid for, and data of one's own for it.
@@ -79,10 +109,7 @@ pub(in crate::calculations) async fn sound(
     let fault = |pointer: &str, code, parameters: &[(&'static str, String)]| {
         Refused::Faults(vec![Fault::new(pointer, code, parameters)])
     };
-    let Some(module) = MODULES.iter().copied().find(|known| *known == asked.module) else {
-        let found = asked.module.chars().take(60).collect();
-        return Err(fault("/module", "unknown_module", &[("found", found), ("known", MODULES.join(", "))]));
-    };
+    let module = known(&asked.module)?;
     let now = app.clock.now();
     if !plans.iter().any(|plan| plan.opens(module, now)) {
         return Err(WebError::PaymentRequired.into());
@@ -98,7 +125,7 @@ pub(in crate::calculations) async fn sound(
             (cost::of_lines(data.count), data.ends)
         }
     };
-    Ok(Sound { asked, module, cost, until })
+    Ok(Sound { asked, module, cost, until, test: false })
 }
 
 /// Records a calculation and puts it in the queue; the earlier one where the key was sent before.
@@ -120,7 +147,10 @@ pub(in crate::calculations) async fn submit(
     let id = new_id(now)?;
     for _ in 0..TRIES {
         let mut batch = Batch::new(organisation);
-        let counter = checkout::count_in(app, organisation, plans, sound.module, &mut batch).await?;
+        let counter = match sound.test {
+            true => None,
+            false => checkout::count_in(app, organisation, plans, sound.module, &mut batch).await?,
+        };
         let key = records::subject_key(app, organisation, &id, &mut batch).await?;
         let job = Job {
             id: id.clone(),
@@ -132,6 +162,8 @@ pub(in crate::calculations) async fn submit(
             ended: None,
             account: who.account.to_owned(),
             size: sound.cost,
+            letter: sound.asked.letter,
+            test: sound.test,
             until: sound.until,
             counter,
             faults: Vec::new(),

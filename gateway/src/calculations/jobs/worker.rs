@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 
 use super::data::{self, Data};
 use super::forms;
+use super::letter;
 use super::queue::{Takes, Waiting};
 use super::records::{INPUTS, Inputs, Job, OUTCOMES, QUEUE, Queued, State};
 use crate::accounts::random;
@@ -20,6 +21,7 @@ use crate::checkout;
 use crate::records::{self, RecordError, sound};
 use crate::store::{Address, Batch, Expect, Scan, StoreError};
 use crate::web::WebError;
+use crate::webhooks::{self, Ended};
 
 /// After so many beginnings without an end, it is not begun again. A process is killed and started over for reasons that
 /// are not the calculation's: there is room for a bad day.
@@ -239,14 +241,22 @@ async fn end(app: &App, organisation: &str, id: &str, came: Came) -> Result<Atte
         checkout::uncount_in(app, organisation, counter, &mut batch).await?;
     }
     job.put(app, &mut batch, &key, Expect::Version(version))?;
+    let done = job.state == State::Done;
+    letter::write(app, &mut batch, &job).await?;
+    let ended = Ended { calculation: id, module: &job.module, done, test: job.test };
+    let recorded = webhooks::announce(app, &mut batch, ended).await?;
     match app.store.commit(batch).await {
         Ok(()) => {
-            let state = if job.state == State::Done { "done" } else { "failed" };
+            app.webhooks.recorded(recorded);
+            if job.letter {
+                app.outbox.wake();
+            }
+            let state = if done { "done" } else { "failed" };
             metrics::counter!("calculations_ended_total", "state" => state).increment(1);
             Ok(Attempt::Over)
         }
         Err(StoreError::Conflict(_)) => Ok(Attempt::Again),
-        Err(StoreError::Full(why)) if job.state == State::Done => {
+        Err(StoreError::Full(why)) if done => {
             Box::pin(end(app, organisation, id, Came::Incident(format!("there is no room for it: {why}"))))
                 .await
         }

@@ -35,7 +35,7 @@ fn who(session: &Session) -> Who<'_> {
 }
 
 /// The address of a calculation's page.
-fn place(id: &str) -> String {
+pub(super) fn place(id: &str) -> String {
     format!("{ALL}/{id}")
 }
 
@@ -49,6 +49,6 @@ fn told(app: &App, job: &Job, language: Language) -> Value {
         "created": job.created, "ended": job.ended, "ends": job.ends(app), "dataset": job.dataset,
         "faults": faults, "incident": job.incident,
         "progress": app.calculations.jobs.progress(&job.id).unwrap_or(0.0),
-        "over": job.state.is_final(),
+        "over": job.state.is_final(), "test": job.test,
     })
 }

@@ -23,7 +23,7 @@ use crate::web::{WebError, negotiation, render, render_titled};
 
 const PATH: &str = "/espace-client/calculs/nouveau";
 /// Fields of the form that are no parameters.
-const OWN: [&str; 4] = ["module", "nom", "donnees", "exemple"];
+const OWN: [&str; 5] = ["module", "nom", "donnees", "courriel", "exemple"];
 /// The longest name, in characters.
 const LONGEST_NAME: usize = 120;
 
@@ -123,7 +123,7 @@ async fn page(
     fields::as_typed(&mut fields, &beginning.typed);
     let context = json!({
         "module": beginning.module, "module_title": module, "name": beginning.name,
-        "dataset": beginning.dataset, "datasets": choices, "fields": fields, "errors": errors,
+        "notify": wants_letter(&beginning.typed), "dataset": beginning.dataset, "datasets": choices, "fields": fields, "errors": errors,
         "price": if open.iter().any(|plan| plan.counted.is_none()) { "free" } else { "counted" },
     });
     Ok(render_titled(app, status, language, title, "gateway/calcul_nouveau.html", context))
@@ -160,7 +160,9 @@ pub(super) async fn create(
             return Ok(page(&app, &session, &plans, status, language, &title, &beginning, &errors).await?);
         }
     };
-    let asked = Asked { module: module.clone(), dataset: dataset.clone(), parameters, name: name.clone() };
+    let letter = wants_letter(&posted.fields);
+    let asked =
+        Asked { module: module.clone(), dataset: dataset.clone(), parameters, name: name.clone(), letter };
     let sound = match jobs::sound(&app, who(&session), &plans, asked.clone()).await {
         Ok(sound) => sound,
         Err(Refused::Web(error)) => return Err(error.into()),
@@ -176,6 +178,10 @@ pub(super) async fn create(
     let job = jobs::submit(&app, who(&session), &plans, sound, None).await?;
     let lang = if posted.language == Language::En { "?lang=en" } else { "" };
     Ok(Redirect::to(&format!("{}{lang}", place(&job.id))).into_response())
+}
+
+fn wants_letter(typed: &BTreeMap<String, String>) -> bool {
+    typed.get("courriel").is_some_and(|value| value == "oui")
 }
 
 fn example(module: &str) -> Map<String, Value> {

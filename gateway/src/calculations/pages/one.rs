@@ -12,6 +12,7 @@ use super::{ALL, enter, place, told, who};
 use crate::accounts::SignInNeeded;
 use crate::app::{App, SharedApp};
 use crate::calculations::jobs::{self, Computed, Form, Job, State as JobState};
+use crate::web::conditional::IfMatch;
 use crate::web::posted::Posted;
 use crate::web::{WebError, negotiation, render_titled};
 
@@ -144,7 +145,7 @@ async fn remove(
     posted: Posted,
 ) -> Result<Response, SignInNeeded> {
     let session = enter(&app, &headers, ALL).await?;
-    if !jobs::remove(&app, who(&session), &id).await? {
+    if !jobs::remove(&app, who(&session), &id, &IfMatch::default()).await? {
         return Err(WebError::NotFound.into());
     }
     Ok(posted.accepted(&format!("{ALL}?fait=supprime")))

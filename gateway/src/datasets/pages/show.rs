@@ -16,6 +16,7 @@ use crate::app::{App, SharedApp};
 use crate::datasets::document::Dataset;
 use crate::datasets::guard::{self, Who};
 use crate::datasets::{keep, told};
+use crate::web::conditional::IfMatch;
 use crate::web::posted::Posted;
 use crate::web::{WebError, negotiation, render_titled};
 
@@ -148,7 +149,7 @@ async fn remove(
     posted: Posted,
 ) -> Result<Response, SignInNeeded> {
     let who = guard::person(&app, &headers, PATH).await?;
-    match keep::remove(&app, &who, &id).await? {
+    match keep::remove(&app, &who, &id, &IfMatch::default()).await? {
         true => Ok(posted.accepted(&format!("{PATH}?fait=supprime"))),
         false => Err(WebError::NotFound.into()),
     }

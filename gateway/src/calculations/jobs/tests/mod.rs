@@ -101,6 +101,125 @@ async fn a_calculation_waits_runs_and_tells_its_outcome_and_its_reports() {
 }
 
 #[tokio::test]
+async fn what_ended_since_it_was_read_is_not_deleted_by_mistake() {
+    let folder = tempfile::tempdir().unwrap();
+    let app = testing::shared(folder.path()).await;
+    let (account, headers) = client(&app, "a@example.com").await;
+    let (_, told) = asked(&app, &headers, &example("courbe")).await;
+    let id = told["id"].as_str().unwrap();
+    let path = format!("{ALL}/{id}");
+    let tag = async || {
+        let read = testing::ask(&app, Method::GET, &path, &headers, Body::empty()).await;
+        read.headers()[header::ETAG].clone()
+    };
+    let waiting = tag().await;
+    run(&app, &account, id).await;
+    let done = tag().await;
+    assert_ne!(waiting, done);
+    let with = |name: header::HeaderName, tag: &HeaderValue| {
+        let mut headers = headers.clone();
+        headers.insert(name, tag.clone());
+        headers
+    };
+    let had = with(header::IF_NONE_MATCH, &done);
+    let had = testing::ask(&app, Method::GET, &path, &had, Body::empty()).await;
+    assert_eq!(had.status(), StatusCode::NOT_MODIFIED);
+    for (tag, expected) in [(&waiting, StatusCode::PRECONDITION_FAILED), (&done, StatusCode::NO_CONTENT)] {
+        let headers = with(header::IF_MATCH, tag);
+        let deleted = testing::ask(&app, Method::DELETE, &path, &headers, Body::empty()).await;
+        assert_eq!(deleted.status(), expected);
+    }
+}
+
+#[tokio::test]
+async fn whoever_asks_for_it_has_one_letter_with_the_page_and_no_result() {
+    let folder = tempfile::tempdir().unwrap();
+    let app = testing::shared(folder.path()).await;
+    let (account, headers) = client(&app, "a@example.com").await;
+    let mut ids = Vec::new();
+    for (notify, parameters) in [
+        (json!("mail"), example("courbe")["parameters"].clone()),
+        (json!("mail"), json!({})),
+        (Value::Null, example("courbe")["parameters"].clone()),
+    ] {
+        let body =
+            json!({ "module": "courbe", "name": "Clôture", "parameters": parameters, "notify": notify });
+        let (_, told) = asked(&app, &headers, &body).await;
+        ids.push(told["id"].as_str().unwrap().to_owned());
+        for _ in 0..2 {
+            assert_eq!(run(&app, &account, ids.last().unwrap()).await, Attempt::Over);
+        }
+    }
+    let letters = testing::letters(&app).await;
+    let letters: Vec<_> = letters.iter().filter(|mail| mail.template == "calcul_termine").collect();
+    let states: Vec<&Value> = letters.iter().map(|mail| &mail.context["state"]).collect();
+    assert_eq!(states, ["done", "failed"], "one each, and none where none was asked for");
+    assert_eq!(letters[0].to, "a@example.com");
+    let link = format!("https://localhost:8443/espace-client/calculs/{}", ids[0]);
+    assert_eq!(letters[0].context, json!({ "module": "courbe", "state": "done", "link": link }));
+    assert_eq!(get(&app, &headers, &format!("/{}", ids[0])).await.1["notify"], "mail");
+    for wrong in [json!("sms"), json!(true), json!(["mail"])] {
+        let body = json!({ "module": "courbe", "notify": wrong });
+        assert_eq!(asked(&app, &headers, &body).await.0, StatusCode::UNPROCESSABLE_ENTITY, "{wrong}");
+    }
+    // Stopped by who asked: nobody needs to be told.
+    let mut body = example("courbe");
+    body["notify"] = json!("mail");
+    let (_, told) = asked(&app, &headers, &body).await;
+    let id = told["id"].as_str().unwrap();
+    let who = Who { organisation: &account.organisation, account: &account.id };
+    assert!(cancel(&app, who, id).await.unwrap());
+    run(&app, &account, id).await;
+    assert_eq!(testing::letters(&app).await.len(), 2);
+}
+
+#[tokio::test]
+async fn a_key_for_trying_out_computes_samples_that_count_nothing_and_are_gone_after_a_day() {
+    let folder = tempfile::tempdir().unwrap();
+    let app = testing::shared(folder.path()).await;
+    // No plan at all.
+    let account = testing::account(&app, "a@example.com").await;
+    let key = api_keys::create_for_trials(&app, &account).await.unwrap().key;
+    assert!(key.starts_with("aops_test_"));
+    let headers = HeaderMap::from_iter([
+        (header::AUTHORIZATION, HeaderValue::from_str(&format!("Bearer {key}")).unwrap()),
+        (header::CONTENT_TYPE, HeaderValue::from_static("application/json")),
+    ]);
+    let body = json!({ "module": "courbe", "dataset": "ds_anybody", "parameters": { "mine": 1 } });
+    let (status, told) = asked(&app, &headers, &body).await;
+    assert_eq!(status, StatusCode::ACCEPTED);
+    let id = told["id"].as_str().unwrap().to_owned();
+    run(&app, &account, &id).await;
+    let (_, told) = get(&app, &headers, &format!("/{id}")).await;
+    let sample = aops_engine::calculate("courbe", &aops_engine::example("courbe").unwrap()).unwrap();
+    assert_eq!((&told["state"], &told["test"]), (&json!("done"), &json!(true)));
+    assert_eq!(told["result"]["engine"], sample["engine"]);
+    let ends: jiff::Timestamp = told["ends"].as_str().unwrap().parse().unwrap();
+    assert!(ends <= app.clock.now() + SignedDuration::from_hours(24));
+    let (_, report) = get(&app, &headers, &format!("/{id}/report.json")).await;
+    assert_eq!(report["test"], true);
+    // A real key does not see it, nor a trial what is real.
+    let (_, live) = client(&app, "b@example.com").await;
+    let live_key = api_keys::create(&app, &account).await.unwrap().key;
+    let mut mine = live.clone();
+    mine.insert(header::AUTHORIZATION, HeaderValue::from_str(&format!("Bearer {live_key}")).unwrap());
+    assert_eq!(get(&app, &mine, &format!("/{id}")).await.0, StatusCode::NOT_FOUND);
+    assert_eq!(get(&app, &mine, "").await.1["calculations"], json!([]));
+    assert_eq!(asked(&app, &mine, &example("courbe")).await.0, StatusCode::PAYMENT_REQUIRED);
+    let path = "/api/v1/compute/rente";
+    let computed = testing::ask(&app, Method::POST, path, &headers, Body::from("{}")).await;
+    let computed: Value = serde_json::from_str(&testing::text(computed).await).unwrap();
+    assert_eq!(computed["test"], true);
+    for closed in ["/api/v1/datasets", "/api/v1/webhooks"] {
+        let refused = testing::ask(&app, Method::GET, closed, &headers, Body::empty()).await;
+        assert_eq!(refused.status(), StatusCode::FORBIDDEN, "{closed}");
+    }
+    let kept: [&dyn Kept; 1] = [&Calculated];
+    let done = retention::run(&app, &kept, app.clock.now() + SignedDuration::from_hours(25)).await.unwrap();
+    assert_eq!((done[0].what.as_str(), done[0].count), ("calculation", 1));
+}
+
+#[tokio::test]
 async fn p_report_recipient_what_is_anothers_is_not_there() {
     let folder = tempfile::tempdir().unwrap();
     let app = testing::shared(folder.path()).await;
@@ -346,7 +465,8 @@ async fn p_instructions_a_calculation_is_stopped_or_deleted_while_it_runs() {
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
         let who = Who { organisation: &account.organisation, account: &account.id };
-        let done = if deleted { remove(&app, who, &id).await } else { cancel(&app, who, &id).await };
+        let seen = crate::web::conditional::IfMatch::default();
+        let done = if deleted { remove(&app, who, &id, &seen).await } else { cancel(&app, who, &id).await };
         assert!(done.unwrap());
         let ended = tokio::time::timeout(Duration::from_secs(60), attempt).await.unwrap().unwrap();
         assert!(matches!(ended, Attempt::Over | Attempt::Again));
