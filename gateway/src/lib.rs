@@ -57,6 +57,7 @@ pub mod trace;
 pub mod typed;
 pub mod valkey;
 pub mod web;
+pub mod working;
 
 pub use app::{App, SharedApp, StartError};
 pub use config::{GatewayConfig, Settings};
