@@ -10,6 +10,7 @@ use std::str::FromStr;
 
 use anyhow::{Context, Result, bail};
 use aops_gateway::audience::AudienceConfig;
+use aops_gateway::calculations::CalculationsConfig;
 use aops_gateway::clock::Clock;
 use aops_gateway::config::{
     Environment, GatewayConfig, MailConfig, Offer, Secrets, Settings, TlsFiles, TracesConfig, ValkeyConfig,
@@ -54,6 +55,8 @@ pub(crate) struct Configuration {
     tax: Option<TaxConfig>,
     #[serde(default)]
     audience: AudienceConfig,
+    #[serde(default)]
+    calculations: CalculationsConfig,
     /// A site without it has no services but its own.
     consent: Option<ConsentConfig>,
 }
@@ -197,6 +200,7 @@ impl Configuration {
             audience: AudienceConfig {
                 country_table: self.audience.country_table.as_ref().map(|path| root.join(path)),
             },
+            calculations: self.calculations,
             secrets: secrets()?,
             clock: Clock::shifted(SignedDuration::from_secs(offset.unwrap_or_default())),
             limits_factor: limits_factor.unwrap_or(1).max(1),

@@ -1,6 +1,7 @@
 //! `aops`: the site generator, the gateway and the actuarial engine of AOPS Conseil, in one binary.
 
 mod admin;
+mod apart;
 mod build;
 mod calc;
 mod check;
@@ -15,6 +16,7 @@ mod list;
 mod log;
 mod new;
 mod serve;
+mod worker;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -60,6 +62,8 @@ enum Command {
     List(list::ListArgs),
     /// Build the site and serve it
     Serve(serve::ServeArgs),
+    /// Take calculations from the queue that gateways share
+    Worker(worker::WorkerArgs),
     /// Run one calculation without a gateway
     Calc(calc::CalcArgs),
     /// Print the completions of a shell
@@ -72,6 +76,12 @@ enum Command {
     Firewall(firewall::FirewallArgs),
     /// Look after accounts, subscribers, messages, orders and bans
     Admin(admin::AdminArgs),
+    /// Starts processes of calculations for the gateway that started this one
+    #[command(hide = true)]
+    Nursery(apart::NurseryArgs),
+    /// One calculation, for the nursery that started this process
+    #[command(hide = true)]
+    Calculation(apart::CalculationArgs),
 }
 
 fn main() -> ExitCode {
@@ -85,10 +95,13 @@ fn main() -> ExitCode {
         Command::Completions(args) => Ok(describe::completions::<Cli>(&args)),
         Command::Manual => describe::manual::<Cli>(),
         Command::Serve(args) => serve::run(&cli.root, &args),
+        Command::Worker(args) => worker::run(&cli.root, &args),
         Command::Calc(args) => calc::run(cli.json, &args),
         Command::Doctor(args) => doctor::run(&cli.root, cli.json, &args),
         Command::Firewall(args) => firewall::run(&cli.root, &args),
         Command::Admin(args) => admin::run(&cli.root, cli.json, args),
+        Command::Nursery(args) => apart::nurse(&args),
+        Command::Calculation(args) => apart::calculate(&args),
     };
     result.unwrap_or_else(|error| {
         eprintln!("error: {error:#}");

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
 use aops_gateway::app::StartError;
+use aops_gateway::calculations::{Bounds, Nursery};
 use aops_gateway::edge::sockets::Sockets;
 use aops_gateway::handover::{self, Predecessor};
 use aops_gateway::reload::Reread;
@@ -59,12 +60,27 @@ pub(crate) fn run(root: &Path, args: &ServeArgs) -> Result<ExitCode> {
     server::prepare(&settings)?;
     let (sockets, mut predecessor) = sockets(&settings, args.replace)?;
     let mut sockets = Arc::new(sockets);
+    // Before this process gives up starting others.
+    let nursery = match settings.calculations.here() {
+        0 => None,
+        _ => Some(
+            Nursery::start(Bounds::of(&settings)).context("no process can be started for calculations")?,
+        ),
+    };
     let in_force = sandbox::enter(settings.gateway.sandbox, &reach(root, &settings, args.watch)?)?;
     if let Some(predecessor) = &mut predecessor {
         predecessor.take()?;
     }
-    let mut running =
-        Running { root, settings, drafts: args.drafts, in_force, session, predecessor, app: Weak::new() };
+    let mut running = Running {
+        root,
+        settings,
+        drafts: args.drafts,
+        in_force,
+        nursery,
+        session,
+        predecessor,
+        app: Weak::new(),
+    };
     loop {
         let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
         let ending = runtime.block_on(running.serve(sockets));
@@ -109,6 +125,7 @@ struct Running<'a> {
     settings: Settings,
     drafts: bool,
     in_force: InForce,
+    nursery: Option<Nursery>,
     session: Option<Watched>,
     predecessor: Option<Predecessor>,
     app: Weak<App>,
@@ -143,7 +160,8 @@ impl Running<'_> {
     async fn start(&self, sockets: Arc<Sockets>, live_reload: Option<LiveReload>) -> Result<Server> {
         let begun = Instant::now();
         loop {
-            match Server::start(self.settings.clone(), Arc::clone(&sockets), live_reload.clone()).await {
+            let (settings, nursery) = (self.settings.clone(), self.nursery.clone());
+            match Server::start(settings, Arc::clone(&sockets), nursery, live_reload.clone()).await {
                 Err(StartError::Store(error))
                     if self.predecessor.is_some() && begun.elapsed() < STORE_PATIENCE =>
                 {
@@ -174,7 +192,7 @@ fn build(root: &Path, args: &ServeArgs) -> Result<Option<Option<Watched>>> {
 }
 
 /// Ends at SIGTERM or SIGINT.
-async fn stopped() {
+pub(crate) async fn stopped() {
     let (Ok(mut terminate), Ok(mut interrupt)) =
         (signal(SignalKind::terminate()), signal(SignalKind::interrupt()))
     else {

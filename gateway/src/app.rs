@@ -161,6 +161,17 @@ pub enum StartError {
     /// TLS cannot be set up.
     #[error(transparent)]
     Tls(#[from] crate::edge::tls::TlsError),
+    /// No name can be drawn.
+    #[error(transparent)]
+    Random(#[from] crate::accounts::random::NoRandomness),
+    /// Nothing more can be computed here.
+    #[error("{0}")]
+    Barren(String),
+    /// Nobody would compute anything.
+    #[error(
+        "[calculations] workers = 0 leaves calculations to `aops worker`, which needs a server that both reach: [store]"
+    )]
+    Uncalculated,
     /// The log cannot be written.
     #[error("the thread that writes the access log cannot be started: {0}")]
     Log(std::io::Error),

@@ -6,10 +6,11 @@ use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use url::Url;
 
 use crate::audience::AudienceConfig;
+use crate::calculations::CalculationsConfig;
 use crate::clock::Clock;
 use crate::consent::Registry;
 use crate::edge::address_filter::CountriesConfig;
@@ -58,6 +59,8 @@ pub struct Settings {
     pub consent: Registry,
     /// The `[audience]` table.
     pub audience: AudienceConfig,
+    /// The `[calculations]` table.
+    pub calculations: CalculationsConfig,
     /// What must never stand in a file of the repository.
     pub secrets: Secrets,
     /// Where time comes from.
@@ -182,7 +185,7 @@ fn drain<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<u64, D::Er
 }
 
 /// How far Landlock and seccomp bound this process after its start.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Sandbox {
     /// As far as configured, or there is no start.

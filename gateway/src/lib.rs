@@ -58,6 +58,7 @@ pub mod typed;
 pub mod valkey;
 pub mod web;
 pub mod webhooks;
+pub mod working;
 
 pub use app::{App, SharedApp, StartError};
 pub use config::{GatewayConfig, Settings};

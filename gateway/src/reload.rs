@@ -180,6 +180,7 @@ fn waiting(started: &Settings, configured: &Settings, new: &Settings) -> Vec<&'s
         ("[[offers]]", started.offers == new.offers),
         ("[consent]", started.consent == new.consent),
         ("[audience]", started.audience == new.audience),
+        ("[calculations]", started.calculations == new.calculations),
         ("a secret", started.secrets == new.secrets),
         ("AOPS_LIMITS_FACTOR", started.limits_factor == new.limits_factor),
     ];

@@ -15,7 +15,7 @@ use crate::accounts::{Passwords, Throttle};
 use crate::antispam::Antispam;
 use crate::app::{App, SharedApp, StartError};
 use crate::audience::{self, Audience};
-use crate::calculations::{self, Calculations};
+use crate::calculations::{self, Calculations, Nursery};
 use crate::checkout::Dues;
 use crate::config::Settings;
 use crate::edge::address_filter::{self, AddressFilter};
@@ -88,6 +88,7 @@ impl Server {
     pub async fn start(
         configured: Settings,
         sockets: Arc<Sockets>,
+        nursery: Option<Nursery>,
         live_reload: Option<LiveReload>,
     ) -> Result<Self, StartError> {
         #[cfg(not(feature = "http3"))]
@@ -108,7 +109,11 @@ impl Server {
         let metrics = recorder();
         let certificates = Arc::new(tls::certificates(&settings)?);
         let tls = tls::server_config(&settings, Arc::clone(&certificates))?;
+        if settings.store.is_none() && settings.calculations.here() == 0 {
+            return Err(StartError::Uncalculated);
+        }
         let mut app = open(settings, live_reload).await?;
+        app.calculations.nursery = nursery;
         if let Some(config) = app.settings.gateway.acme() {
             let acme = Acme::new(config, &app.settings.gateway.hosts, Arc::clone(&certificates))?;
             acme.restore(&app).await;
@@ -221,6 +226,7 @@ impl Server {
         for task in beside {
             task.abort();
         }
+        calculations::leave(&app).await;
         // What the last requests counted is stored as well.
         let _ = counted.send(true);
         let _ = counting.await;
@@ -266,7 +272,7 @@ pub fn check(settings: &Settings) -> Result<(), StartError> {
     Ok(())
 }
 
-fn listeners(sockets: Vec<std::net::TcpListener>) -> Result<Vec<TcpListener>, StartError> {
+pub(crate) fn listeners(sockets: Vec<std::net::TcpListener>) -> Result<Vec<TcpListener>, StartError> {
     sockets.into_iter().map(TcpListener::from_std).collect::<Result<_, _>>().map_err(StartError::Listen)
 }
 
@@ -276,8 +282,8 @@ fn listeners(sockets: Vec<std::net::TcpListener>) -> Result<Vec<TcpListener>, St
 /// [`StartError`]; in particular when another process holds the store.
 pub async fn open(settings: Settings, live_reload: Option<LiveReload>) -> Result<App, StartError> {
     let site = Site::load(&settings.public, live_reload.is_some())?;
-    let payments = payments::payments(&settings)?;
-    assemble(settings, site, payments, live_reload).await
+    let outward = Outward { payments: payments::payments(&settings)?, mailer: mail::mailer(&settings)? };
+    assemble(settings, site, outward, live_reload).await
 }
 
 /// What the admin commands use when no gateway runs: no built site is needed, and a payment key by those that ask the
@@ -286,14 +292,31 @@ pub async fn open(settings: Settings, live_reload: Option<LiveReload>) -> Result
 /// # Errors
 /// [`StartError`]; in particular when another process holds the store.
 pub async fn offline(settings: Settings) -> Result<App, StartError> {
-    let payments = payments::offline(&settings)?;
-    assemble(settings, Site::empty()?, payments, None).await
+    let outward = Outward { payments: payments::offline(&settings)?, mailer: mail::mailer(&settings)? };
+    assemble(settings, Site::empty()?, outward, None).await
+}
+
+/// What a worker uses: it calls no processor, and needs the key of none.
+///
+/// # Errors
+/// [`StartError`].
+pub(crate) async fn working(settings: Settings) -> Result<App, StartError> {
+    // A site that was built here has words that an end may tell.
+    let site = Site::load(&settings.public, false).or_else(|_| Site::empty())?;
+    let outward = Outward { payments: payments::offline(&settings)?, mailer: mail::offline(&settings)? };
+    assemble(settings, site, outward, None).await
+}
+
+/// Where others are called.
+struct Outward {
+    payments: Box<dyn payments::Payments>,
+    mailer: Box<dyn mail::Mailer>,
 }
 
 async fn assemble(
     settings: Settings,
     site: Site,
-    payments: Box<dyn payments::Payments>,
+    outward: Outward,
     live_reload: Option<LiveReload>,
 ) -> Result<App, StartError> {
     private_folder(&settings)?;
@@ -311,8 +334,8 @@ async fn assemble(
         live: ArcSwap::from_pointee(Live::new(&settings.gateway)),
         hosts: Hosts::of(&settings),
         clock: settings.clock,
-        mailer: mail::mailer(&settings)?,
-        payments,
+        mailer: outward.mailer,
+        payments: outward.payments,
         site: ArcSwap::from_pointee(site),
         outbox: Outbox::default(),
         dues: Dues::default(),
@@ -329,7 +352,7 @@ async fn assemble(
         passwords: Passwords::new(sealer.derive("password pepper"))?,
         throttle: Throttle::new(settings.limits_factor),
         refused_sign_ins: RefusedSignIns::default(),
-        calculations: Calculations::new(),
+        calculations: Calculations::new(Valkey::of_store(&settings).map_err(StartError::StoreServer)?)?,
         datasets: datasets::Turns::new(),
         webhooks: Webhooks::new(&settings)?,
         audience: Audience::new(&settings.audience)?,
@@ -443,7 +466,7 @@ fn limits_secret(sealer: &Sealer) -> [u8; 16] {
 }
 
 /// The metrics recorder of this process; none when something else installed one.
-fn recorder() -> Option<PrometheusHandle> {
+pub(crate) fn recorder() -> Option<PrometheusHandle> {
     static RECORDER: OnceLock<Option<PrometheusHandle>> = OnceLock::new();
     RECORDER.get_or_init(installed).clone()
 }

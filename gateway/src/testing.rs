@@ -47,6 +47,7 @@ pub(crate) fn settings(folder: &Path, ahead: SignedDuration) -> Settings {
         retention: Default::default(),
         consent: consent(),
         audience: AudienceConfig::default(),
+        calculations: Default::default(),
         offers: vec![offer("rente", 49_000), offer("ifc", 129_000)],
         tax: None,
         secrets: Secrets { stripe_webhook_secrets: vec!["whsec_test".into()], ..Secrets::default() },

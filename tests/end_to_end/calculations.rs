@@ -7,15 +7,15 @@ use serde_json::{Value, json};
 
 use crate::support::{Gateway, REPOSITORY};
 
-const ALL: &str = "/api/v1/calculations";
+pub(crate) const ALL: &str = "/api/v1/calculations";
 
-fn example(module: &str) -> Value {
+pub(crate) fn example(module: &str) -> Value {
     let path = format!("{REPOSITORY}/engine/data/examples/{module}.json");
     let parameters: Value = serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap();
     json!({ "module": module, "parameters": parameters })
 }
 
-async fn ask(
+pub(crate) async fn ask(
     gateway: &Gateway,
     key: &str,
     method: Method,
@@ -29,7 +29,7 @@ async fn ask(
     request.send().await.unwrap()
 }
 
-async fn asked(gateway: &Gateway, key: &str, body: &Value) -> String {
+pub(crate) async fn asked(gateway: &Gateway, key: &str, body: &Value) -> String {
     let answer = ask(gateway, key, Method::POST, ALL, Some(body)).await;
     assert_eq!(answer.status(), 202);
     assert!(answer.headers()["location"].to_str().unwrap().starts_with(ALL));
@@ -38,8 +38,9 @@ async fn asked(gateway: &Gateway, key: &str, body: &Value) -> String {
 }
 
 /// What is told of a calculation once nothing more happens to it.
-async fn over(gateway: &Gateway, key: &str, id: &str) -> Value {
-    for _ in 0..600 {
+pub(crate) async fn over(gateway: &Gateway, key: &str, id: &str) -> Value {
+    // Some pass their bounds three times first.
+    for _ in 0..1_200 {
         let told: Value =
             ask(gateway, key, Method::GET, &format!("{ALL}/{id}"), None).await.json().await.unwrap();
         if !["queued", "running"].contains(&told["state"].as_str().unwrap()) {

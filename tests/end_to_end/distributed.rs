@@ -1,7 +1,7 @@
 //! Documents on a server instead of a file: the same journeys, kills on both sides, and what the server's file shows.
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
@@ -24,19 +24,19 @@ const SIGN_IN: [(&str, &str); 2] = [HOLDER[5], HOLDER[6]];
 const KEY: &str = "AQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQE=";
 
 /// A server that keeps what it acknowledges, on a socket in its folder.
-struct Server {
+pub(crate) struct Server {
     process: Option<Child>,
     folder: TempDir,
 }
 
 impl Server {
-    fn start() -> Self {
+    pub(crate) fn start() -> Self {
         let mut server = Self { process: None, folder: tempfile::tempdir().unwrap() };
         server.launch();
         server
     }
 
-    fn launch(&mut self) {
+    pub(crate) fn launch(&mut self) {
         let started = Command::new("redis-server")
             .args(["--port", "0", "--save", "", "--appendonly", "yes", "--appendfsync", "always"])
             .args(["--requirepass", "right", "--unixsocket", "store.sock", "--dir"])
@@ -53,14 +53,14 @@ impl Server {
         panic!("redis-server does not listen");
     }
 
-    fn kill(&mut self) {
+    pub(crate) fn kill(&mut self) {
         if let Some(mut process) = self.process.take() {
             process.kill().unwrap();
             process.wait().unwrap();
         }
     }
 
-    fn gateway(&self) -> Gateway {
+    pub(crate) fn gateway(&self) -> Gateway {
         let gateway = Gateway::prepare(&[
             ("AOPS_LIMITS_FACTOR", "1000"),
             ("AOPS_MASTER_KEY", KEY),
@@ -74,8 +74,12 @@ impl Server {
 
     /// What `site.toml` says of it, before its table of mail.
     fn table(&self) -> String {
-        let socket = self.folder.path().join("store.sock");
-        format!("\n[store]\nurls = [\"redis+unix://{}\"]\n\n[mail]\n", socket.display())
+        format!("\n[store]\nurls = [\"redis+unix://{}\"]\n\n[mail]\n", self.socket().display())
+    }
+
+    /// Where it listens.
+    pub(crate) fn socket(&self) -> PathBuf {
+        self.folder.path().join("store.sock")
     }
 }
 

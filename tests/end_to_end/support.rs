@@ -336,6 +336,19 @@ pub(crate) async fn eventually<T>(what: &str, mut look: impl FnMut() -> Option<T
     }
 }
 
+/// The processes that a process has started and that have not ended.
+pub(crate) fn children(parent: u32) -> Vec<u32> {
+    let of = |entry: fs::DirEntry| {
+        let id = entry.file_name().to_str()?.parse::<u32>().ok()?;
+        let told = fs::read_to_string(format!("/proc/{id}/stat")).ok()?;
+        // The name of the program stands in parentheses, and may hold anything.
+        let mut fields = told[told.rfind(')')? + 1..].split_whitespace();
+        let (state, parent_of) = (fields.next()?, fields.next()?.parse::<u32>().ok()?);
+        (parent_of == parent && state != "Z").then_some(id)
+    };
+    fs::read_dir("/proc").unwrap().filter_map(|entry| of(entry.ok()?)).collect()
+}
+
 /// Runs a command to its end with something on standard input.
 pub(crate) fn run_with(mut command: Command, input: &str) -> Output {
     let mut process =

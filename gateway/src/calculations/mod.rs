@@ -4,6 +4,7 @@
 mod account;
 mod bridge;
 mod compute;
+mod config;
 mod cost;
 mod faults;
 mod jobs;
@@ -20,11 +21,16 @@ use aops_engine::{Fault, MODULES, Watch};
 use serde_json::Value;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
+use crate::accounts::random::NoRandomness;
 use crate::app::SharedApp;
+use crate::valkey::Valkey;
 use crate::web::WebError;
 
-use self::jobs::Jobs;
-pub use self::jobs::{CALCULATION, Calculated, SHAPES, end_all, follow};
+pub use self::config::CalculationsConfig;
+pub use self::jobs::{
+    Bounds, CALCULATION, Calculated, Nursery, SHAPES, calculate, end_all, follow, leave, nurse,
+};
+use self::jobs::{Jobs, Shared};
 
 /// The longest wait for a turn; past it the client is told to come back.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -35,14 +41,27 @@ pub struct Calculations {
     turns: Arc<Semaphore>,
     /// Calculations that are fetched later.
     jobs: Jobs,
+    /// Where their processes come from; without one they run on threads of this process.
+    pub(crate) nursery: Option<Nursery>,
 }
 
 impl Calculations {
-    /// As many turns as the machine has cores.
-    #[allow(clippy::new_without_default, reason = "it asks the machine")]
-    pub fn new() -> Self {
+    /// As many turns as the machine has cores; calculations that wait do so on `server`, where there is one.
+    ///
+    /// # Errors
+    /// [`NoRandomness`], for want of a name there.
+    pub fn new(server: Option<Valkey>) -> Result<Self, NoRandomness> {
         let cores = std::thread::available_parallelism().map_or(2, usize::from);
-        Self { turns: Arc::new(Semaphore::new(cores)), jobs: Jobs::default() }
+        let jobs = server.map(Shared::on).transpose()?.map_or_else(Jobs::default, Jobs::shared);
+        Ok(Self { turns: Arc::new(Semaphore::new(cores)), jobs, nursery: None })
+    }
+
+    /// Fails once no calculation can be computed any more in this process.
+    ///
+    /// # Errors
+    /// Why not.
+    pub fn alive(&self) -> Result<(), String> {
+        self.nursery.as_ref().map_or(Ok(()), Nursery::alive)
     }
 
     /// A turn, held until it is dropped.

@@ -1,7 +1,8 @@
 //! System calls, by seccomp: those that no gateway makes fail with EPERM.
 //!
 //! A list of what is refused, not of what is allowed: the C library and the allocator choose calls of their own from
-//! one version to the next, and the unit's `SystemCallFilter=@system-service` is the list of what is allowed.
+//! one version to the next, and the unit's `SystemCallFilter=@system-service` is the list of what is allowed. The
+//! process of one calculation makes few calls: for it there is a list of these.
 
 use std::collections::BTreeMap;
 
@@ -100,6 +101,48 @@ const PROGRAMS_HERE: &[c_long] = &[];
 /// Families of sockets that are left: the internet, files, and netlink, which the resolver asks about addresses.
 const FAMILIES: [i32; 4] = [libc::AF_INET, libc::AF_INET6, libc::AF_UNIX, libc::AF_NETLINK];
 
+/// What computing takes, whatever the arguments: memory, threads, time, and what was open before.
+const COMPUTING: &[c_long] = &[
+    libc::SYS_read,
+    libc::SYS_write,
+    libc::SYS_readv,
+    libc::SYS_writev,
+    libc::SYS_lseek,
+    libc::SYS_fstat,
+    libc::SYS_close,
+    libc::SYS_fcntl,
+    libc::SYS_munmap,
+    libc::SYS_mremap,
+    libc::SYS_madvise,
+    libc::SYS_brk,
+    libc::SYS_membarrier,
+    // Refused by a filter of its own.
+    libc::SYS_clone3,
+    libc::SYS_futex,
+    libc::SYS_set_robust_list,
+    libc::SYS_rseq,
+    libc::SYS_sched_yield,
+    libc::SYS_sched_getaffinity,
+    libc::SYS_gettid,
+    libc::SYS_getpid,
+    libc::SYS_rt_sigaction,
+    libc::SYS_rt_sigprocmask,
+    libc::SYS_rt_sigreturn,
+    libc::SYS_sigaltstack,
+    libc::SYS_clock_gettime,
+    libc::SYS_clock_getres,
+    libc::SYS_clock_nanosleep,
+    libc::SYS_nanosleep,
+    libc::SYS_restart_syscall,
+    libc::SYS_getrandom,
+    libc::SYS_getrusage,
+    libc::SYS_exit,
+    libc::SYS_exit_group,
+];
+
+/// Naming memory, by which allocators tell what they took (linux/prctl.h; libc has it for Android alone).
+const PR_SET_VMA: i32 = 0x5356_4d41;
+
 type Rules = BTreeMap<c_long, Vec<SeccompRule>>;
 
 /// Filters the calls of this thread, or of every thread of the process; programs may be started if `programs`.
@@ -109,9 +152,7 @@ pub(super) fn bound(span: Span, programs: bool) -> Result<(), SandboxError> {
         compiled(refused(programs).map_err(|error| failed(&error))?, libc::EPERM).map_err(|e| failed(&e))?,
     ];
     if !programs {
-        // Its flags stand in memory, where no filter can read them: the C library then falls back on clone(2).
-        let hidden = Rules::from([(libc::SYS_clone3, Vec::new())]);
-        filters.push(compiled(hidden, libc::ENOSYS).map_err(|error| failed(&error))?);
+        filters.push(hidden().map_err(|error| failed(&error))?);
     }
     for filter in &filters {
         match span {
@@ -121,6 +162,46 @@ pub(super) fn bound(span: Span, programs: bool) -> Result<(), SandboxError> {
         .map_err(|error| failed(&error))?;
     }
     Ok(())
+}
+
+/// Leaves this thread, and those that it starts, the calls of computing.
+pub(super) fn enclose() -> Result<(), SandboxError> {
+    let failed = |error: &dyn std::fmt::Display| SandboxError::Calls(error.to_string());
+    let computing = || -> Result<BpfProgram, seccompiler::BackendError> {
+        let (others, these) = (SeccompAction::Errno(libc::EPERM as u32), SeccompAction::Allow);
+        SeccompFilter::new(computing()?, others, these, TargetArch::try_from(std::env::consts::ARCH)?)?
+            .try_into()
+    };
+    // The narrow one comes last: no filter is put on after it.
+    for filter in [hidden(), computing()] {
+        seccompiler::apply_filter(&filter.map_err(|error| failed(&error))?)
+            .map_err(|error| failed(&error))?;
+    }
+    Ok(())
+}
+
+fn computing() -> Result<Rules, seccompiler::BackendError> {
+    const CODE: u64 = libc::PROT_EXEC as u64;
+    // Memory of its own, which its bound counts, and which never becomes code.
+    let own = || argument(3, SeccompCmpOp::MaskedEq(0x0f), libc::MAP_PRIVATE);
+    let data = || argument(2, SeccompCmpOp::MaskedEq(CODE), 0);
+    let thread = argument(0, SeccompCmpOp::MaskedEq(libc::CLONE_THREAD as u64), libc::CLONE_THREAD);
+    let itself = argument(0, SeccompCmpOp::Eq, std::process::id() as i32);
+    let mut rules: Rules = COMPUTING.iter().map(|call| (*call, Vec::new())).collect();
+    rules.insert(libc::SYS_mmap, rule([data(), own()])?);
+    rules.insert(libc::SYS_mprotect, rule([data()])?);
+    rules.insert(libc::SYS_clone, rule([thread])?);
+    // abort(3).
+    rules.insert(libc::SYS_tgkill, rule([itself])?);
+    let named = [libc::PR_SET_NAME, PR_SET_VMA].map(|what| rule([argument(0, SeccompCmpOp::Eq, what)]));
+    let named: Vec<_> = named.into_iter().collect::<Result<_, _>>()?;
+    rules.insert(libc::SYS_prctl, named.into_iter().flatten().collect());
+    Ok(rules)
+}
+
+/// The flags of clone3(2) stand in memory, where no filter can read them: the C library falls back on clone(2).
+fn hidden() -> Result<BpfProgram, seccompiler::BackendError> {
+    compiled(Rules::from([(libc::SYS_clone3, Vec::new())]), libc::ENOSYS)
 }
 
 fn refused(programs: bool) -> Result<Rules, seccompiler::BackendError> {

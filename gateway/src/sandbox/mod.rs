@@ -1,4 +1,5 @@
-//! What this process can still do after its start: the files, ports and system calls of a gateway, and no others.
+//! What this process can still do after its start: the files, ports and system calls of a gateway, and no others. The
+//! process of one calculation can do less: no file, no socket, and the few calls that computing takes.
 //!
 //! Landlock bounds files and TCP, seccomp bounds system calls. Landlock binds the thread that enters and those that
 //! it starts from then on, so the process enters before its runtimes do; seccomp is put on every thread.
@@ -76,7 +77,31 @@ pub fn available() -> InForce {
     tried.join().unwrap_or_default()
 }
 
+/// Leaves this thread, and those that it starts, what computing takes and nothing else.
+///
+/// # Errors
+/// [`SandboxError`], where `enforce` demands what cannot be had.
+pub fn enclose(wanted: Sandbox) -> Result<InForce, SandboxError> {
+    if wanted == Sandbox::Off {
+        return Ok(InForce::default());
+    }
+    let in_force = layers(wanted, || files::bound(&Reach::default()), calls::enclose)?;
+    // Without calls that open anything, files and network are as good as bounded.
+    match in_force.lacking() {
+        lacking if in_force.system_calls || wanted != Sandbox::Enforce || lacking.is_empty() => Ok(in_force),
+        lacking => Err(SandboxError::Lacking(lacking.join(", "))),
+    }
+}
+
 fn bound(reach: &Reach, span: Span, wanted: Sandbox) -> Result<InForce, SandboxError> {
+    layers(wanted, || files::bound(reach), || calls::bound(span, reach.runs_programs))
+}
+
+fn layers(
+    wanted: Sandbox,
+    files: impl FnOnce() -> Result<InForce, SandboxError>,
+    calls: impl FnOnce() -> Result<(), SandboxError>,
+) -> Result<InForce, SandboxError> {
     let tolerated = |error: SandboxError| match wanted {
         Sandbox::Enforce => Err(error),
         _ => {
@@ -84,8 +109,8 @@ fn bound(reach: &Reach, span: Span, wanted: Sandbox) -> Result<InForce, SandboxE
             Ok(InForce::default())
         }
     };
-    let bounded = files::bound(reach).or_else(tolerated)?;
-    let system_calls = match calls::bound(span, reach.runs_programs) {
+    let bounded = files().or_else(tolerated)?;
+    let system_calls = match calls() {
         Ok(()) => true,
         Err(error) => tolerated(error)?.system_calls,
     };
@@ -185,6 +210,41 @@ mod tests {
             // Threads are not processes.
             assert_eq!(thread::spawn(|| 1).join().unwrap(), 1);
         });
+    }
+
+    #[test]
+    fn a_calculation_opens_no_file_and_no_socket_asks_nobody_and_computes_on_several_threads() {
+        let folder = tempfile::tempdir().unwrap();
+        let (file, opened) = (folder.path().join("a"), folder.path().join("b"));
+        fs::write(&file, "a").unwrap();
+        let mut open = fs::File::create(&opened).unwrap();
+        let entered = thread::spawn(move || {
+            enclose(Sandbox::Enforce).unwrap();
+            let denied = |error: io::Error| assert_eq!(error.kind(), PermissionDenied, "{error}");
+            denied(fs::read(&file).unwrap_err());
+            denied(fs::write(file.with_extension("x"), "x").unwrap_err());
+            denied(fs::metadata(&file).unwrap_err());
+            denied(TcpListener::bind("127.0.0.1:0").unwrap_err());
+            denied(TcpStream::connect("127.0.0.1:1").unwrap_err());
+            denied(std::os::unix::net::UnixStream::pair().unwrap_err());
+            denied(std::process::Command::new("/bin/true").status().unwrap_err());
+            let other =
+                rustix::process::kill_process(rustix::process::getpid(), rustix::process::Signal::CONT);
+            assert_eq!(other.unwrap_err(), rustix::io::Errno::PERM);
+            // What it was given stays.
+            io::Write::write_all(&mut open, b"said").unwrap();
+            let much = vec![1_u8; 64 << 20];
+            let sums = (0..4).map(|part| {
+                let part = much[part << 24..][..1 << 24].to_vec();
+                thread::Builder::new()
+                    .name("sum".into())
+                    .spawn(move || part.iter().map(|x| u64::from(*x)).sum::<u64>())
+            });
+            let sums: Vec<_> = sums.map(|sum| sum.unwrap()).collect();
+            sums.into_iter().map(|sum| sum.join().unwrap()).sum::<u64>()
+        });
+        assert_eq!(entered.join().unwrap(), 64 << 20);
+        assert_eq!(fs::read_to_string(opened).unwrap(), "said");
     }
 
     #[test]

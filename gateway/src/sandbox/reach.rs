@@ -85,6 +85,12 @@ impl Reach {
         Self { reads, writes, connects: outbound_ports(settings), runs_programs: false }
     }
 
+    /// Of a worker: it calls the server that holds the documents and nobody else.
+    pub fn working(settings: &Settings, root: &Path, secrets: &[PathBuf]) -> Self {
+        let connects = store_ports(settings).chain([53]).collect();
+        Self { connects, ..Self::serving(settings, root, secrets) }
+    }
+
     /// Of a gateway that rebuilds its site as it is written, on its editor's own machine: it writes in `root` and
     /// its own folders alone.
     pub fn watching(settings: &Settings, root: &Path) -> Self {
@@ -109,11 +115,17 @@ pub fn outbound_ports(settings: &Settings) -> BTreeSet<u16> {
     let webhooks = settings.webhooks_here.iter().map(SocketAddr::port);
     let called =
         bases.chain(feeds).chain(authority).chain(traces).filter_map(|url| url.port_or_known_default());
-    let store = settings.store.iter().flat_map(|store| &store.urls);
-    let valkey = settings.valkey.iter().flat_map(|valkey| &valkey.urls).chain(store);
-    let valkey = valkey.filter_map(|url| Some(Url::parse(url).ok()?.port().unwrap_or(VALKEY)));
+    let valkey = ports(settings.valkey.iter().flat_map(|valkey| &valkey.urls));
     // HTTPS, and names whose answer is too long for a datagram.
-    called.chain(valkey).chain(mail).chain(webhooks).chain([443, 53]).collect()
+    called.chain(valkey).chain(store_ports(settings)).chain(mail).chain(webhooks).chain([443, 53]).collect()
+}
+
+fn store_ports(settings: &Settings) -> impl Iterator<Item = u16> {
+    ports(settings.store.iter().flat_map(|store| &store.urls))
+}
+
+fn ports<'a>(urls: impl Iterator<Item = &'a String>) -> impl Iterator<Item = u16> {
+    urls.filter_map(|url| Some(Url::parse(url).ok()?.port().unwrap_or(VALKEY)))
 }
 
 /// The folder of a file, and the one of what it links to.
@@ -151,6 +163,7 @@ mod tests {
         assert_eq!(outbound_ports(&settings), [53, 80, 443, 465, 4711, 14_000].into());
         settings.store = Some(toml::from_str("urls = [\"rediss://store.internal\"]").unwrap());
         assert_eq!(outbound_ports(&settings), [53, 80, 443, 465, 4711, 6379, 14_000].into());
+        assert_eq!(Reach::working(&settings, folder.path(), &[]).connects, [53, 6379].into());
         settings.store = None;
         settings.traces = Some(toml::from_str("otlp = \"http://localhost:4318/v1/traces\"").unwrap());
         assert_eq!(outbound_ports(&settings), [53, 80, 443, 465, 4318, 4711, 14_000].into());

@@ -2,13 +2,17 @@
 //! always a place for what is small. It knows names and sizes, and nothing of what is computed.
 
 use std::collections::{BTreeMap, HashMap};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use aops_engine::Watch;
 use tokio::sync::Notify;
 
+use super::shared::Shared;
+
 /// Of a size, in units of cost, that a person waits for.
-const SMALL: u32 = 10;
+pub(super) const SMALL: u32 = 10;
 
 /// A calculation that waits for its turn.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -34,8 +38,10 @@ pub(super) enum Takes {
 #[derive(Debug, Default)]
 pub(in crate::calculations) struct Jobs {
     lines: Mutex<Lines>,
-    running: Mutex<HashMap<String, Arc<Watch>>>,
+    running: Mutex<HashMap<String, Arc<Run>>>,
     more: Notify,
+    /// Where others take from as well; then nothing waits here.
+    pub(super) shared: Option<Shared>,
 }
 
 /// By organisation, in the order of size and then of arrival.
@@ -48,6 +54,27 @@ struct Lines {
 }
 
 impl Jobs {
+    /// Those of a process that shares its queue.
+    pub(in crate::calculations) fn shared(shared: Shared) -> Self {
+        Self { shared: Some(shared), ..Self::default() }
+    }
+
+    /// Adds one to the queue of whoever computes.
+    pub(super) async fn queue(&self, waiting: Waiting) {
+        let Some(shared) = &self.shared else { return self.push(waiting) };
+        if let Err(error) = shared.push(&waiting).await {
+            // It stands in the store, where it is found by who looks for what is not in line.
+            tracing::warn!(%error, calculation = waiting.id, "a calculation could not be put in line yet");
+        }
+        self.more.notify_waiters();
+    }
+
+    /// Ends when something was queued here, or after so long.
+    pub(super) async fn more(&self, longest: Duration) {
+        // That nothing came is no fault.
+        let _ = tokio::time::timeout(longest, self.more.notified()).await;
+    }
+
     /// Adds one at the end of its organisation's.
     pub(super) fn push(&self, waiting: Waiting) {
         locked(&self.lines).push(waiting);
@@ -68,28 +95,32 @@ impl Jobs {
         }
     }
 
-    /// How many of an organisation wait.
-    pub(super) fn waiting(&self, organisation: &str) -> usize {
-        locked(&self.lines).waiting.get(organisation).map_or(0, BTreeMap::len)
+    /// How many of an organisation wait; nobody knows where the server of the queue does not answer, and none then.
+    pub(super) async fn waiting(&self, organisation: &str) -> usize {
+        match &self.shared {
+            Some(shared) => shared.waiting(organisation).await.unwrap_or_default(),
+            None => locked(&self.lines).waiting.get(organisation).map_or(0, BTreeMap::len),
+        }
     }
 
     /// Notes that one runs.
     pub(super) fn began(&self, id: &str) -> Running<'_> {
-        let watch = Arc::<Watch>::default();
-        locked(&self.running).insert(id.to_owned(), Arc::clone(&watch));
-        Running { jobs: self, id: id.to_owned(), watch }
+        let run = Arc::<Run>::default();
+        locked(&self.running).insert(id.to_owned(), Arc::clone(&run));
+        Running { jobs: self, id: id.to_owned(), run }
     }
 
     /// Asks one to stop, if it runs here.
     pub(super) fn stop(&self, id: &str) {
-        if let Some(watch) = locked(&self.running).get(id) {
-            watch.stop();
+        if let Some(run) = locked(&self.running).get(id) {
+            run.stop();
         }
     }
 
-    /// The part done of one that runs here.
+    /// The part done of one that runs, here or elsewhere.
     pub(in crate::calculations) fn progress(&self, id: &str) -> Option<f64> {
-        locked(&self.running).get(id).map(|watch| watch.progress())
+        let here = locked(&self.running).get(id).map(|run| run.progress());
+        here.or_else(|| self.shared.as_ref()?.progress(id))
     }
 }
 
@@ -97,12 +128,53 @@ impl Jobs {
 pub(super) struct Running<'a> {
     jobs: &'a Jobs,
     id: String,
+    pub(super) run: Arc<Run>,
+}
+
+/// How far one is, and the wish to stop it, whether it runs on a thread of this process or in one of its own.
+#[derive(Debug, Default)]
+pub(super) struct Run {
+    /// What a thread of this process looks at.
     pub(super) watch: Arc<Watch>,
+    thousandths: AtomicU32,
+    stopped: Notify,
+}
+
+impl Run {
+    /// Asks it to stop.
+    pub(super) fn stop(&self) {
+        self.watch.stop();
+        // Whoever looks later finds it as well.
+        self.stopped.notify_one();
+    }
+
+    /// Whether it was asked to.
+    pub(super) fn is_stopped(&self) -> bool {
+        self.watch.is_stopped()
+    }
+
+    /// Ends once it was asked to; one alone waits for it.
+    pub(super) async fn stopped(&self) {
+        while !self.is_stopped() {
+            self.stopped.notified().await;
+        }
+    }
+
+    /// Notes the part done.
+    pub(super) fn note(&self, part: f64) {
+        self.thousandths.fetch_max((part * 1000.0) as u32, Ordering::Relaxed);
+    }
+
+    /// The part done.
+    pub(super) fn progress(&self) -> f64 {
+        let noted = f64::from(self.thousandths.load(Ordering::Relaxed)) / 1000.0;
+        noted.max(self.watch.progress())
+    }
 }
 
 impl Drop for Running<'_> {
     fn drop(&mut self) {
-        self.watch.stop();
+        self.run.stop();
         locked(&self.jobs.running).remove(&self.id);
     }
 }
@@ -203,7 +275,9 @@ mod tests {
         let running = jobs.began("a1");
         assert_eq!(jobs.progress("a1"), Some(0.0));
         jobs.stop("a1");
-        assert!(running.watch.is_stopped());
+        assert!(running.run.is_stopped());
+        running.run.note(0.5);
+        assert_eq!(jobs.progress("a1"), Some(0.5));
         drop(running);
         assert_eq!(jobs.progress("a1"), None);
     }

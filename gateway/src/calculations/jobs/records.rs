@@ -118,7 +118,7 @@ pub(super) struct Queued {
     pub(super) size: u32,
     /// How often it was begun.
     pub(super) begun: u32,
-    /// How often it took its thread down.
+    /// How often it took its process down.
     #[serde(default)]
     pub(super) died: u32,
 }

@@ -140,7 +140,7 @@ pub(in crate::calculations) async fn submit(
     once: Option<&Key>,
 ) -> Result<Job, WebError> {
     let organisation = who.organisation;
-    if app.calculations.jobs.waiting(organisation) >= MOST_WAITING {
+    if app.calculations.jobs.waiting(organisation).await >= MOST_WAITING {
         return Err(WebError::TooMany(PAUSE));
     }
     let now = app.clock.now();
@@ -182,7 +182,7 @@ pub(in crate::calculations) async fn submit(
         match app.store.commit(batch).await {
             Ok(()) => {
                 let organisation = organisation.to_owned();
-                app.calculations.jobs.push(Waiting { organisation, id, size: sound.cost });
+                app.calculations.jobs.queue(Waiting { organisation, id, size: sound.cost }).await;
                 return Ok(job);
             }
             Err(StoreError::Conflict(_)) => {

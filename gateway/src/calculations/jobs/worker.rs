@@ -1,18 +1,20 @@
-//! The workers: each takes the next calculation, computes it on a thread apart, and ends it by one batch. What was under
-//! way when the process died is begun again; what takes its thread down three times, or never ends, is set apart.
+//! The workers: each takes the next calculation, has it computed in a process apart, and ends it by one batch. What was
+//! under way when the gateway died is begun again; what takes its own process down three times, or never ends, is set
+//! apart.
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use aops_engine::{Fault, Watch, calculate_lines, calculate_watched};
+use aops_engine::Fault;
 use futures::future::join_all;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
-use super::data::{self, Data};
-use super::forms;
+use super::apart::{Answer, Heard, Work, hear};
+use super::data;
+use super::leased;
 use super::letter;
-use super::queue::{Takes, Waiting};
+use super::queue::{Run, Takes, Waiting};
 use super::records::{INPUTS, Inputs, Job, OUTCOMES, QUEUE, Queued, State};
 use crate::accounts::random;
 use crate::app::{App, SharedApp};
@@ -26,29 +28,34 @@ use crate::webhooks::{self, Ended};
 /// After so many beginnings without an end, it is not begun again. A process is killed and started over for reasons that
 /// are not the calculation's: there is room for a bad day.
 pub(super) const MOST_BEGINNINGS: u32 = 12;
-/// After it took so many threads down, which is its own doing, it is not begun again.
+/// After it took so many processes down, which is its own doing, it is not begun again.
 pub(super) const MOST_DEATHS: u32 = 3;
 /// Faults that are kept; a file may have one in each cell.
 const MOST_FAULTS: usize = 1_000;
 /// Between two looks at a store that does not answer.
-const PAUSE: Duration = Duration::from_secs(5);
+pub(super) const PAUSE: Duration = Duration::from_secs(5);
 const PAGE: usize = 500;
-/// Lines of data in what was asked, in whose place those of a dataset come.
-const LINES: [&str; 3] = ["employees", "heads", "triangle"];
 
 /// Takes up what waits and what was under way, and then every calculation in its turn.
 pub async fn follow(app: SharedApp) {
+    if let Some(shared) = &app.calculations.jobs.shared {
+        return leased::follow(&app, shared).await;
+    }
     while let Err(error) = restore(&app).await {
         tracing::warn!(%error, "the calculations that wait cannot be read yet");
         tokio::time::sleep(PAUSE).await;
     }
-    let cores = std::thread::available_parallelism().map_or(2, usize::from);
-    // With one core the second worker only waits for what is small: it is short.
-    let takes = (0..cores.max(2)).map(|worker| if worker == 0 { Takes::Small } else { Takes::All });
-    join_all(takes.map(|takes| work(&app, takes))).await;
+    join_all(places(&app).map(|takes| work(&app, takes))).await;
 }
 
-async fn restore(app: &App) -> Result<(), RecordError> {
+/// What each worker takes: one place is kept for what is small, unless it is the only one.
+pub(super) fn places(app: &App) -> impl Iterator<Item = Takes> + use<> {
+    let workers = app.settings.calculations.here();
+    (0..workers).map(move |worker| if worker == 0 && workers > 1 { Takes::Small } else { Takes::All })
+}
+
+/// Puts everything that is to be done into the queue.
+pub(super) async fn restore(app: &App) -> Result<(), RecordError> {
     let mut after = None;
     loop {
         let scan = Scan { collection: QUEUE, partition: None, prefix: String::new(), after, limit: PAGE };
@@ -56,7 +63,7 @@ async fn restore(app: &App) -> Result<(), RecordError> {
         for (address, stored) in page.documents {
             if let Some(queued) = sound(records::decode::<Queued>(&address, &stored.body))? {
                 let (organisation, id) = (address.partition, address.key);
-                app.calculations.jobs.push(Waiting { organisation, id, size: queued.size });
+                app.calculations.jobs.queue(Waiting { organisation, id, size: queued.size }).await;
             }
         }
         after = page.next;
@@ -95,11 +102,23 @@ enum Came {
     /// An outcome, with what was asked.
     Outcome(String),
     /// What is wrong with what was asked.
-    Faults(Vec<Fault>),
+    Faults(Vec<Kept>),
     /// What went wrong here.
     Incident(String),
-    /// It took the thread down with it.
+    /// It passed its bounds, or took its process down.
     Died,
+    /// Its process ended for another's doing, or was stopped.
+    Interrupted,
+}
+
+impl From<Answer> for Came {
+    fn from(answer: Answer) -> Self {
+        match answer {
+            Answer::Outcome(packed) => Self::Outcome(packed),
+            Answer::Faults(faults) => Self::Faults(faults),
+            Answer::Incident(why) => Self::Incident(why),
+        }
+    }
 }
 
 /// One beginning of a calculation, and its end where there is one.
@@ -119,10 +138,14 @@ pub(super) async fn attempt(app: &App, waiting: &Waiting) -> Result<Attempt, Web
         return Ok(Attempt::Over);
     };
     if queued.begun >= MOST_BEGINNINGS || queued.died >= MOST_DEATHS {
-        let why =
-            format!("it was begun {} times, took {} threads down and never ended", queued.begun, queued.died);
+        let why = format!(
+            "it was begun {} times, took {} processes down and never ended",
+            queued.begun, queued.died
+        );
         return end(app, organisation, id, Came::Incident(why)).await;
     }
+    // Where nothing can be computed, nothing is begun.
+    app.calculations.alive().map_err(WebError::Unavailable)?;
     // From here on it stops when it is deleted, cancelled or let go.
     let running = app.calculations.jobs.began(id);
     let mut batch = Batch::new(organisation);
@@ -137,68 +160,62 @@ pub(super) async fn attempt(app: &App, waiting: &Waiting) -> Result<Attempt, Web
         Err(StoreError::Conflict(_)) => return Ok(Attempt::Again),
         Err(error) => return Err(error.into()),
     }
-    let came = compute(app, organisation, &job, &running.watch).await?;
-    if running.watch.is_stopped() && !matches!(came, Came::Outcome(_)) {
+    let came = compute(app, organisation, &job, &running.run).await?;
+    if running.run.is_stopped() && !matches!(came, Came::Outcome(_)) {
         // Whoever stopped it wrote its end.
         return Ok(Attempt::Over);
     }
     match came {
         Came::Died => died(app, &place, job.ends(app)).await,
+        Came::Interrupted => Ok(Attempt::Again),
         came => end(app, organisation, id, came).await,
     }
 }
 
-async fn compute(app: &App, organisation: &str, job: &Job, watch: &Arc<Watch>) -> Result<Came, WebError> {
+async fn compute(app: &App, organisation: &str, job: &Job, run: &Arc<Run>) -> Result<Came, WebError> {
     let address = Address::new(INPUTS, organisation, &job.id);
     let Some((inputs, _)) = records::read_sealed::<Inputs>(app, &address, &job.id).await? else {
         return Ok(Came::Incident("its inputs are not there".into()));
     };
-    let data = match &job.dataset {
-        None => Data::default(),
-        Some(dataset) => match data::load(app, organisation, dataset).await? {
-            Some(data) => data,
-            None => {
-                return Ok(Came::Faults(vec![Fault::new(
-                    "/dataset",
-                    "missing",
-                    &[("name", "dataset".into())],
-                )]));
-            }
-        },
-    };
-    let (module, watch, with_data) = (job.module.clone(), Arc::clone(watch), job.dataset.is_some());
-    let computed = tokio::task::spawn_blocking(move || {
-        let mut request = inputs.parameters;
-        if with_data {
-            LINES.iter().for_each(|name| drop(request.remove(*name)));
-        }
-        request.extend(data.members);
-        let request = Value::Object(request);
-        let digest = aops_report::digest(&request, data.lines.as_deref());
-        let answered = match data.lines {
-            Some(lines) => {
-                calculate_lines(&module, &request, lines, &watch).map(|outcome| (outcome, request))
-            }
-            None => {
-                let request = aops_report::with_working(&request);
-                calculate_watched(&module, &request, &watch).map(|outcome| (outcome, request))
-            }
+    let mut work = Work::asked(job.module.clone(), inputs.parameters);
+    if let Some(dataset) = &job.dataset {
+        let Some(data) = data::load(app, organisation, dataset).await? else {
+            let gone = Fault::new("/dataset", "missing", &[("name", "dataset".into())]);
+            return Ok(Came::Faults(vec![Kept::of(&gone)]));
         };
-        match answered {
-            Ok((outcome, request)) => match forms::pack(&request, outcome.into_json(), &digest, &data.name) {
-                Ok(packed) => Came::Outcome(packed),
-                Err(why) => Came::Incident(why),
-            },
-            Err(faults) => Came::Faults(faults.0),
+        work = work.with(data.members, data.lines, data.name);
+    }
+    let Some(nursery) = &app.calculations.nursery else { return Ok(on_a_thread(work, run).await) };
+    let longest = Duration::from_secs(app.settings.calculations.seconds);
+    let heard = hear(nursery, work, longest, run).await.map_err(WebError::Unavailable)?;
+    Ok(match heard {
+        Heard::Answer(answer) => answer.into(),
+        Heard::Died(why) => {
+            tracing::error!(calculation = job.id, why, "a calculation took its process down");
+            metrics::counter!("calculations_died_total").increment(1);
+            Came::Died
         }
-    });
-    Ok(computed.await.unwrap_or_else(|error| {
-        tracing::error!(%error, "a calculation took its thread down");
-        Came::Died
-    }))
+        Heard::Interrupted(why) => {
+            tracing::info!(calculation = job.id, why, "a calculation was interrupted");
+            Came::Interrupted
+        }
+    })
 }
 
-/// Notes that a calculation took its thread down.
+/// Where no process can be started for it: commands without a gateway, and tests.
+async fn on_a_thread(work: Work, run: &Arc<Run>) -> Came {
+    let run = Arc::clone(run);
+    let computed = tokio::task::spawn_blocking(move || work.answer(&run.watch));
+    computed.await.map_or_else(
+        |error| {
+            tracing::error!(%error, "a calculation took its thread down");
+            Came::Died
+        },
+        Came::from,
+    )
+}
+
+/// Notes that a calculation took its process down.
 async fn died(app: &App, place: &Address, gone: Timestamp) -> Result<Attempt, WebError> {
     let Some((queued, at)) = records::read_plain::<Queued>(app, place).await? else {
         return Ok(Attempt::Over);
@@ -231,9 +248,9 @@ async fn end(app: &App, organisation: &str, id: &str, came: Came) -> Result<Atte
             let gone = Some(job.ends(app));
             records::put_sealed(&mut batch, &key, OUTCOMES, id, Expect::Anything, &packed, gone)?;
         }
-        Came::Faults(faults) => job.faults = faults.iter().take(MOST_FAULTS).map(Kept::of).collect(),
+        Came::Faults(faults) => job.faults = faults.into_iter().take(MOST_FAULTS).collect(),
         Came::Incident(why) => job.incident = Some(incident(id, &why)?),
-        Came::Died => return Ok(Attempt::Again),
+        Came::Died | Came::Interrupted => return Ok(Attempt::Again),
     }
     if job.state == State::Failed
         && let Some(counter) = &job.counter

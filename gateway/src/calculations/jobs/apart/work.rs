@@ -1,0 +1,75 @@
+//! What one calculation is made of and what comes of it, wherever it is computed.
+
+use aops_engine::{Watch, calculate_lines, calculate_watched};
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+use crate::calculations::faults::Kept;
+use crate::calculations::jobs::forms;
+
+/// Lines of data in what was asked, in whose place those of a dataset come.
+const LINES: [&str; 3] = ["employees", "heads", "triangle"];
+
+/// What is computed.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(in crate::calculations::jobs) struct Work {
+    module: String,
+    request: Map<String, Value>,
+    /// What the owner of the data calls them.
+    data: String,
+    /// Lines in CSV, for the modules that read them without a tree in between.
+    #[serde(skip)]
+    pub(super) lines: Option<String>,
+}
+
+/// What came of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(in crate::calculations::jobs) enum Answer {
+    /// An outcome, with what was asked, as it is kept.
+    Outcome(String),
+    /// What is wrong with what was asked.
+    Faults(Vec<Kept>),
+    /// What went wrong here.
+    Incident(String),
+}
+
+impl Work {
+    /// What was asked alone.
+    pub(in crate::calculations::jobs) fn asked(module: String, request: Map<String, Value>) -> Self {
+        Self { module, request, data: String::new(), lines: None }
+    }
+
+    /// With data in the place of lines that were asked.
+    #[must_use]
+    pub(in crate::calculations::jobs) fn with(
+        mut self,
+        members: Map<String, Value>,
+        lines: Option<String>,
+        data: String,
+    ) -> Self {
+        LINES.iter().for_each(|name| drop(self.request.remove(*name)));
+        self.request.extend(members);
+        Self { data, lines, ..self }
+    }
+
+    /// Computes it.
+    pub(in crate::calculations::jobs) fn answer(self, watch: &Watch) -> Answer {
+        let Self { module, request, data, lines } = self;
+        let request = Value::Object(request);
+        let digest = aops_report::digest(&request, lines.as_deref());
+        let answered = match lines {
+            Some(lines) => calculate_lines(&module, &request, lines, watch).map(|outcome| (outcome, request)),
+            None => {
+                let request = aops_report::with_working(&request);
+                calculate_watched(&module, &request, watch).map(|outcome| (outcome, request))
+            }
+        };
+        match answered {
+            Ok((outcome, request)) => match forms::pack(&request, outcome.into_json(), &digest, &data) {
+                Ok(packed) => Answer::Outcome(packed),
+                Err(why) => Answer::Incident(why),
+            },
+            Err(faults) => Answer::Faults(faults.0.iter().map(Kept::of).collect()),
+        }
+    }
+}
