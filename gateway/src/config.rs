@@ -17,6 +17,7 @@ use crate::edge::feeds::FeedConfig;
 use crate::edge::jails::JailsConfig;
 use crate::edge::tls::acme::AcmeConfig;
 use crate::mail::SmtpConfig;
+use crate::processors::Processor;
 use crate::retention::Terms;
 use crate::tax::TaxConfig;
 use crate::valkey::StoreConfig;
@@ -58,6 +59,8 @@ pub struct Settings {
     pub consent: Registry,
     /// The `[audience]` table.
     pub audience: AudienceConfig,
+    /// To whom data may go, as the site's data file has it.
+    pub processors: Vec<Processor>,
     /// What must never stand in a file of the repository.
     pub secrets: Secrets,
     /// Where time comes from.

@@ -10,7 +10,7 @@ use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio_rustls::TlsAcceptor;
 
-use crate::accounts::{Passwords, Throttle};
+use crate::accounts::{self, Passwords, Throttle};
 use crate::antispam::Antispam;
 use crate::app::{App, SharedApp, StartError};
 use crate::audience::{self, Audience};
@@ -45,8 +45,8 @@ use crate::web::hosts::Hosts;
 use crate::web::live_reload::LiveReload;
 use crate::web::site::Site;
 use crate::{
-    audit, breach, checkout, datasets, inventory, mail, newsletter, outbox, payments, retention, rights,
-    staff, supervisor,
+    audit, breach, checkout, datasets, inventory, mail, newsletter, outbox, payments, processors, retention,
+    rights, staff, supervisor,
 };
 
 /// How a gateway's run ended.
@@ -170,6 +170,8 @@ impl Server {
             tokio::spawn(retention::follow(Arc::clone(&app), &inventory::KEPT)),
             tokio::spawn(rights::follow(Arc::clone(&app))),
             tokio::spawn(breach::follow(Arc::clone(&app))),
+            tokio::spawn(processors::follow(Arc::clone(&app))),
+            tokio::spawn(accounts::follow_renewals(Arc::clone(&app))),
             tokio::spawn(staff::serve(Arc::clone(&app), socket, offer, stopped.clone())),
             tokio::spawn(tidy(Arc::clone(&app), upkeep)),
             tokio::spawn(staff::bans::carry_out(Arc::clone(&app))),

@@ -72,6 +72,9 @@ const REACHED: &[(&str, Reached)] = &[
     ("calculation_requests", Nobody("that a request was made once")),
     ("rights_requests", Address),
     ("suppressions", Address),
+    ("client_audits", Organisation),
+    ("evidence_keys", Nobody("the key that signs evidence packs")),
+    ("processor_lists", Nobody("lists of firms, and how far their letters have gone")),
     ("breaches", Nobody("how many were concerned; whom it concerns is told by letter")),
 ];
 

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use super::super::records::{OUTCOMES, QUEUE, Queued};
 use super::super::worker::{Attempt, MOST_BEGINNINGS, MOST_DEATHS};
 use super::{asked, client, count, example, get, run};
-use crate::accounts::api_keys;
+use crate::accounts::{Account, api_keys};
 use crate::app::SharedApp;
 use crate::checkout::{self, Plan, PlanSource};
 use crate::config::Period;
