@@ -4,6 +4,7 @@ mod arguments;
 mod backup;
 mod breach;
 mod people;
+mod policy;
 mod rights;
 mod shown;
 
@@ -20,7 +21,7 @@ use aops_gateway::staff::{self, CallError, Command};
 use serde_json::Value;
 
 use self::arguments::{Subject, command};
-use self::shown::print;
+use self::shown::{print, print_text};
 use crate::config::Configuration;
 
 pub(crate) use self::arguments::AdminArgs;
@@ -37,18 +38,26 @@ pub(crate) fn run(root: &Path, json: bool, args: AdminArgs) -> Result<ExitCode> 
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     if let Some(told) = runtime.block_on(backup::run(&settings, &args.subject))? {
         print(&told, json)?;
-        return Ok(ExitCode::SUCCESS);
+        return Ok(judged(&told));
     }
-    let command = command(args.subject).context("standard input")?;
+    let command = command(args.subject, &settings).context("standard input")?;
     let answer = runtime.block_on(async {
         let first = answer(settings.clone(), command).await?;
         ordered(settings, first).await
     })?;
-    print(answer.get("differences").unwrap_or(&answer), json)?;
+    match answer["document"].as_str().filter(|_| !json) {
+        Some(text) => print_text(text)?,
+        None => print(answer.get("differences").unwrap_or(&answer), json)?,
+    }
+    Ok(judged(&answer))
+}
+
+/// Whether something was found that is not as it should be.
+fn judged(answer: &Value) -> ExitCode {
     let some = |what: &str| answer[what].as_array().is_some_and(|found| !found.is_empty());
     let differs =
         answer["differences"].as_array().is_some_and(|found| found.iter().any(|one| one["mended"] != true));
-    Ok(if some("damaged") || some("newer") || differs { ExitCode::FAILURE } else { ExitCode::SUCCESS })
+    if some("damaged") || some("newer") || differs { ExitCode::FAILURE } else { ExitCode::SUCCESS }
 }
 
 /// Asks the running gateway, or does it on the store. Whoever holds the store without hearing is a gateway

@@ -18,6 +18,7 @@ use aops_gateway::config::{
 };
 use aops_gateway::consent::{ConsentConfig, Registry, Services};
 use aops_gateway::inventory;
+use aops_gateway::processors::{self, Processor};
 use aops_gateway::retention::Terms;
 use aops_gateway::tax::TaxConfig;
 use aops_gateway::valkey::StoreConfig;
@@ -196,6 +197,7 @@ impl Configuration {
                 self.offers.clone()
             },
             tax: self.tax.clone(),
+            processors: processors(root)?,
             consent: self.registry(root)?,
             audience: AudienceConfig {
                 country_table: self.audience.country_table.as_ref().map(|path| root.join(path)),
@@ -252,6 +254,19 @@ fn below(root: &Path, certificate: &mut Option<TlsFiles>, authority: &mut Option
     let pair = certificate.iter_mut().flat_map(|files| [&mut files.certificate, &mut files.key]);
     for path in pair.chain(authority) {
         *path = root.join(&path);
+    }
+}
+
+/// The declared processors; a site without the file has none.
+///
+/// # Errors
+/// What is wrong with the file, with its line.
+pub(crate) fn processors(root: &Path) -> Result<Vec<Processor>> {
+    let path = root.join(processors::FILE);
+    match fs::read_to_string(&path) {
+        Ok(source) => Ok(processors::declared(&source)?),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Vec::new()),
+        Err(source) => Err(ConfigurationError::File { path, source }.into()),
     }
 }
 

@@ -1,9 +1,9 @@
-//! `aops completions` and `aops manual`: what the flags say of themselves, for shells and for `man`.
+//! `aops completions`, `aops manual` and `aops components`: what the program says of itself.
 
 use std::io::stdout;
 use std::process::ExitCode;
 
-use anyhow::Result;
+use anyhow::{Result, anyhow};
 use clap::{Args, CommandFactory};
 use clap_complete::Shell;
 
@@ -32,5 +32,15 @@ pub(crate) fn manual<C: CommandFactory>() -> Result<ExitCode> {
     for sub in command.get_subcommands() {
         clap_mangen::Man::new(sub.clone()).render(&mut stdout())?;
     }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Prints the components that the program was built with.
+///
+/// # Errors
+/// Its lock file cannot be read.
+pub(crate) fn components() -> Result<ExitCode> {
+    let components = aops_gateway::evidence::cyclonedx().map_err(|why| anyhow!(why))?;
+    println!("{}", serde_json::to_string_pretty(&components)?);
     Ok(ExitCode::SUCCESS)
 }

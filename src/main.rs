@@ -70,6 +70,8 @@ enum Command {
     Completions(describe::CompletionsArgs),
     /// Print the manual page
     Manual,
+    /// Print the components that this program was built with, as CycloneDX JSON
+    Components,
     /// Tell what is wrong with configuration, keys, files, ports and store
     Doctor(doctor::DoctorArgs),
     /// Print the nftables rules for this configuration and today's blocklist
@@ -94,6 +96,7 @@ fn main() -> ExitCode {
         Command::List(args) => list::run(&cli.root, cli.json, &args),
         Command::Completions(args) => Ok(describe::completions::<Cli>(&args)),
         Command::Manual => describe::manual::<Cli>(),
+        Command::Components => describe::components(),
         Command::Serve(args) => serve::run(&cli.root, &args),
         Command::Worker(args) => worker::run(&cli.root, &args),
         Command::Calc(args) => calc::run(cli.json, &args),

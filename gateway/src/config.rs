@@ -18,6 +18,7 @@ use crate::edge::feeds::FeedConfig;
 use crate::edge::jails::JailsConfig;
 use crate::edge::tls::acme::AcmeConfig;
 use crate::mail::SmtpConfig;
+use crate::processors::Processor;
 use crate::retention::Terms;
 use crate::tax::TaxConfig;
 use crate::valkey::StoreConfig;
@@ -61,6 +62,8 @@ pub struct Settings {
     pub audience: AudienceConfig,
     /// The `[calculations]` table.
     pub calculations: CalculationsConfig,
+    /// To whom data may go, as the site's data file has it.
+    pub processors: Vec<Processor>,
     /// What must never stand in a file of the repository.
     pub secrets: Secrets,
     /// Where time comes from.

@@ -9,8 +9,8 @@ use crate::email::Email;
 use crate::records::{self, Open, Place, RecordError, Shape};
 use crate::retention::{self, Kept, Retention, TermError, Terms, Told};
 use crate::{
-    accounts, audience, audit, blobs, breach, calculations, checkout, consent, contact, datasets, newsletter,
-    outbox, rights, suppression, webhooks,
+    accounts, audience, audit, blobs, breach, calculations, checkout, client_audit, consent, contact,
+    datasets, evidence, newsletter, outbox, processors, rights, suppression, webhooks,
 };
 
 /// What the engine carries out.
@@ -28,7 +28,7 @@ pub static KEPT: [&'static dyn Kept; 10] = [
 ];
 
 /// How what is kept is read, by collection.
-pub static SHAPES: [&[Shape]; 16] = [
+pub static SHAPES: [&[Shape]; 19] = [
     blobs::SHAPES,
     datasets::SHAPES,
     accounts::SHAPES,
@@ -43,12 +43,15 @@ pub static SHAPES: [&[Shape]; 16] = [
     retention::SHAPES,
     rights::SHAPES,
     breach::SHAPES,
+    client_audit::SHAPES,
+    evidence::SHAPES,
+    processors::SHAPES,
     suppression::SHAPES,
     webhooks::SHAPES,
 ];
 
 /// Every declaration, in the order of the privacy page.
-const DECLARED: [&Retention; 27] = [
+const DECLARED: [&Retention; 28] = [
     &datasets::KEPT,
     &datasets::DRAFT,
     &accounts::LAPSED,
@@ -72,6 +75,7 @@ const DECLARED: [&Retention; 27] = [
     &rights::HANDLED,
     &rights::UNPROVED,
     &breach::KEPT,
+    &client_audit::KEPT,
     &audit::KEPT,
     &calculations::CALCULATION,
     &webhooks::DELIVERY,
@@ -85,6 +89,12 @@ const DECLARED: [&Retention; 27] = [
 pub fn declared(terms: &Terms) -> Result<Vec<Told>, TermError> {
     terms.check(&DECLARED)?;
     Ok(DECLARED.iter().map(|retention| retention.told(terms)).collect())
+}
+
+/// The names of all declarations.
+#[cfg(test)]
+pub(crate) fn names() -> Vec<String> {
+    DECLARED.iter().map(|retention| retention.name()).collect()
 }
 
 /// Everything that is kept about an account's holder, with the terms in force: what the organisation ordered and may use,

@@ -178,6 +178,7 @@ fn waiting(started: &Settings, configured: &Settings, new: &Settings) -> Vec<&'s
         ("[mail]", started.mail == new.mail),
         ("[company]", started.company == new.company),
         ("[[offers]]", started.offers == new.offers),
+        ("the list of processors", started.processors == new.processors),
         ("[consent]", started.consent == new.consent),
         ("[audience]", started.audience == new.audience),
         ("[calculations]", started.calculations == new.calculations),

@@ -11,7 +11,7 @@ use tokio::sync::watch;
 use tokio_rustls::TlsAcceptor;
 
 use crate::accounts::refused::{self, RefusedSignIns};
-use crate::accounts::{Passwords, Throttle};
+use crate::accounts::{self, Passwords, Throttle};
 use crate::antispam::Antispam;
 use crate::app::{App, SharedApp, StartError};
 use crate::audience::{self, Audience};
@@ -47,8 +47,8 @@ use crate::web::live_reload::LiveReload;
 use crate::web::site::Site;
 use crate::webhooks::{self, Webhooks};
 use crate::{
-    audit, breach, checkout, datasets, inventory, mail, newsletter, outbox, payments, retention, rights,
-    staff, supervisor,
+    audit, breach, checkout, datasets, inventory, mail, newsletter, outbox, payments, processors, retention,
+    rights, staff, supervisor,
 };
 
 /// How a gateway's run ended.
@@ -179,6 +179,8 @@ impl Server {
             tokio::spawn(retention::follow(Arc::clone(&app), &inventory::KEPT)),
             tokio::spawn(rights::follow(Arc::clone(&app))),
             tokio::spawn(breach::follow(Arc::clone(&app))),
+            tokio::spawn(processors::follow(Arc::clone(&app))),
+            tokio::spawn(accounts::follow_renewals(Arc::clone(&app))),
             tokio::spawn(staff::serve(Arc::clone(&app), socket, offer, stopped.clone())),
             tokio::spawn(tidy(Arc::clone(&app), upkeep)),
             tokio::spawn(staff::bans::carry_out(Arc::clone(&app))),

@@ -19,6 +19,7 @@ use crate::clock::Clock;
 use crate::config::{Environment, MailConfig, Offer, Period, Secrets, Settings};
 use crate::consent::{ConsentConfig, Registry};
 use crate::email::Email;
+use crate::processors::{self, Processor};
 use crate::server;
 use crate::web::Peer;
 use crate::web::router::{self, Routes};
@@ -50,6 +51,7 @@ pub(crate) fn settings(folder: &Path, ahead: SignedDuration) -> Settings {
         calculations: Default::default(),
         offers: vec![offer("rente", 49_000), offer("ifc", 129_000)],
         tax: None,
+        processors: processors(),
         secrets: Secrets { stripe_webhook_secrets: vec!["whsec_test".into()], ..Secrets::default() },
         clock: Clock::shifted(ahead),
         limits_factor: 1,
@@ -173,6 +175,12 @@ fn consent() -> Registry {
     Registry::new(toml::from_str(&std::fs::read_to_string(theme).unwrap()).unwrap(), config).unwrap()
 }
 
+/// Those of the site.
+fn processors() -> Vec<Processor> {
+    let file = concat!(env!("CARGO_MANIFEST_DIR"), "/../content/fr/sous-traitants.csv");
+    processors::declared(&std::fs::read_to_string(file).unwrap()).unwrap()
+}
+
 fn offer(id: &str, price_cents: u32) -> Offer {
     Offer {
         id: id.into(),
@@ -260,6 +268,22 @@ fn manifest() -> Manifest {
             ("gateway/cles.html", "{% for one in keys %}{{ one.id }} {{ one.name }}\n{% endfor %}"),
             ("gateway/droits.html", "{% for one in requests %}{{ one.word }} {{ one.state }}\n{% endfor %}"),
             ("gateway/droits_lien.html", "{{ state }}"),
+            (
+                "gateway/feuillet.html",
+                "{{ leaflet.title }}\n{% for section in leaflet.sections %}# {{ section.title }}\n{% for paragraph in section.text %}{{ paragraph }}\n{% endfor %}{% for row in section.rows %}{% for cell in row %}{{ cell }} | {% endfor %}\n{% endfor %}{% endfor %}",
+            ),
+            (
+                "gateway/confidentialite.html",
+                "{% for one in lists %}{{ one.number }} {% if one.to_come %}to come{% elif one.in_force %}in force{% else %}before{% endif %}{% for added in one.change.added %} +{{ added.name }}{% endfor %}\n{% endfor %}",
+            ),
+            (
+                "gateway/audit.html",
+                "earliest={{ earliest }}\n{% for one in requests %}{{ one.id }} {{ one.state }}\n{% endfor %}{% for name, code in form.errors %}{{ name }}={{ code }}\n{% endfor %}",
+            ),
+            (
+                "gateway/audit_acces.html",
+                "{{ state }}\n{% for one in processors or [] %}{{ one.name }}\n{% endfor %}{% for one in events or [] %}{{ one.action }} {{ one.who }}\n{% endfor %}",
+            ),
             ("gateway/droits_index.html", "{{ address }}{% for one in kinds %} {{ one.file }}{% endfor %}"),
             ("gateway/calculs.html", "{% for one in jobs %}{{ one.id }} {% endfor %}"),
             ("gateway/calcul_choix.html", "{% for one in modules %}{{ one.id }} {% endfor %}"),

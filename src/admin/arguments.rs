@@ -3,9 +3,11 @@
 use std::io::{self, BufRead, Read};
 use std::path::PathBuf;
 
+use aops_gateway::Settings;
 use aops_gateway::audit::Anchor;
 use aops_gateway::edge::tls::acme::Reason;
 use aops_gateway::newsletter::{Language, Segment, Who};
+use aops_gateway::register::Form;
 use aops_gateway::staff::Command;
 use clap::{Args, Subcommand};
 use jiff::Timestamp;
@@ -14,6 +16,7 @@ use serde_json::Value;
 
 use super::breach::BreachAct;
 use super::people::{AccountAct, SecondFactorAct, StaffArgs};
+use super::policy::{ClientAuditAct, ProcessorsAct};
 use super::rights::RightsAct;
 
 /// The longest password that is read, in bytes.
@@ -66,6 +69,12 @@ pub(super) enum Subject {
     /// What people ask about their data (GDPR art. 12 to 22).
     #[command(subcommand)]
     Rights(RightsAct),
+    /// To whom data may go, and clients who are told of it.
+    #[command(subcommand)]
+    Processors(ProcessorsAct),
+    /// Audits of our security and confidentiality that clients have made.
+    #[command(subcommand)]
+    ClientAudit(ClientAuditAct),
     /// Addresses that are not written to any more.
     #[command(subcommand)]
     Suppression(SuppressionAct),
@@ -87,9 +96,15 @@ pub(super) enum Subject {
     /// Who was erased, as keyed hashes: keep the list apart from backups, and give it to `restore`.
     #[command(subcommand)]
     Erased(ListAct),
-    /// Who did what to which record, when and from where.
+    /// Who did what to which record, when and from where; evidence packs.
     #[command(subcommand)]
     Audit(AuditAct),
+    /// The register of processing (GDPR art. 30), from the declarations.
+    Register {
+        /// As CSV, a line an activity; as Markdown otherwise.
+        #[arg(long)]
+        csv: bool,
+    },
     /// Writes the whole store, as it stands now, to a file that the master key alone opens.
     Backup {
         /// The file; it must not exist.
@@ -128,12 +143,36 @@ pub(super) enum AuditAct {
         #[arg(long)]
         to: Option<Date>,
     },
+    /// Makes an evidence pack of some days: how the promises of the policy are kept, in one signed file that tells of
+    /// nobody; or judges one.
+    Pack(Pack),
+    /// Prints the public key of evidence packs, in base64.
+    Key,
     /// Reads the chain through; fails when an entry was changed, taken out or put in, and tells which.
     Verify {
         /// Where the log stood once, as a letter to staff told it; may be given several times.
         #[arg(long = "anchor", value_name = "NUMBER:DIGEST")]
         anchors: Vec<Anchor>,
     },
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Pack {
+    /// The first day, as 2026-01-01.
+    #[arg(long, value_name = "DATE", required_unless_present = "verify")]
+    pub(super) from: Option<Date>,
+    /// The last day.
+    #[arg(long, value_name = "DATE", required_unless_present = "verify")]
+    pub(super) to: Option<Date>,
+    /// The file; it must not exist.
+    #[arg(required_unless_present = "verify")]
+    pub(super) file: Option<PathBuf>,
+    /// Judges this pack instead; fails when something of it was changed, and tells what.
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["from", "to", "file"])]
+    pub(super) verify: Option<PathBuf>,
+    /// The public key to judge it by; this gateway's own, when absent.
+    #[arg(long, value_name = "KEY", requires = "verify")]
+    pub(super) key: Option<String>,
 }
 
 #[derive(Debug, Subcommand)]
@@ -319,7 +358,7 @@ pub(super) enum BanAct {
 }
 
 /// What the gateway, or the store, is asked.
-pub(super) fn command(subject: Subject) -> io::Result<Command> {
+pub(super) fn command(subject: Subject, settings: &Settings) -> io::Result<Command> {
     Ok(match subject {
         Subject::Account(AccountAct::Create {
             email,
@@ -356,6 +395,8 @@ pub(super) fn command(subject: Subject) -> io::Result<Command> {
         Subject::Outbox(OutboxAct::Retry { id, all: _ }) => Command::OutboxRetry { id },
         Subject::Breach(act) => Command::Breach { act: act.act() },
         Subject::Rights(act) => Command::Rights { act: act.command()? },
+        Subject::Processors(act) => Command::Processors { act: act.act(settings.processors.clone()) },
+        Subject::ClientAudit(act) => Command::ClientAudit { act: act.act() },
         Subject::Suppression(SuppressionAct::List) => Command::SuppressionList,
         Subject::Suppression(SuppressionAct::Add { email }) => Command::SuppressionAdd { email },
         Subject::Suppression(SuppressionAct::Remove { email }) => Command::SuppressionRemove { email },
@@ -368,10 +409,15 @@ pub(super) fn command(subject: Subject) -> io::Result<Command> {
         Subject::Keys(KeysAct::Roll) => Command::KeysRoll,
         Subject::Audit(AuditAct::List { from, to }) => Command::AuditList { from, to },
         Subject::Audit(AuditAct::Verify { anchors }) => Command::AuditVerify { anchors },
+        Subject::Audit(AuditAct::Key) => Command::AuditKey,
+        Subject::Register { csv: true } => Command::Register { form: Form::Csv },
+        Subject::Register { csv: false } => Command::Register { form: Form::Markdown },
         Subject::Erased(ListAct::List) => Command::ErasedList,
         Subject::Store(StoreAct::Verify) => Command::StoreVerify,
         // Done before any other is asked: their files are this process'.
-        Subject::Backup { .. } | Subject::Restore { .. } => Command::Backup,
+        Subject::Backup { .. } | Subject::Restore { .. } | Subject::Audit(AuditAct::Pack(_)) => {
+            Command::Backup
+        }
         Subject::Ban(BanAct::List) => Command::BanList,
         Subject::Ban(BanAct::Feeds) => Command::BanFeeds,
         Subject::Ban(BanAct::Remove { block }) => Command::BanRemove { block },

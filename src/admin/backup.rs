@@ -1,4 +1,4 @@
-//! `aops admin backup` and `restore`: the gateway writes under its data folder, where it may; the file is moved from
+//! `aops admin backup`, `restore` and `audit pack`: the gateway writes under its data folder, where it may; the file is moved from
 //! there to where it was asked for.
 
 use std::collections::BTreeSet;
@@ -9,13 +9,14 @@ use std::path::Path;
 use anyhow::{Context, Result, bail};
 use aops_gateway::sealing::{MasterKey, Sealer};
 use aops_gateway::staff::Command;
-use aops_gateway::{Settings, backup, files};
+use aops_gateway::{Settings, backup, evidence, files};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
+use super::arguments::{AuditAct, Pack};
 use super::{Subject, answer};
 
-/// Does what was asked, if it is one of the two.
+/// Does what was asked, if it is one of the three.
 pub(super) async fn run(settings: &Settings, subject: &Subject) -> Result<Option<Value>> {
     Ok(Some(match subject {
         Subject::Backup { file } => write(settings, file).await?,
@@ -27,21 +28,44 @@ pub(super) async fn run(settings: &Settings, subject: &Subject) -> Result<Option
             let erased = erased.as_deref().map(stones).transpose()?.unwrap_or_default();
             serde_json::to_value(backup::restore_place(settings, file, &erased).await?)?
         }
+        Subject::Audit(AuditAct::Pack(pack)) => packed(settings, pack).await?,
         _ => return Ok(None),
     }))
 }
 
 async fn write(settings: &Settings, file: &Path) -> Result<Value> {
-    if file.exists() {
-        bail!("{} exists; a backup is not written over anything", file.display());
+    fetched(settings, file, Command::Backup).await
+}
+
+async fn packed(settings: &Settings, pack: &Pack) -> Result<Value> {
+    if let Some(file) = &pack.verify {
+        let key = match &pack.key {
+            Some(key) => key.clone(),
+            None => {
+                let told = answer(settings.clone(), Command::AuditKey).await?;
+                told["key"].as_str().context("the gateway tells no key")?.to_owned()
+            }
+        };
+        return Ok(serde_json::to_value(evidence::verify(file, &key)?)?);
     }
-    let mut told = answer(settings.clone(), Command::Backup).await?;
-    let made = told["path"].as_str().context("the gateway does not say where the backup is")?.to_owned();
+    let (Some(from), Some(to), Some(file)) = (pack.from, pack.to, &pack.file) else {
+        bail!("a pack has its first day, its last day and its file");
+    };
+    fetched(settings, file, Command::AuditPack { from, to }).await
+}
+
+/// Has a file made, and moves it to where it was asked for.
+async fn fetched(settings: &Settings, file: &Path, command: Command) -> Result<Value> {
+    if file.exists() {
+        bail!("{} exists; nothing is written over", file.display());
+    }
+    let mut told = answer(settings.clone(), command).await?;
+    let made = told["path"].as_str().context("the gateway does not say where the file is")?.to_owned();
     let stands = || format!("{} (it stands in {made})", file.display());
     match files::rename(Path::new(&made), file) {
         Ok(()) => {}
         Err(error) if error.kind() == ErrorKind::CrossesDevices => {
-            // Copied under another name, so that half a backup never has this one; then removed where it was made.
+            // Copied under another name, so that half a file never has this one; then removed where it was made.
             let part = file.with_added_extension("part");
             fs::copy(&made, &part)
                 .and_then(|_| fs::File::open(&part)?.sync_all())

@@ -23,6 +23,12 @@ pub(super) fn print(value: &Value, json: bool) -> io::Result<()> {
     }
 }
 
+/// Prints a text line by line, as it is but for what would drive the terminal.
+pub(super) fn print_text(text: &str) -> io::Result<()> {
+    let quiet = |c: char| if c != '\n' && drives(c) { ' ' } else { c };
+    write!(io::stdout().lock(), "{}", text.chars().map(quiet).collect::<String>())
+}
+
 /// Rows as aligned columns under the names of their members, each name in the order of the first row.
 fn columns(rows: &[Value]) -> String {
     let Some(Value::Object(first)) = rows.first() else {

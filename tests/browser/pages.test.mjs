@@ -58,7 +58,7 @@ for (const path of [...KINDS, ...WRITTEN.map(([written]) => written)]) {
 test('the pages of those who signed in are accessible and valid: client area, order, staff figures', async () => {
   const password = 'Cheval-correct-agrafe-9';
   const today = new Date().toISOString().slice(0, 10);
-  for (const [role, paths] of [['owner', ['/espace-client/', '/espace-client/journal', '/espace-client/personnes', '/espace-client/cles', '/espace-client/webhooks', '/espace-client/double-authentification', '/offres/rente/']], ['dpo', ['/equipe/audience', '/equipe/audience?jours=7']]]) {
+  for (const [role, paths] of [['owner', ['/espace-client/', '/espace-client/journal', '/espace-client/confidentialite', '/espace-client/audit', '/espace-client/personnes', '/espace-client/cles', '/espace-client/webhooks', '/espace-client/double-authentification', '/offres/rente/']], ['dpo', ['/equipe/audience', '/equipe/audience?jours=7']]]) {
     gateway.admin(['account', 'create', '--email', `${role}@example.org`, '--password-stdin', '--verified', '--role', role, '--trained', today, '--secrecy', today], `${password}\n`);
     const context = await anonymous();
     const page = await context.newPage();

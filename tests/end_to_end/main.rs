@@ -54,6 +54,7 @@ mod mailing;
 mod newsletter;
 mod operations;
 mod pages;
+mod policy;
 mod process;
 mod promises;
 mod purchase;

@@ -1,4 +1,4 @@
-//! Development tasks: `cargo xtask test`, `bench`, `soak`, `figures`, `promises`.
+//! Development tasks: `cargo xtask test`, `bench`, `soak`, `figures`, `promises`, `sbom`.
 
 mod bench;
 mod figures;
@@ -6,6 +6,7 @@ mod fuzz;
 mod gateway;
 mod hostile;
 mod promises;
+mod sbom;
 mod sh;
 mod soak;
 mod test;
@@ -84,9 +85,18 @@ enum Task {
         /// Run exactly these tests as well
         #[arg(long)]
         run: bool,
+        /// Look at these promises alone
+        #[arg(long, num_args = 1.., value_name = "PROMISE", conflicts_with = "mutate")]
+        only: Vec<String>,
         /// Instead, break promises on purpose, those named or all, and fail where no test notices
         #[arg(long, num_args = 0.., value_name = "PROMISE")]
         mutate: Option<Vec<String>>,
+    },
+    /// Write the components of the binary as CycloneDX, as its evidence packs have them
+    Sbom {
+        /// Where to
+        #[arg(default_value = "target/composants.cdx.json")]
+        file: std::path::PathBuf,
     },
     /// Compute the worked figures of the articles again and write them beside their pages
     Figures {
@@ -122,9 +132,10 @@ fn main() -> Result<()> {
             sh::run(sh::command("cargo", &["build", "--release", "--workspace", "--bins"]))?;
             soak::run(minutes, "release")
         }
-        Task::Promises { json, gaps_told, run, mutate } => {
-            promises::run(&promises::Asked { json, gaps_told, run, mutate })
+        Task::Promises { json, gaps_told, run, only, mutate } => {
+            promises::run(&promises::Asked { json, gaps_told, run, only, mutate })
         }
+        Task::Sbom { file } => sbom::write(&file),
         Task::Figures { check } => figures::run(check),
     }
 }

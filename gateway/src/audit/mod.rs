@@ -6,6 +6,7 @@
 
 mod anchor;
 mod chain;
+mod extract;
 mod kept;
 mod trail;
 mod verify;
@@ -22,6 +23,7 @@ use crate::records::{self, Document, RecordError, Shape};
 use crate::store::{Batch, Expect};
 
 pub use self::chain::{Line, follow, list, settle};
+pub use self::extract::{Letter, extract, follows};
 pub use self::kept::{Entries, KEPT};
 pub use self::trail::{Part, part};
 pub use self::verify::{Anchor, NoAnchor, Verified, verify};
@@ -66,12 +68,18 @@ impl Actor {
         Self(account.to_owned())
     }
 
-    /// Who it is for an account's holder: `self`, `colleague`, `staff` or `gateway`.
+    /// Whoever audits for a client, by the name of the audit.
+    pub fn auditor(audit: &str) -> Self {
+        Self(format!("auditor:{audit}"))
+    }
+
+    /// Who it is for an account's holder: `self`, `colleague`, `staff`, `auditor` or `gateway`.
     pub fn kind(&self, account: &str) -> &'static str {
         match self.0.as_str() {
             actor if actor == account => "self",
             "gateway" => "gateway",
             actor if actor.starts_with("uid:") => "staff",
+            actor if actor.starts_with("auditor:") => "auditor",
             _ => "colleague",
         }
     }

@@ -41,6 +41,8 @@ pub enum Action {
     Calculate,
     /// A calculation answered at once.
     Compute,
+    /// Asking for an audit of AOPS, and withdrawing it.
+    AskAudit,
     /// Staff: what the gateway does now.
     ReadGateway,
     /// Staff: messages, letters that have not left, suppressed addresses.
@@ -51,7 +53,7 @@ pub enum Action {
 
 impl Action {
     /// Every action, in the order of the tables.
-    pub const ALL: [Self; 22] = [
+    pub const ALL: [Self; 23] = [
         Self::OwnAccount,
         Self::ReadOrganisation,
         Self::ReadJournal,
@@ -71,6 +73,7 @@ impl Action {
         Self::ReadCalculations,
         Self::Calculate,
         Self::Compute,
+        Self::AskAudit,
         Self::ReadGateway,
         Self::ReadDesk,
         Self::ReadAudience,

@@ -132,7 +132,7 @@ mod tests {
             for action in Action::ALL {
                 std::hint::black_box(may(std::hint::black_box(&asker), action, own));
             }
-            since.elapsed() / 22
+            since.elapsed() / 23
         };
         let each = (0..2_000).map(|_| batch()).min().unwrap();
         assert!(each.as_nanos() <= 1_000, "{each:?}");

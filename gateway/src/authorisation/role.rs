@@ -4,9 +4,9 @@ use serde::{Deserialize, Serialize};
 
 use super::Action;
 use super::Action::{
-    AssignSeats, Buy, Calculate, Compute, HandOver, ManageKeys, ManagePeople, ManageWebhooks, OwnAccount,
-    ReadAudience, ReadCalculations, ReadData, ReadDesk, ReadGateway, ReadInvoices, ReadJournal, ReadKeys,
-    ReadOrganisation, ReadPeople, ReadSubscriptions, ReadWebhooks, WriteData,
+    AskAudit, AssignSeats, Buy, Calculate, Compute, HandOver, ManageKeys, ManagePeople, ManageWebhooks,
+    OwnAccount, ReadAudience, ReadCalculations, ReadData, ReadDesk, ReadGateway, ReadInvoices, ReadJournal,
+    ReadKeys, ReadOrganisation, ReadPeople, ReadSubscriptions, ReadWebhooks, WriteData,
 };
 
 /// What somebody is: for clients inside their organisation, for staff over all of them.
@@ -102,6 +102,7 @@ impl Role {
                 ReadCalculations,
                 Calculate,
                 Compute,
+                AskAudit,
             ],
             Self::Manager => &[
                 OwnAccount,

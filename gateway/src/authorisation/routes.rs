@@ -106,6 +106,7 @@ const SITE: &[Row] = &[
     get("/-/rechargement", Open),
     get("/-/rechargement.js", Open),
     get("/altcha/defi", Open),
+    get("/audit", Link),
     get("/calculateurs/ifc/resultat", Open),
     get("/calculateurs/provisionnement/resultat", Open),
     post("/calculateurs/provisionnement/resultat", Open),
@@ -199,6 +200,11 @@ const AREA: &[Row] = &[
 /// The client area: what is the organisation's.
 const ORGANISATION: &[Row] = &[
     get("/espace-client/", Role(Action::ReadOrganisation)),
+    get("/espace-client/audit", Role(Action::ReadJournal)),
+    post("/espace-client/audit", Role(Action::AskAudit)).proved(),
+    post("/espace-client/audit/{id}/retrait", Role(Action::AskAudit)).proved().on("/espace-client/audit"),
+    get("/espace-client/confidentialite", Role(Action::ReadOrganisation)),
+    get("/espace-client/confidentialite/{sheet}", Role(Action::ReadOrganisation)),
     get("/espace-client/journal", Role(Action::ReadJournal)),
     get("/espace-client/personnes", Role(Action::ReadPeople)),
     post("/espace-client/personnes", Role(Action::ManagePeople)).proved(),

@@ -76,6 +76,9 @@ const REACHED: &[(&str, Reached)] = &[
     ("webhook_waiting", Nobody("that a message waits, which is told with its tries")),
     ("rights_requests", Address),
     ("suppressions", Address),
+    ("client_audits", Organisation),
+    ("evidence_keys", Nobody("the key that signs evidence packs")),
+    ("processor_lists", Nobody("lists of firms, and how far their letters have gone")),
     ("breaches", Nobody("how many were concerned; whom it concerns is told by letter")),
 ];
 

@@ -130,7 +130,7 @@ mod tests {
     }
 
     /// Mails that no journey of tests/browser/mails.test.mjs sets off: it reads their snapshots instead.
-    const UNSENT: [&str; 23] = [
+    const UNSENT: [&str; 28] = [
         "adresse_changee",
         "adresse_confirmation",
         "adresse_demandee",
@@ -148,6 +148,11 @@ mod tests {
         "reclamation_accuse",
         "contact_reponse",
         "contact_satisfaction",
+        "audit_acces",
+        "audit_demande",
+        "audit_reponse",
+        "equipe_echeance",
+        "prestataires",
         "droits_client",
         "droits_confirmation",
         "droits_delegue",
@@ -331,6 +336,46 @@ mod tests {
                 }),
                 None,
             ),
+            (
+                "equipe_echeance",
+                json!({ "state": "reminder", "duty": "training", "email": "support@example.org", "end": "2027-11-27" }),
+                None,
+            ),
+            (
+                "prestataires",
+                json!({
+                    "applies": "2027-01-15", "removed": [],
+                    "added": [{ "name": "Autre", "role": "sauvegarde", "country": "France", "safeguard": "aucun transfert" }],
+                    "changed": [{ "name": "Stripe", "role": "paiement", "country": "Irlande", "safeguard": "aucun transfert" }],
+                    "link": "https://actuarem.com/espace-client/confidentialite#prestataires",
+                }),
+                None,
+            ),
+            (
+                "audit_demande",
+                json!({
+                    "client": "Mutuelle & fils", "first": "2027-03-04", "last": "2027-03-05", "auditor": "Inès Roux",
+                    "firm": "Contrôle & fils", "scope": "Chiffrement et accès.", "reference": "aud_0123",
+                }),
+                None,
+            ),
+            (
+                "audit_reponse",
+                json!({
+                    "state": "refused", "first": "2027-03-04", "last": "2027-03-04", "auditor": "Inès Roux",
+                    "firm": "Contrôle & fils", "why": "Ce cabinet travaille pour un concurrent.",
+                    "reference": "aud_0123",
+                }),
+                None,
+            ),
+            (
+                "audit_acces",
+                json!({
+                    "client": "Mutuelle & fils", "first": "2027-03-04", "last": "2027-03-05",
+                    "link": "https://actuarem.com/audit?jeton=abc", "reference": "aud_0123",
+                }),
+                None,
+            ),
             ("cle_acces", json!({ "what": "added" }), None),
             (
                 "nouvel_appareil",
@@ -449,6 +494,9 @@ mod tests {
             "received": "2029-11-24", "cnil": "https://www.cnil.fr/", "began": "2029-11-24T10:00:00Z",
             "known": "2029-11-24T10:00:00Z", "data": ["orders"], "consequences": typed, "measures": typed,
             "deadline": "2029-11-24T10:00:00Z", "level": "limited", "persons": 1, "clients": 1,
+            "applies": "2029-11-24", "added": [{ "name": typed, "role": typed, "country": typed, "safeguard": typed }],
+            "removed": [], "changed": [], "first": "2029-11-24", "last": "2029-11-25", "auditor": typed,
+            "firm": typed, "scope": typed, "duty": "training", "email": typed, "end": "2029-11-24",
         });
         context.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
         let (texts, settings) = (theme(), settings());

@@ -24,7 +24,8 @@ use crate::records;
 use crate::staff::bans;
 use crate::staff::people::{self, StaffAct};
 use crate::{
-    audience, breach, consent, contact, inventory, newsletter, outbox, retention, rights, suppression,
+    audience, breach, client_audit, consent, contact, evidence, inventory, newsletter, outbox, processors,
+    register, retention, rights, suppression,
 };
 
 /// One command, as it goes over the socket.
@@ -153,6 +154,16 @@ pub enum Command {
         /// What is done.
         act: rights::Act,
     },
+    /// `processors …`: to whom data may go, and clients who are told of it.
+    Processors {
+        /// What is done.
+        act: processors::Act,
+    },
+    /// `client-audit …`: audits that clients have made.
+    ClientAudit {
+        /// What is done.
+        act: client_audit::Act,
+    },
     /// `suppression list`.
     SuppressionList,
     /// `suppression add`.
@@ -207,6 +218,20 @@ pub enum Command {
     AuditVerify {
         /// What was told of the log before.
         anchors: Vec<Anchor>,
+    },
+    /// `audit pack`: answers where it stands under the data folder.
+    AuditPack {
+        /// The first day.
+        from: Date,
+        /// The last day.
+        to: Date,
+    },
+    /// `audit key`: answers the public key of evidence packs.
+    AuditKey,
+    /// `register`: answers the register of processing as a text.
+    Register {
+        /// How it is written.
+        form: register::Form,
     },
     /// `ban add`.
     BanAdd {
@@ -321,6 +346,8 @@ pub(super) async fn execute(app: &App, command: Command) -> Result<Value, StaffE
         },
         Command::Breach { act } => Ok(breach::act(app, act).await?),
         Command::Rights { act } => Ok(rights::act(app, act).await?),
+        Command::Processors { act } => Ok(processors::act(app, act).await?),
+        Command::ClientAudit { act } => Ok(client_audit::act(app, act).await?),
         Command::SuppressionList => Ok(serde_json::to_value(suppression::list(app).await?)?),
         Command::SuppressionAdd { email } => {
             let email = Email::parse(&email).map_err(|_| StaffError::Email(email))?;
@@ -388,6 +415,15 @@ pub(super) async fn execute(app: &App, command: Command) -> Result<Value, StaffE
         Command::KeysRoll => Ok(serde_json::to_value(app.sealer.roll(app.store.as_ref()).await?)?),
         Command::AuditList { from, to } => Ok(serde_json::to_value(audit::list(app, from, to).await?)?),
         Command::AuditVerify { anchors } => Ok(serde_json::to_value(audit::verify(app, &anchors).await?)?),
+        Command::AuditPack { from, to } => {
+            let folder = app.settings.data.join("evidence");
+            fs::create_dir_all(&folder)?;
+            let path = folder.join(format!("{}.zip", app.clock.now().as_millisecond()));
+            let files = evidence::write(app, evidence::Days { from, to }, &path).await?;
+            Ok(json!({ "path": path, "from": from, "to": to, "files": files }))
+        }
+        Command::AuditKey => Ok(json!({ "key": evidence::public_key(app).await? })),
+        Command::Register { form } => Ok(json!({ "document": register::written(app, form).await? })),
         Command::BanList => Ok(serde_json::to_value(app.blocklist.bans(app.clock.now()))?),
         Command::BanFeeds => Ok(serde_json::to_value(app.feeds.states(app.clock.now()))?),
         Command::BanRemove { block } => match bans::remove(app, &block).await? {

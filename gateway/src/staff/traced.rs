@@ -59,6 +59,11 @@ fn told(app: &App, command: &Command) -> Option<(&'static str, String)> {
             let (action, object) = act.told();
             (action, object.to_owned())
         }
+        Command::Processors { act } => whole(act.told()),
+        Command::ClientAudit { act } => {
+            let (action, object) = act.told();
+            (action, object.to_owned())
+        }
         Command::SuppressionList => whole("suppression list"),
         Command::SuppressionAdd { email } => ("suppression add", person(email)),
         Command::SuppressionRemove { email } => ("suppression remove", person(email)),
@@ -78,5 +83,8 @@ fn told(app: &App, command: &Command) -> Option<(&'static str, String)> {
         Command::BanRemove { block } => ("ban remove", block.clone()),
         Command::AuditList { .. } => whole("audit list"),
         Command::AuditVerify { .. } => whole("audit verify"),
+        Command::AuditPack { .. } => whole("audit pack"),
+        Command::AuditKey => whole("audit key"),
+        Command::Register { .. } => whole("register"),
     })
 }

@@ -11,9 +11,10 @@ pub enum Place {
 }
 
 /// What stands under these belongs to the platform.
-const PLATFORM: [&str; 9] = [
+const PLATFORM: [&str; 10] = [
     "/.well-known/change-password",
     "/api",
+    "/audit",
     "/commande",
     "/compte",
     "/equipe",

@@ -42,6 +42,8 @@ impl Routes {
             .merge(crate::audience::routes())
             .merge(crate::suppression::routes())
             .merge(crate::rights::routes())
+            .merge(crate::client_audit::routes())
+            .merge(crate::sheets::routes())
             .merge(crate::letters::routes(&app.settings))
             .merge(crate::staff::routes());
         if app.live_reload.is_some() {

@@ -37,6 +37,8 @@ pub(crate) struct Asked {
     pub(crate) gaps_told: bool,
     /// Run the tests as well.
     pub(crate) run: bool,
+    /// These promises alone, when any is named.
+    pub(crate) only: Vec<String>,
     /// Break each promise on purpose; those of these promises alone, when any is named.
     pub(crate) mutate: Option<Vec<String>>,
 }
@@ -62,8 +64,12 @@ pub(crate) fn run(asked: &Asked) -> Result<()> {
     if let Some(only) = &asked.mutate {
         return mutations::run(&root, &proofs::all(&root, &ids)?, only);
     }
+    if let Some(unknown) = asked.only.iter().find(|id| !ids.contains(*id)) {
+        bail!("`{unknown}` is no promise in {LIST}");
+    }
     let built = built_page(&root)?;
     let (mut promises, mut faults) = gathered(&root, &ids, &built)?;
+    promises.retain(|promise| asked.only.is_empty() || asked.only.contains(&promise.id));
     faults.extend(promises.iter().flat_map(|promise| lacks(promise, asked.gaps_told)));
     if asked.run {
         let outcomes = running::run(&root, promises.iter().flat_map(|promise| &promise.proofs))?;

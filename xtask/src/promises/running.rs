@@ -96,7 +96,7 @@ fn from_nextest(told: &str) -> Outcomes {
         let (Some(status), Some(path)) = (words.next(), words.next_back()) else { continue };
         let passed = match status {
             "PASS" | "LEAK" => true,
-            "FAIL" | "TIMEOUT" | "ABORT" => false,
+            "FAIL" | "TIMEOUT" | "ABORT" | "LEAK-FAIL" => false,
             signal if signal.starts_with("SIG") => false,
             _ => continue,
         };

@@ -8,7 +8,7 @@ use crate::records::RecordError;
 use crate::sealing::SealError;
 use crate::store::StoreError;
 use crate::web::WebError;
-use crate::{breach, contact, newsletter, rights};
+use crate::{breach, client_audit, contact, evidence, newsletter, processors, register, rights};
 
 /// Why a command did nothing; nothing was written then.
 #[derive(Debug, thiserror::Error)]
@@ -80,6 +80,18 @@ pub enum StaffError {
     /// A request about personal data.
     #[error(transparent)]
     Rights(#[from] rights::DeskError),
+    /// An announcement of processors.
+    #[error(transparent)]
+    Announce(#[from] processors::AnnounceError),
+    /// An audit of a client.
+    #[error(transparent)]
+    ClientAudit(#[from] client_audit::DeskError),
+    /// An evidence pack.
+    #[error(transparent)]
+    Evidence(#[from] evidence::EvidenceError),
+    /// The register.
+    #[error(transparent)]
+    Register(#[from] register::RegisterError),
     /// A feature's refusal.
     #[error(transparent)]
     Web(#[from] WebError),
