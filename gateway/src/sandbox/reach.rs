@@ -75,7 +75,7 @@ impl Reach {
         // A file that is replaced is another file to the kernel: its folder is what stays.
         let mut reads: Vec<_> = files.flat_map(|file| folders(&file)).collect();
         reads.extend(authorities.map(PathBuf::from));
-        reads.extend([root.to_owned(), root.join("themes"), settings.public.clone()]);
+        reads.extend([root.to_owned(), root.join("content"), root.join("themes"), settings.public.clone()]);
         reads.extend(SYSTEM.iter().chain(&DEVICES).map(PathBuf::from));
         // As above, but where another folder holds the file, the rest of /etc is nobody's business.
         reads.extend(
