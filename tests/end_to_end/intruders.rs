@@ -11,8 +11,12 @@ use crate::support::{Gateway, REPOSITORY, link};
 
 /// What only the victim's pages and files may show.
 const PLANTED: &str = "Planted-7c41";
-/// Routes whose last part is no name of a record but of what everybody has: templates to fill in, modules.
-const NO_RECORD: [&str; 2] = ["/espace-client/donnees/modele/{file}", "/api/v1/compute/{module}"];
+/// Routes whose last part is no name of a record but of what everybody has: templates to fill in, modules, sheets.
+const NO_RECORD: [&str; 3] = [
+    "/espace-client/donnees/modele/{file}",
+    "/api/v1/compute/{module}",
+    "/espace-client/confidentialite/{sheet}",
+];
 /// What some forms must say before they are looked at.
 const SAID: [(&str, &str); 2] = [("/role", "role=member"), ("/sieges/", "action=liberer&compte=x")];
 
@@ -67,8 +71,11 @@ impl Client {
         };
         let form = "application/x-www-form-urlencoded";
         let said = SAID.iter().find(|(part, _)| path.contains(part)).map_or("", |(_, said)| said);
-        let post = method == Method::POST;
-        let request = if post { request.header("content-type", form).body(said) } else { request };
+        let request = match method {
+            Method::POST => request.header("content-type", form).body(said),
+            Method::PATCH => request.json(&json!({ "active": false })),
+            _ => request,
+        };
         request.send().await.unwrap()
     }
 
