@@ -6,7 +6,12 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use crate::store::Address;
+use crate::app::App;
+use crate::records::{self, Document, RecordError};
+use crate::store::{Address, Scan};
+
+/// Documents read at once.
+const PAGE: usize = 200;
 
 /// When each known letter is due.
 #[derive(Debug, Default)]
@@ -17,6 +22,33 @@ pub struct Schedule {
 }
 
 impl Schedule {
+    /// Notes everything of a collection, each by when it is due; what cannot be read is told and left.
+    ///
+    /// # Errors
+    /// [`RecordError`].
+    pub async fn scan<T: Document>(
+        &mut self,
+        app: &App,
+        collection: &'static str,
+        due: impl Fn(&T) -> Timestamp,
+    ) -> Result<(), RecordError> {
+        let mut after = None;
+        loop {
+            let scan = Scan { collection, partition: None, prefix: String::new(), after, limit: PAGE };
+            let page = app.store.scan(scan).await?;
+            for (address, stored) in page.documents {
+                match records::decode::<T>(&address, &stored.body) {
+                    Ok(waiting) => self.note(address, due(&waiting)),
+                    Err(error) => tracing::error!(%error, collection, "what waits to leave cannot be read"),
+                }
+            }
+            after = page.next;
+            if after.is_none() {
+                return Ok(());
+            }
+        }
+    }
+
     /// Notes when a letter is due; one that is being tried keeps its place.
     pub fn note(&mut self, address: Address, due: Timestamp) {
         if self.flying.contains(&address) {

@@ -16,10 +16,9 @@ use crate::mail::render::render;
 use crate::mail::{Letter, MailError};
 use crate::records::{self, RecordError};
 use crate::sealing;
-use crate::store::{Address, Batch, Expect, Scan, StoreError};
+use crate::store::{Address, Batch, Expect, StoreError};
 use crate::suppression;
 
-const PAGE: usize = 200;
 /// Letters handed over at once.
 const CONCURRENT: usize = 8;
 /// How often the store is asked for letters that this process did not put in.
@@ -53,7 +52,7 @@ pub async fn run(app: SharedApp, mut stop: watch::Receiver<bool>) {
     let mut scanned: Option<Instant> = None;
     while !*stop.borrow() {
         if scanned.is_none_or(|at| at.elapsed() >= RESCAN) {
-            match scan(&app, &mut schedule).await {
+            match schedule.scan(&app, OUTBOX, |waiting: &Waiting| waiting.due).await {
                 Ok(()) => scanned = Some(Instant::now()),
                 Err(error) => tracing::warn!(%error, "the outbox cannot be read"),
             }
@@ -98,25 +97,6 @@ pub async fn run(app: SharedApp, mut stop: watch::Receiver<bool>) {
     }
     let landed = async { while flying.next().await.is_some() {} };
     let _ = tokio::time::timeout(LANDING, landed).await;
-}
-
-/// Notes every letter of the store.
-async fn scan(app: &App, schedule: &mut Schedule) -> Result<(), RecordError> {
-    let mut after = None;
-    loop {
-        let scan = Scan { collection: OUTBOX, partition: None, prefix: String::new(), after, limit: PAGE };
-        let page = app.store.scan(scan).await?;
-        for (address, stored) in page.documents {
-            match records::decode::<Waiting>(&address, &stored.body) {
-                Ok(waiting) => schedule.note(address, waiting.due),
-                Err(error) => tracing::error!(%error, "a letter cannot be read"),
-            }
-        }
-        after = page.next;
-        if after.is_none() {
-            return Ok(());
-        }
-    }
 }
 
 /// Notes the letters that this process has put in; whether some are not in the store yet.

@@ -18,9 +18,8 @@ use crate::app::{App, SharedApp};
 use crate::outbox::Schedule;
 use crate::records::{self, RecordError};
 use crate::sealing;
-use crate::store::{Address, Batch, Expect, Scan, StoreError};
+use crate::store::{Address, Batch, Expect, StoreError};
 
-const PAGE: usize = 200;
 /// Messages on their way at once, …
 const CONCURRENT: usize = 32;
 /// … and of one organisation, whose server may be slow.
@@ -47,7 +46,7 @@ pub async fn follow(app: SharedApp, mut stop: watch::Receiver<bool>) {
     let mut scanned: Option<Instant> = None;
     while !*stop.borrow() {
         if scanned.is_none_or(|at| at.elapsed() >= RESCAN) {
-            match scan(&app, &mut schedule).await {
+            match schedule.scan(&app, WAITING, |waiting: &Waiting| waiting.due).await {
                 Ok(()) => scanned = Some(Instant::now()),
                 Err(error) => tracing::warn!(%error, "the messages to webhooks cannot be read"),
             }
@@ -81,25 +80,6 @@ pub async fn follow(app: SharedApp, mut stop: watch::Receiver<bool>) {
     }
     let landed = async { while flying.next().await.is_some() {} };
     let _ = tokio::time::timeout(LANDING, landed).await;
-}
-
-/// Notes every message of the store that is to be tried.
-async fn scan(app: &App, schedule: &mut Schedule) -> Result<(), RecordError> {
-    let mut after = None;
-    loop {
-        let scan = Scan { collection: WAITING, partition: None, prefix: String::new(), after, limit: PAGE };
-        let page = app.store.scan(scan).await?;
-        for (address, stored) in page.documents {
-            match records::decode::<Waiting>(&address, &stored.body) {
-                Ok(waiting) => schedule.note(address, waiting.due),
-                Err(error) => tracing::error!(%error, "a message to a webhook cannot be read"),
-            }
-        }
-        after = page.next;
-        if after.is_none() {
-            return Ok(());
-        }
-    }
 }
 
 /// One try of one message.

@@ -10,6 +10,7 @@ use super::*;
 use crate::mail::Mailer;
 use crate::outbox::{Mail, Purpose, enqueue, list, retry};
 use crate::records::KEYS;
+use crate::store::Scan;
 use crate::suppression::Reason;
 use crate::testing;
 
