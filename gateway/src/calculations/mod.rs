@@ -31,6 +31,7 @@ pub use self::jobs::{
     Bounds, CALCULATION, Calculated, Nursery, SHAPES, calculate, end_all, follow, leave, nurse,
 };
 use self::jobs::{Jobs, Shared};
+pub use self::pages::latest;
 
 /// The longest wait for a turn; past it the client is told to come back.
 const PATIENCE: Duration = Duration::from_secs(5);
