@@ -247,6 +247,7 @@ impl Gateway {
             "AOPS_SMTP_PASSWORD",
             "AOPS_MASTER_KEY",
             "AOPS_STORE_PASSWORD",
+            "AOPS_BLOBS_SECRET",
         ] {
             command.env_remove(name);
         }
