@@ -54,6 +54,7 @@ mod listing;
 mod mail;
 mod mailing;
 mod newsletter;
+mod one_machine;
 mod operations;
 mod pages;
 mod policy;
