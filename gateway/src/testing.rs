@@ -36,6 +36,7 @@ pub(crate) fn settings(folder: &Path, ahead: SignedDuration) -> Settings {
         gateway: serde_json::from_value(gateway).unwrap(),
         valkey: None,
         store: None,
+        blobs: None,
         traces: None,
         mail: MailConfig {
             from: "a@example.com".into(),

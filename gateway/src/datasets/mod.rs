@@ -28,7 +28,7 @@ pub use self::described::{dataset_schema, described};
 pub use self::document::{Dataset, Purpose, SHAPES, Warranty};
 pub use self::draft::{DRAFT, Drafts};
 pub use self::keep::end_all;
-pub use self::load::{Loaded, choices, load};
+pub use self::load::{Headed, Loaded, choices, head, load};
 pub use self::retained::{Datasets as Retained, KEPT};
 use crate::app::SharedApp;
 use crate::web::WebError;
