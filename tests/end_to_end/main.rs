@@ -49,6 +49,7 @@ mod intruders;
 mod jails;
 mod limits;
 mod listing;
+mod lives;
 mod mail;
 mod mailing;
 mod newsletter;
