@@ -36,6 +36,7 @@ mod distributed;
 mod documentation;
 mod edge;
 mod editor;
+mod erasures;
 mod examples;
 mod faults;
 mod feeds;

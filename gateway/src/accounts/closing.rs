@@ -17,7 +17,7 @@ use crate::app::{App, SharedApp};
 use crate::audit::{self, Event};
 use crate::inventory;
 use crate::outbox::{self, Mail};
-use crate::records::{self, KEYS, RecordError};
+use crate::records::{self, KEYS, RESTRICTIONS, RecordError};
 use crate::retention::Kept;
 use crate::sealing;
 use crate::store::{Address, Batch, Expect, StoreError};
@@ -115,8 +115,10 @@ async fn close_once(app: &App, account: &Account, language: Language) -> Result<
     audit::note(&mut batch, &Event::of(app, account, "account closed", &account.id))?;
     let told = Account { language, ..account.clone() };
     let batch = farewell(app, batch, &told, "compte_ferme", json!({}))?;
+    let calculations = calculations::removed(&batch);
     match app.store.commit(batch).await {
         Ok(()) => {
+            calculations::stop_removed(app, &calculations);
             app.outbox.wake();
             Ok(true)
         }
@@ -154,7 +156,7 @@ pub(super) async fn ended(app: &App, account: &Account) -> Result<Option<Batch>,
     let Some(ended) = Accounts.end(app, &address, &stored, app.clock.now()).await? else { return Ok(None) };
     let mut batch = ended.batch;
     // The key is not only gone: backups forget it too. Sessions are over rather than forgotten.
-    let mine = |collection: &str| [KEYS, sessions::GENERATIONS].contains(&collection);
+    let mine = |collection: &str| [KEYS, RESTRICTIONS, sessions::GENERATIONS].contains(&collection);
     batch.writes.retain(|write| !(mine(write.collection) && write.key == account.id));
     records::erase(app, &mut batch, &account.id).await?;
     sessions::end_for_good(app, &mut batch, &account.id).await?;
