@@ -7,6 +7,7 @@ mod people;
 mod policy;
 mod rights;
 mod shown;
+mod written;
 
 use std::path::Path;
 use std::process::ExitCode;
@@ -36,7 +37,13 @@ const LONGEST_ORDER: Duration = Duration::from_secs(420);
 pub(crate) fn run(root: &Path, json: bool, args: AdminArgs) -> Result<ExitCode> {
     let settings = Configuration::read(root)?.settings(root)?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-    if let Some(told) = runtime.block_on(backup::run(&settings, &args.subject))? {
+    let of_files = async {
+        match backup::run(&settings, &args.subject).await? {
+            Some(told) => Ok(Some(told)),
+            None => written::run(&settings, &args.subject).await,
+        }
+    };
+    if let Some(told) = runtime.block_on(of_files)? {
         print(&told, json)?;
         return Ok(judged(&told));
     }

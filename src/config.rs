@@ -204,6 +204,7 @@ impl Configuration {
             },
             tax: self.tax.clone(),
             processors: processors(root)?,
+            sources: env!("AOPS_SOURCES").into(),
             consent: self.registry(root)?,
             audience: AudienceConfig {
                 country_table: self.audience.country_table.as_ref().map(|path| root.join(path)),

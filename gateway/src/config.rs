@@ -67,6 +67,8 @@ pub struct Settings {
     pub calculations: CalculationsConfig,
     /// To whom data may go, as the site's data file has it.
     pub processors: Vec<Processor>,
+    /// The SHA-256 of the sources that the program was built from, in hexadecimal; empty where it does not know.
+    pub sources: String,
     /// What must never stand in a file of the repository.
     pub secrets: Secrets,
     /// Where time comes from.

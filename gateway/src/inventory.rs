@@ -28,7 +28,7 @@ pub static KEPT: [&'static dyn Kept; 10] = [
 ];
 
 /// How what is kept is read, by collection.
-pub static SHAPES: [&[Shape]; 19] = [
+pub static SHAPES: [&[Shape]; 20] = [
     blobs::SHAPES,
     datasets::SHAPES,
     accounts::SHAPES,
@@ -48,6 +48,7 @@ pub static SHAPES: [&[Shape]; 19] = [
     processors::SHAPES,
     suppression::SHAPES,
     webhooks::SHAPES,
+    records::SHAPES,
 ];
 
 /// Every declaration, in the order of the privacy page.
@@ -141,6 +142,21 @@ pub async fn forget_address(app: &App, email: &Email) -> Result<(), RecordError>
     let shapes: Vec<&[Shape]> = SHAPES.into_iter().filter(|shapes| !shapes.iter().any(audits)).collect();
     for place in [newsletter::place(app, email), contact::place(app, email)] {
         records::forget(app, &shapes, &place).await?;
+    }
+    Ok(())
+}
+
+/// Closes what is kept of an address, and of the account that has it, to our own ends, for a request about it (GDPR
+/// art. 18): it is stored, and otherwise read for its holder, their rights and the law alone.
+///
+/// # Errors
+/// [`RecordError`]; a second call goes on.
+pub async fn restrict(app: &App, email: &Email, request: &str) -> Result<(), RecordError> {
+    let mut places = vec![newsletter::place(app, email), contact::place(app, email)];
+    let account = accounts::find(app, email).await?;
+    places.extend(account.map(|account| Place::of(account.organisation, account.id)));
+    for place in places {
+        records::restrict(app, &place, request, app.clock.now()).await?;
     }
     Ok(())
 }

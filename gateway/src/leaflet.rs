@@ -1,13 +1,21 @@
-//! A paper to keep: a title, and sections of words and tables. As HTML it is one file that asks nothing of anybody; as
-//! Markdown and CSV other programs take it up.
+//! A paper to keep: a title, and sections of words and tables. As HTML it is one file that asks nothing of anybody, as
+//! PDF an archive that can be read aloud; as Markdown and CSV other programs take it up.
 
 use aops_manifest::Language;
+use aops_report::Imprint;
 use serde::Serialize;
 use serde_json::json;
 
+use crate::app::App;
 use crate::web::site::{Site, SiteError};
+use crate::working_days;
 
 const TEMPLATE: &str = "gateway/feuillet.html";
+
+/// A paper cannot be set: its template's fault.
+#[derive(Debug, Clone, thiserror::Error)]
+#[error("the paper cannot be set: {0}")]
+pub struct PdfError(String);
 
 /// A paper.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
@@ -60,6 +68,24 @@ impl Leaflet {
     /// What the template engine says.
     pub fn html(&self, site: &Site, language: Language) -> Result<String, SiteError> {
         site.alone(language, TEMPLATE, json!({ "leaflet": self }))
+    }
+
+    /// PDF/A-2a and PDF/UA-1, of the same words. It is set on a thread where it keeps nobody waiting.
+    ///
+    /// # Errors
+    /// What the template says.
+    pub async fn pdf(&self, app: &App, site: &Site, language: Language) -> Result<Vec<u8>, PdfError> {
+        let texts = &site.texts;
+        let (words, made) = (json!(self), app.clock.now());
+        let day = texts.day(language, working_days::today(made));
+        let imprint = Imprint {
+            language: language.tag().to_owned(),
+            author: app.settings.company.get("name").cloned().unwrap_or_default(),
+            footer: texts.text(language, "feuillet.made", &[("day", &day)]),
+            made,
+        };
+        let set = tokio::task::spawn_blocking(move || aops_report::leaflet(&words, &imprint)).await;
+        set.map_err(|error| PdfError(error.to_string()))?.map_err(|error| PdfError(error.to_string()))
     }
 
     /// CommonMark with tables.

@@ -1,6 +1,7 @@
 //! Typed documents on top of the store and the sealing: JSON inside, personal data sealed.
 
 mod document;
+mod restriction;
 mod told;
 mod verify;
 
@@ -14,6 +15,7 @@ use crate::store::{Address, Batch, Change, Expect, Scan, StoreError, Write};
 use crate::web::WebError;
 
 pub use self::document::{Document, Older, Shape};
+pub use self::restriction::{RESTRICTIONS, SHAPES, Use, check, lift, reading_for, restrict};
 pub use self::told::{Open, Place, forget, told};
 pub use self::verify::{Damage, Newer, Verified, verify};
 
@@ -46,6 +48,11 @@ pub enum RecordError {
         /// What the parser says.
         why: String,
     },
+    /// Its holder asked that it be kept and not used, and it was asked for our own ends.
+    #[error(
+        "the record {0} is restricted: its holder asked that it be kept and not used (GDPR art. 18); see `aops admin rights list`, and `rights lift` once it may be"
+    )]
+    Restricted(String),
     /// A later program wrote it.
     #[error(
         "the record {at} was written by a later program (version {schema} of its shape, this one knows {known}); it is left as it is"
@@ -76,13 +83,14 @@ impl RecordError {
     }
 }
 
-/// For whoever reads many records: one that is damaged is told and counted, and the others are served.
+/// For whoever reads many records: one that is damaged or restricted is told and counted, and the others are served.
 ///
 /// # Errors
 /// What concerns the store as a whole.
 pub fn sound<T>(read: Result<T, RecordError>) -> Result<Option<T>, RecordError> {
     match read {
         Ok(record) => Ok(Some(record)),
+        Err(RecordError::Restricted(_)) => Ok(None),
         Err(error) if error.is_damage() => {
             metrics::counter!("records_damaged_total").increment(1);
             tracing::error!(%error, "a record cannot be read and is left out; `aops admin store verify` tells of all");
@@ -97,6 +105,7 @@ impl From<RecordError> for WebError {
         match error {
             RecordError::Store(error) | RecordError::Seal(SealError::Store(error)) => error.into(),
             RecordError::Content(error) if !error.is_damage() => Self::Unavailable(error.to_string()),
+            RecordError::Restricted(_) => Self::Forbidden("the record is restricted (GDPR art. 18)"),
             other => Self::Internal(other.to_string()),
         }
     }
@@ -126,6 +135,7 @@ pub async fn subject_key(
 /// # Errors
 /// [`RecordError`].
 pub async fn erase(app: &App, batch: &mut Batch, subject: &str) -> Result<(), RecordError> {
+    restriction::forget(app, batch, subject).await?;
     let Some(stored) = app.store.read(&Address::new(KEYS, &batch.partition, subject)).await? else {
         return Ok(());
     };
@@ -197,7 +207,8 @@ pub fn put_sealed<T: Document>(
 /// A sealed record of a subject, and its version. Without the subject's key it is as if it were not there.
 ///
 /// # Errors
-/// [`RecordError`].
+/// [`RecordError`]; [`RecordError::Restricted`] where it is not to be used and nobody [said](reading_for) for what else
+/// it is read.
 pub async fn read_sealed<T: Document>(
     app: &App,
     address: &Address,
@@ -209,6 +220,7 @@ pub async fn read_sealed<T: Document>(
     let Some(wrapped) = app.store.read(&Address::new(KEYS, address.partition.clone(), subject)).await? else {
         return Ok(None);
     };
+    restriction::check(app, address, subject).await?;
     let plain = app.sealer.unwrap(subject, &wrapped.body)?.open(address, &stored.body)?;
     Ok(Some((decode(address, &plain)?, stored.version)))
 }

@@ -35,6 +35,7 @@ use crate::handover::{Offer, Successor};
 use crate::live::Live;
 use crate::newsletter::Newsletter;
 use crate::outbox::Outbox;
+use crate::records::{Use, reading_for};
 use crate::reload::{Reload, Reread};
 use crate::sealing::{MasterKey, Sealer};
 use crate::store::{RedbStore, Store, ValkeyStore};
@@ -173,16 +174,16 @@ impl Server {
             tokio::spawn(outbox::run(Arc::clone(&app), stopped.clone())),
             tokio::spawn(webhooks::follow(Arc::clone(&app), stopped.clone())),
             tokio::spawn(newsletter::run(Arc::clone(&app), stopped.clone())),
-            tokio::spawn(checkout::follow(Arc::clone(&app))),
-            tokio::spawn(calculations::follow(Arc::clone(&app))),
+            tokio::spawn(reading_for(Use::Law, checkout::follow(Arc::clone(&app)))),
+            tokio::spawn(reading_for(Use::TheirWish, calculations::follow(Arc::clone(&app)))),
             tokio::spawn(audit::follow(Arc::clone(&app))),
             tokio::spawn(refused::follow(Arc::clone(&app))),
-            tokio::spawn(retention::follow(Arc::clone(&app), &inventory::KEPT)),
-            tokio::spawn(blobs::follow(Arc::clone(&app))),
-            tokio::spawn(rights::follow(Arc::clone(&app))),
-            tokio::spawn(breach::follow(Arc::clone(&app))),
-            tokio::spawn(processors::follow(Arc::clone(&app))),
-            tokio::spawn(accounts::follow_renewals(Arc::clone(&app))),
+            tokio::spawn(reading_for(Use::Storage, retention::follow(Arc::clone(&app), &inventory::KEPT))),
+            tokio::spawn(reading_for(Use::Storage, blobs::follow(Arc::clone(&app)))),
+            tokio::spawn(reading_for(Use::Rights, rights::follow(Arc::clone(&app)))),
+            tokio::spawn(reading_for(Use::Law, breach::follow(Arc::clone(&app)))),
+            tokio::spawn(reading_for(Use::Law, processors::follow(Arc::clone(&app)))),
+            tokio::spawn(reading_for(Use::Law, accounts::follow_renewals(Arc::clone(&app)))),
             tokio::spawn(staff::serve(Arc::clone(&app), socket, offer, stopped.clone())),
             tokio::spawn(tidy(Arc::clone(&app), upkeep)),
             tokio::spawn(staff::bans::carry_out(Arc::clone(&app))),

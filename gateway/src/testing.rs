@@ -53,6 +53,7 @@ pub(crate) fn settings(folder: &Path, ahead: SignedDuration) -> Settings {
         offers: vec![offer("rente", 49_000), offer("ifc", 129_000)],
         tax: None,
         processors: processors(),
+        sources: "a".repeat(64),
         secrets: Secrets { stripe_webhook_secrets: vec!["whsec_test".into()], ..Secrets::default() },
         clock: Clock::shifted(ahead),
         limits_factor: 1,
@@ -285,6 +286,18 @@ fn manifest() -> Manifest {
             (
                 "gateway/audit_acces.html",
                 "{{ state }}\n{% for one in processors or [] %}{{ one.name }}\n{% endfor %}{% for one in events or [] %}{{ one.action }} {{ one.who }}\n{% endfor %}",
+            ),
+            (
+                "gateway/violations.html",
+                "{% if fault %}{{ fault }}{% endif %}\n{% for one in breaches %}{{ one.id }} {{ one.hours }}{% for what in one.next %} {{ what }}{% endfor %}{% if one.filed %} {{ one.filed.reference }}{% endif %}\n{% endfor %}",
+            ),
+            (
+                "gateway/audits_equipe.html",
+                "{% if fault %}{{ fault }}{% endif %}\n{% for one in audits %}{{ one.id }} {{ one.state }}\n{% endfor %}",
+            ),
+            (
+                "gateway/prestataires_equipe.html",
+                "{% if unannounced %}unannounced{% for added in unannounced.added %} +{{ added.name }}{% endfor %}{% endif %}",
             ),
             ("gateway/droits_index.html", "{{ address }}{% for one in kinds %} {{ one.file }}{% endfor %}"),
             ("gateway/calculs.html", "{% for one in jobs %}{{ one.id }} {% endfor %}"),

@@ -11,6 +11,7 @@ use crate::app::StartError;
 use crate::calculations::{self, Nursery};
 use crate::config::Settings;
 use crate::edge::operations;
+use crate::records::{Use, reading_for};
 use crate::{server, supervisor};
 
 /// Between two looks at whether anything can be computed.
@@ -32,7 +33,7 @@ pub async fn run(
     app.calculations.nursery = Some(nursery);
     let app = Arc::new(app);
     let (stopping, stopped) = watch::channel(false);
-    let mut beside = vec![tokio::spawn(calculations::follow(Arc::clone(&app)))];
+    let mut beside = vec![tokio::spawn(reading_for(Use::TheirWish, calculations::follow(Arc::clone(&app))))];
     for socket in server::listeners(vec![health])? {
         beside.push(tokio::spawn(operations::serve(
             socket,

@@ -104,6 +104,17 @@ pub(super) enum Subject {
         /// As CSV, a line an activity; as Markdown otherwise.
         #[arg(long)]
         csv: bool,
+        /// As a PDF, written to this file, which must not exist.
+        #[arg(long, value_name = "FILE", conflicts_with = "csv")]
+        pdf: Option<PathBuf>,
+    },
+    /// Writes the officer's report of a year as a PDF: requests, breaches, deletions, access, processors, audits.
+    Report {
+        /// The year, as 2026.
+        #[arg(long)]
+        year: i16,
+        /// The file; it must not exist.
+        file: PathBuf,
     },
     /// Writes the whole store, as it stands now, to a file that the master key alone opens.
     Backup {
@@ -167,6 +178,9 @@ pub(super) struct Pack {
     /// The file; it must not exist.
     #[arg(required_unless_present = "verify")]
     pub(super) file: Option<PathBuf>,
+    /// Takes in the results of the tests that prove the promises, as `cargo xtask promises --run --report FILE` wrote them.
+    #[arg(long, value_name = "FILE", conflicts_with = "verify")]
+    pub(super) tests: Option<PathBuf>,
     /// Judges this pack instead; fails when something of it was changed, and tells what.
     #[arg(long, value_name = "FILE", conflicts_with_all = ["from", "to", "file"])]
     pub(super) verify: Option<PathBuf>,
@@ -410,8 +424,10 @@ pub(super) fn command(subject: Subject, settings: &Settings) -> io::Result<Comma
         Subject::Audit(AuditAct::List { from, to }) => Command::AuditList { from, to },
         Subject::Audit(AuditAct::Verify { anchors }) => Command::AuditVerify { anchors },
         Subject::Audit(AuditAct::Key) => Command::AuditKey,
-        Subject::Register { csv: true } => Command::Register { form: Form::Csv },
-        Subject::Register { csv: false } => Command::Register { form: Form::Markdown },
+        Subject::Register { csv: true, .. } => Command::Register { form: Form::Csv },
+        Subject::Register { csv: false, .. } => Command::Register { form: Form::Markdown },
+        // Asked by what writes its file.
+        Subject::Report { year, .. } => Command::YearlyReport { year },
         Subject::Erased(ListAct::List) => Command::ErasedList,
         Subject::Store(StoreAct::Verify) => Command::StoreVerify,
         // Done before any other is asked: their files are this process'.

@@ -51,7 +51,11 @@ async fn packed(settings: &Settings, pack: &Pack) -> Result<Value> {
     let (Some(from), Some(to), Some(file)) = (pack.from, pack.to, &pack.file) else {
         bail!("a pack has its first day, its last day and its file");
     };
-    fetched(settings, file, Command::AuditPack { from, to }).await
+    let tests = pack
+        .tests
+        .as_deref()
+        .map(|tests| fs::read_to_string(tests).with_context(|| format!("reading {}", tests.display())));
+    fetched(settings, file, Command::AuditPack { from, to, tests: tests.transpose()? }).await
 }
 
 /// Has a file made, and moves it to where it was asked for.

@@ -1,11 +1,13 @@
 //! What may be typed after `aops admin rights`.
 
 use std::io;
+use std::path::PathBuf;
 
 use aops_gateway::newsletter::Language;
-use aops_gateway::rights::{Act, Channel, Right};
-use clap::Subcommand;
+use aops_gateway::rights::{Act, Channel, Proof, Right, Witness};
+use clap::{Args, Subcommand};
 use jiff::Timestamp;
+use jiff::civil::Date;
 
 use super::arguments::{language, named, text};
 
@@ -78,6 +80,9 @@ pub(super) enum RightsAct {
         #[arg(long, value_name = "CENTS")]
         price_cents: Option<u32>,
     },
+    /// Carries out directives about data after death, on a proof that you were shown; what is noted is who brought it,
+    /// what it is and its day, never the document.
+    CarryOut(CarryOut),
     /// Ends a restriction, and says so.
     Lift {
         /// The request's id.
@@ -86,6 +91,34 @@ pub(super) enum RightsAct {
         #[arg(long)]
         reason: String,
     },
+}
+
+#[derive(Debug, Args)]
+pub(super) struct CarryOut {
+    /// The request's id, as the list shows it.
+    pub(super) id: String,
+    /// Who brought the proof, and as what, as "Me Roux, notaire à Paris".
+    #[arg(long)]
+    pub(super) who: String,
+    /// death-certificate, notary-act, family-record or court-decision.
+    #[arg(long, value_name = "KIND", value_parser = proof)]
+    pub(super) proof: Proof,
+    /// The day that the document bears, as 2026-11-02.
+    #[arg(long, value_name = "DATE")]
+    pub(super) dated: Date,
+    /// Writes a copy of everything to this file, which must not exist: for whom the directives name.
+    #[arg(long, value_name = "FILE", required_unless_present = "erase")]
+    pub(super) hand_over: Option<PathBuf>,
+    /// Then erases everything but what the law has us archive.
+    #[arg(long)]
+    pub(super) erase: bool,
+}
+
+impl CarryOut {
+    /// Who proved the death, and by what.
+    pub(super) fn witness(&self) -> Witness {
+        Witness { who: self.who.clone(), proof: self.proof, dated: self.dated }
+    }
 }
 
 impl RightsAct {
@@ -102,6 +135,8 @@ impl RightsAct {
             Self::Extend { id, reason } => Act::Extend { id, reason },
             Self::Refuse { id, reason } => Act::Refuse { id, reason },
             Self::Forward { id, client, price_cents } => Act::Forward { id, client, price_cents },
+            // With a copy to write, `admin/written.rs` asks for that first.
+            Self::CarryOut(asked) => Act::EraseDirected { witness: asked.witness(), id: asked.id },
             Self::Lift { id, reason } => Act::Lift { id, reason },
         })
     }
@@ -109,6 +144,11 @@ impl RightsAct {
 
 fn right(text: &str) -> Result<Right, String> {
     named(text).ok_or_else(|| format!("no right `{text}`; see --help"))
+}
+
+fn proof(text: &str) -> Result<Proof, String> {
+    named(text)
+        .ok_or_else(|| format!("`{text}`: death-certificate, notary-act, family-record or court-decision"))
 }
 
 fn channel(text: &str) -> Result<Channel, String> {

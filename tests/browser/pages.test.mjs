@@ -45,6 +45,20 @@ async function audit(context, path) {
   assert.deepEqual([...told, ...faults], []);
 }
 
+/** What staff pages show: breaches with a clock and without, an exercise, audits to answer and to end. */
+function entered() {
+  const report = (data, ...more) => gateway.admin(['breach', 'report', '--what', 'Une copie est partie', '--data', data, '--measures', 'Accès fermé', ...more]);
+  report('orders,accounts', '--rehearsal');
+  report('newsletter', '--sealed', '--level', 'negligible');
+  const filed = report('accounts', '--rehearsal');
+  gateway.admin(['breach', 'filed', filed.id, '--reference', 'N1']);
+  const auditor = ['--auditor', 'Inès Roux', '--firm', 'Contrôle & fils', '--email', 'ines@example.org', '--scope', 'Chiffrement et accès'];
+  const ask = (first) => gateway.admin(['client-audit', 'ask', '--account', 'owner@example.org', '--first', first, ...auditor]);
+  const accepted = ask('2100-03-01');
+  gateway.admin(['client-audit', 'accept', accepted.id]);
+  ask('2102-03-01');
+}
+
 const anonymous = () => chromium.newContext({ ignoreHTTPSErrors: true, bypassCSP: true, locale: 'fr-FR' });
 
 for (const path of [...KINDS, ...WRITTEN.map(([written]) => written)]) {
@@ -58,8 +72,9 @@ for (const path of [...KINDS, ...WRITTEN.map(([written]) => written)]) {
 test('the pages of those who signed in are accessible and valid: client area, order, staff figures', async () => {
   const password = 'Cheval-correct-agrafe-9';
   const today = new Date().toISOString().slice(0, 10);
-  for (const [role, paths] of [['owner', ['/espace-client/', '/espace-client/journal', '/espace-client/confidentialite', '/espace-client/audit', '/espace-client/personnes', '/espace-client/cles', '/espace-client/webhooks', '/espace-client/double-authentification', '/offres/rente/']], ['dpo', ['/equipe/audience', '/equipe/audience?jours=7']]]) {
+  for (const [role, paths] of [['owner', ['/espace-client/', '/espace-client/journal', '/espace-client/confidentialite', '/espace-client/audit', '/espace-client/personnes', '/espace-client/cles', '/espace-client/webhooks', '/espace-client/double-authentification', '/offres/rente/']], ['dpo', ['/equipe/audience', '/equipe/audience?jours=7', '/equipe/violations', '/equipe/audits', '/equipe/prestataires']]]) {
     gateway.admin(['account', 'create', '--email', `${role}@example.org`, '--password-stdin', '--verified', '--role', role, '--trained', today, '--secrecy', today], `${password}\n`);
+    if (role === 'dpo') entered();
     const context = await anonymous();
     const page = await context.newPage();
     await page.goto(`${gateway.origin}/compte/connexion`);

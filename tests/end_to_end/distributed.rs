@@ -77,6 +77,18 @@ impl Server {
         format!("\n[store]\nurls = [\"redis+unix://{}\"]\n\n[mail]\n", self.socket().display())
     }
 
+    /// Loses everything that it keeps, and goes on.
+    pub(crate) fn forget(&mut self) {
+        self.kill();
+        fs::remove_dir_all(self.folder.path().join("appendonlydir")).unwrap();
+        self.launch();
+    }
+
+    /// Where it keeps its files.
+    pub(crate) fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
     /// Where it listens.
     pub(crate) fn socket(&self) -> PathBuf {
         self.folder.path().join("store.sock")
@@ -148,9 +160,7 @@ async fn on_a_server_a_subscription_and_a_sign_up_survive_every_kill_and_its_fil
     }
 
     // The server loses everything: it is not taken for empty, and the backup brings all back.
-    server.kill();
-    fs::remove_dir_all(server.folder.path().join("appendonlydir")).unwrap();
-    server.launch();
+    server.forget();
     let refused = run_with(other.command(&["serve"]), "");
     assert!(!refused.status.success());
     assert!(String::from_utf8_lossy(&refused.stderr).contains("has lost documents"));

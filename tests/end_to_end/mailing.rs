@@ -8,9 +8,9 @@ use serde_json::{Value, json};
 use crate::post_office::{Answer, PostOffice};
 use crate::support::{Gateway, eventually, link, run_with};
 
-const ISSUE: &str = "2026-11-24";
+pub(crate) const ISSUE: &str = "2026-11-24";
 
-async fn started(office: &PostOffice, more: &[(&str, &str)]) -> Gateway {
+pub(crate) async fn started(office: &PostOffice, more: &[(&str, &str)]) -> Gateway {
     let sendgrid = office.environment();
     let mut environment = vec![("AOPS_LIMITS_FACTOR", "1000")];
     environment.extend(sendgrid.iter().map(|(name, value)| (*name, value.as_str())));
@@ -19,7 +19,7 @@ async fn started(office: &PostOffice, more: &[(&str, &str)]) -> Gateway {
 }
 
 /// Readers who have confirmed, by the links of their letters.
-async fn readers(gateway: &Gateway, office: &PostOffice, count: usize) {
+pub(crate) async fn readers(gateway: &Gateway, office: &PostOffice, count: usize) {
     for number in 0..count {
         let fields = [("email", format!("reader{number}@example.org"))];
         let fields: Vec<(&str, &str)> = fields.iter().map(|(name, value)| (*name, value.as_str())).collect();
@@ -42,7 +42,7 @@ async fn readers(gateway: &Gateway, office: &PostOffice, count: usize) {
 }
 
 /// By address: how often the stand-in accepted the issue for it, each name once.
-fn got(office: &PostOffice) -> BTreeMap<String, usize> {
+pub(crate) fn got(office: &PostOffice) -> BTreeMap<String, usize> {
     let mut got = BTreeMap::new();
     for person in office.recipients().iter().filter(|person| person["custom_args"]["issue"] == ISSUE) {
         *got.entry(person["to"][0]["email"].as_str().unwrap().to_owned()).or_default() += 1;
@@ -50,7 +50,7 @@ fn got(office: &PostOffice) -> BTreeMap<String, usize> {
     got
 }
 
-fn done(gateway: &Gateway) -> Option<Value> {
+pub(crate) fn done(gateway: &Gateway) -> Option<Value> {
     let listed = gateway.admin(&["newsletter", "list"]);
     (listed[0]["stage"] == "done").then(|| listed[0].clone())
 }

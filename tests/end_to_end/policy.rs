@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::io::{Read, Write};
 use std::path::Path;
-use std::process::Command;
+use std::process::{Command, Stdio};
 
 use serde_json::{Value, json};
 
@@ -258,6 +258,178 @@ async fn p_direct_collection_the_register_is_written_from_the_declarations_with_
     assert_eq!(csv.lines().count(), 11);
     gateway.stop();
     assert_eq!(register(&gateway, &[]), running);
+}
+
+/// The words of a page of HTML, piece by piece, as they are read.
+fn pieces(html: &str) -> Vec<String> {
+    let main = html.split("<main>").nth(1).unwrap().split("</main>").next().unwrap();
+    let texts = main.split('<').map(|part| part.split_once('>').map_or(part, |(_, text)| text));
+    let read = |text: &str| {
+        let named =
+            [("&lt;", "<"), ("&gt;", ">"), ("&quot;", "\""), ("&#x27;", "'"), ("&#39;", "'"), ("&amp;", "&")];
+        named.iter().fold(text.to_owned(), |text, (entity, character)| text.replace(entity, character))
+    };
+    texts.map(read).map(|text| bare(&text)).filter(|text| !text.is_empty()).collect()
+}
+
+/// Without spaces and hyphens: where a line ends is the paper's own.
+fn bare(text: &str) -> String {
+    text.chars().filter(|letter| !letter.is_whitespace() && !"-\u{ad}\u{2010}".contains(*letter)).collect()
+}
+
+/// What a reader's program finds in a PDF: poppler's.
+fn read_aloud(pdf: &[u8]) -> String {
+    let mut command = Command::new("pdftotext");
+    let mut reader =
+        command.args(["-raw", "-", "-"]).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+    reader.stdin.take().unwrap().write_all(pdf).unwrap();
+    bare(&String::from_utf8(reader.wait_with_output().unwrap().stdout).unwrap())
+}
+
+fn is_archive(pdf: &[u8]) -> bool {
+    let marks = ["pdfaid:part>2<", "pdfuaid:part>1<", "/StructTreeRoot"];
+    marks.iter().all(|mark| pdf.windows(mark.len()).any(|bytes| bytes == mark.as_bytes()))
+}
+
+/// Proves p-instructions, p-transfers.
+#[tokio::test]
+async fn p_client_controller_the_papers_are_tagged_pdf_with_the_very_words_of_their_html() {
+    let gateway = Gateway::start().await;
+    let (password, key) = gateway.client_account("client@example.org", None);
+    let lines = gateway.client().post(gateway.url("/api/v1/datasets?module=ifc&warranty=accepted"));
+    let csv = "id;sex;birth_date;hire_date;annual_salary\n1;F;12/05/1980;01/09/2010;32000\n";
+    let sent = lines.bearer_auth(&key).header("content-type", "text/csv").body(csv).send().await.unwrap();
+    let data: Value = sent.json().await.unwrap();
+    let gone =
+        gateway.client().delete(gateway.url(&format!("/api/v1/datasets/{}", data["id"].as_str().unwrap())));
+    assert_eq!(gone.bearer_auth(&key).send().await.unwrap().status(), 204);
+    let cookie = gateway.sign_in("client@example.org", &password).await;
+    let get = async |path: &str| {
+        let get = gateway.client().get(gateway.url(path)).header("cookie", &cookie);
+        let answer = get.send().await.unwrap();
+        assert_eq!(answer.status(), 200, "{path}");
+        (answer.headers()["content-type"].to_str().unwrap().to_owned(), answer.bytes().await.unwrap())
+    };
+    let (_, page) = get("/espace-client/confidentialite").await;
+    let page = String::from_utf8_lossy(&page).into_owned();
+    for sheet in ["annexe", "mesures", "localisation", "effacement", "traitement-ifc", "traitement-rente"] {
+        let path = format!("/espace-client/confidentialite/{sheet}");
+        assert!(page.contains(&format!("{path}.pdf")) && page.contains(&format!("{path}.html")), "{sheet}");
+        let (kind, pdf) = get(&format!("{path}.pdf")).await;
+        assert_eq!(kind, "application/pdf");
+        assert!(is_archive(&pdf), "{sheet}");
+        let text = read_aloud(&pdf);
+        let (_, html) = get(&format!("{path}.html")).await;
+        let pieces = pieces(&String::from_utf8_lossy(&html));
+        assert!(pieces.len() > 4, "{sheet}");
+        for piece in pieces {
+            // The hour of making is another's.
+            if piece.contains("Z") && piece.starts_with("20") {
+                continue;
+            }
+            assert!(text.contains(&piece), "{sheet}: {piece} in {text}");
+        }
+    }
+    let (_, certificate) = get("/espace-client/confidentialite/effacement.pdf").await;
+    assert!(read_aloud(&certificate).contains(&bare(data["id"].as_str().unwrap())));
+}
+
+/// Proves p-rights, p-breach-notice.
+#[tokio::test]
+async fn p_direct_collection_the_register_and_the_officer_s_report_of_a_year_are_pdf_too() {
+    let mut gateway = Gateway::start().await;
+    gateway.client_account("client@example.org", None);
+    let open =
+        ["rights", "open", "--email", "client@example.org", "--right", "rectification", "--proved", "vu"];
+    gateway.admin(&open);
+    let year = jiff::Timestamp::now().to_string()[..4].to_owned();
+    let files = ["registre.pdf", "rapport.pdf"].map(|name| gateway.root().join(name));
+    gateway.admin(&["register", "--pdf", files[0].to_str().unwrap()]);
+    let report = ["report", "--year", year.as_str(), files[1].to_str().unwrap()];
+    gateway.admin(&report);
+    let texts = files.each_ref().map(|file| {
+        let pdf = fs::read(file).unwrap();
+        assert!(is_archive(&pdf), "{}", file.display());
+        read_aloud(&pdf)
+    });
+    for said in ["Registre des activités de traitement", "Lettre d’information", "DigitalOcean"] {
+        assert!(texts[0].contains(&bare(said)), "{said} in {}", texts[0]);
+    }
+    let title = format!("Rapport annuel du délégué à la protection des données, {year}");
+    for said in [title.as_str(), "rectification", "Demandes sur les données personnelles", "Établi le"] {
+        assert!(texts[1].contains(&bare(said)), "{said} in {}", texts[1]);
+    }
+    for text in &texts {
+        assert!(
+            !text.contains("client@example.org") && !text.contains("annual.") && !text.contains("register."),
+            "{text}"
+        );
+    }
+    let over = run_with(gateway.command(&[&["admin"], &report[..]].concat()), "");
+    assert_eq!(over.status.code(), Some(1), "nothing is written over");
+    let next = (year.parse::<i16>().unwrap() + 1).to_string();
+    let none = gateway.root().join("futur.pdf");
+    let refused =
+        run_with(gateway.command(&["admin", "report", "--year", &next, none.to_str().unwrap()]), "");
+    assert!(String::from_utf8_lossy(&refused.stderr).contains("has not begun"), "{refused:?}");
+    assert!(!none.exists(), "no half of a file is left");
+    gateway.stop();
+    fs::remove_file(&files[1]).unwrap();
+    gateway.admin(&report);
+    assert!(is_archive(&fs::read(&files[1]).unwrap()), "without a gateway too");
+}
+
+#[tokio::test]
+async fn p_policy_updates_a_pack_holds_results_of_tests_of_its_own_program_and_says_when_they_are_of_another()
+{
+    let gateway = Gateway::start().await;
+    let today = jiff::Timestamp::now().to_string()[..10].to_owned();
+    let packed = |name: &str, tests: Option<&Value>| {
+        let (pack, file) =
+            (gateway.root().join(format!("{name}.zip")), gateway.root().join(format!("{name}.json")));
+        let mut arguments = vec!["audit", "pack", "--from", "2026-01-01", "--to", today.as_str()];
+        if let Some(tests) = tests {
+            fs::write(&file, tests.to_string()).unwrap();
+            arguments.extend(["--tests", file.to_str().unwrap()]);
+        }
+        arguments.push(pack.to_str().unwrap());
+        gateway.admin(&arguments);
+        unpacked(&pack)
+    };
+    let page =
+        |files: &BTreeMap<String, Vec<u8>>, name: &str| String::from_utf8(files[name].clone()).unwrap();
+    let none = packed("sans", None);
+    assert!(
+        page(&none, "promesses.html").contains("Aucun résultat de test"),
+        "{}",
+        page(&none, "promesses.html")
+    );
+    let configuration: Value = serde_json::from_slice(&none["configuration.json"]).unwrap();
+    let sources = configuration["sources"].as_str().unwrap();
+    assert_eq!(sources.len(), 64, "the program knows what it is made of");
+    let results = |sources: &str| {
+        json!({
+            "form": 1, "program": "aops 0.1.0", "sources": sources, "made": "2026-11-28T10:00:00Z",
+            "promises": { "p-rights": { "passed": ["p_rights_a"], "failed": [], "unseen": [] } },
+        })
+    };
+    let own = packed("les-siens", Some(&results(sources)));
+    let told = page(&own, "promesses.html");
+    assert!(told.contains("sources mêmes") && told.contains("1 réussis"), "{told}");
+    assert_eq!(serde_json::from_slice::<Value>(&own["tests.json"]).unwrap(), results(sources));
+    let other = packed("autres", Some(&results(&"0".repeat(64))));
+    assert!(page(&other, "promesses.html").contains("autre programme"));
+    let wrong = gateway.root().join("faux.json");
+    fs::write(&wrong, "{}").unwrap();
+    let pack = gateway.root().join("faux.zip");
+    let arguments = ["admin", "audit", "pack", "--from", "2026-01-01", "--to", today.as_str(), "--tests"];
+    let arguments = [&arguments[..], &[wrong.to_str().unwrap(), pack.to_str().unwrap()]].concat();
+    let refused = run_with(gateway.command(&arguments), "");
+    assert!(
+        String::from_utf8_lossy(&refused.stderr).contains("results of the tests cannot be taken"),
+        "{refused:?}"
+    );
+    assert!(!pack.exists());
 }
 
 /// The files of a pack by their names, as Python's own archive reader has them.

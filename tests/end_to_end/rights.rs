@@ -1,8 +1,11 @@
 //! The desk of the data protection officer, as it is typed: requests, erasures that a kill interrupts, breaches.
 
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+
 use serde_json::json;
 
-use crate::support::Gateway;
+use crate::support::{Gateway, run_with};
 
 #[tokio::test]
 async fn p_rights_a_request_is_entered_listed_and_fulfilled_and_outlives_a_kill() {
@@ -33,4 +36,93 @@ async fn p_breach_notice_one_command_reports_and_the_register_keeps_it() {
     assert_eq!((listed.as_array().unwrap().len(), &listed[0]["id"]), (1, &line["id"]));
     let id = line["id"].as_str().unwrap();
     assert_eq!(gateway.admin(&["breach", "filed", id, "--reference", "R1"])["filed"]["reference"], "R1");
+}
+
+#[tokio::test]
+async fn p_rights_what_is_restricted_is_refused_to_staff_with_its_reason_and_serves_its_holder() {
+    let gateway = Gateway::start().await;
+    let (password, key) = gateway.client_account("a@example.org", Some("illimite"));
+    let message = [
+        ("nom", "Durand"),
+        ("prenom", "B"),
+        ("email", "a@example.org"),
+        ("raison_sociale", "C"),
+        ("adresse", "D"),
+        ("message", "un"),
+    ];
+    assert_eq!(gateway.post("/contact", &message).await.status(), 303);
+    let id = gateway.admin(&["messages", "list"])[0]["id"].as_str().unwrap().to_owned();
+    let open = ["rights", "open", "--email", "a@example.org", "--right", "restriction", "--proved", "vu"];
+    let request = gateway.admin(&open)["id"].as_str().unwrap().to_owned();
+
+    for list in ["messages", "account", "subscribers"] {
+        assert_eq!(gateway.admin(&[list, "list"]), json!([]), "{list}");
+    }
+    let refused = |arguments: &[&str]| {
+        let output = run_with(gateway.command(&[&["admin"], arguments].concat()), "réponse");
+        assert_eq!(output.status.code(), Some(1), "{arguments:?}");
+        let told = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(told.contains("is restricted") && told.contains("art. 18"), "{told}");
+        assert!(!told.contains("a@example.org"), "{told}");
+    };
+    refused(&["messages", "show", &id]);
+    refused(&["messages", "answer", &id, "--text-stdin"]);
+    refused(&["apikey", "create", "--account", "a@example.org"]);
+    assert!(gateway.log().contains("did not open"), "the gateway tells what it refused");
+
+    let cookie = gateway.sign_in("a@example.org", &password).await;
+    for path in ["/espace-client/", "/espace-client/droits", "/espace-client/droits/copie.zip"] {
+        let get = gateway.client().get(gateway.url(path)).header("cookie", &cookie);
+        assert_eq!(get.send().await.unwrap().status(), 200, "{path}");
+    }
+    let usage = gateway.client().get(gateway.url("/api/v1/account")).bearer_auth(&key);
+    assert_eq!(usage.send().await.unwrap().status(), 200, "their programs are theirs");
+    assert_eq!(gateway.admin(&["store", "verify"])["damaged"], json!([]));
+
+    gateway.admin(&["rights", "lift", &request, "--reason", "vérifié"]);
+    assert_eq!(gateway.admin(&["messages", "show", &id])["messages"][0]["email"], "a@example.org");
+    assert_eq!(gateway.admin(&["account", "list"])[0]["email"], "a@example.org");
+}
+
+#[tokio::test]
+async fn p_rights_directives_are_carried_out_by_one_command_whose_copy_is_on_the_disk_before_the_erasure() {
+    let mut gateway = Gateway::start().await;
+    let (password, _) = gateway.client_account("a@example.org", None);
+    let open = ["rights", "open", "--email", "a@example.org", "--right", "directives", "--proved", "vu"];
+    let open = [&open[..], &["--text-stdin"]].concat();
+    let request = gateway.admin_with(&open, "Une copie à ma fille, puis tout effacer");
+    let id = request["id"].as_str().unwrap().to_owned();
+    let file = gateway.root().join("copie.zip");
+    let today = jiff::Timestamp::now().to_string()[..10].to_owned();
+    let proof = ["--who", "Me Roux, notaire à Paris", "--proof", "death-certificate", "--dated", &today];
+    let carry = [&["rights", "carry-out", id.as_str()], &proof[..]].concat();
+    // Neither a copy nor an erasure is asked for; and nothing is written over.
+    let nothing = run_with(gateway.command(&[&["admin"], &carry[..]].concat()), "");
+    assert_eq!(nothing.status.code(), Some(2));
+    fs::write(&file, "autre").unwrap();
+    let both = [&carry[..], &["--hand-over", file.to_str().unwrap(), "--erase"]].concat();
+    let over = run_with(gateway.command(&[&["admin"], &both[..]].concat()), "");
+    assert_eq!(over.status.code(), Some(1));
+    assert_eq!(fs::read_to_string(&file).unwrap(), "autre");
+    assert_eq!(gateway.admin(&["account", "list"]).as_array().unwrap().len(), 1);
+    fs::remove_file(&file).unwrap();
+
+    let line = gateway.admin(&both);
+    assert_eq!((&line["state"], &line["carried_out"][1]["deed"]), (&json!("fulfilled"), &json!("erased")));
+    assert!(line.get("bytes").is_none());
+    assert_eq!(fs::metadata(&file).unwrap().permissions().mode() & 0o777, 0o600);
+    assert!(fs::read(&file).unwrap().starts_with(b"PK"));
+    assert_eq!(gateway.admin(&["account", "list"]), json!([]));
+    let fields = [("email", "a@example.org"), ("mot_de_passe", password.as_str())];
+    assert_eq!(gateway.post("/compte/connexion", &fields).await.status(), 401);
+    let log = gateway.admin(&["audit", "list"]).to_string();
+    for said in
+        ["copy handed over", "erasure begun", "erasure done", &format!("death certificate of {today}")]
+    {
+        assert!(log.contains(said), "{said} in {log}");
+    }
+    assert!(!log.contains("Roux"), "{log}");
+    gateway.stop();
+    let listed = gateway.admin(&["rights", "list"]);
+    assert_eq!(listed[0]["carried_out"][0]["who"], "Me Roux, notaire à Paris");
 }

@@ -9,6 +9,7 @@ mod promises;
 mod sbom;
 mod sh;
 mod soak;
+mod sources;
 mod test;
 mod tools;
 
@@ -85,6 +86,9 @@ enum Task {
         /// Run exactly these tests as well
         #[arg(long)]
         run: bool,
+        /// Write the results to this file, for `aops admin audit pack --tests`
+        #[arg(long, value_name = "FILE", requires = "run", conflicts_with = "only")]
+        report: Option<std::path::PathBuf>,
         /// Look at these promises alone
         #[arg(long, num_args = 1.., value_name = "PROMISE", conflicts_with = "mutate")]
         only: Vec<String>,
@@ -132,8 +136,8 @@ fn main() -> Result<()> {
             sh::run(sh::command("cargo", &["build", "--release", "--workspace", "--bins"]))?;
             soak::run(minutes, "release")
         }
-        Task::Promises { json, gaps_told, run, only, mutate } => {
-            promises::run(&promises::Asked { json, gaps_told, run, only, mutate })
+        Task::Promises { json, gaps_told, run, report, only, mutate } => {
+            promises::run(&promises::Asked { json, gaps_told, run, report, only, mutate })
         }
         Task::Sbom { file } => sbom::write(&file),
         Task::Figures { check } => figures::run(check),

@@ -17,7 +17,7 @@ use crate::app::{App, SharedApp};
 use crate::audit::{self, Event};
 use crate::inventory;
 use crate::outbox::{self, Mail};
-use crate::records::{self, KEYS, RecordError};
+use crate::records::{self, KEYS, RESTRICTIONS, RecordError};
 use crate::sealing;
 use crate::store::{Address, Batch, Expect, StoreError};
 use crate::web::posted::{Posted, fault_title};
@@ -138,8 +138,10 @@ async fn gone(app: &App, account: &Account) -> Result<Option<Batch>, RecordError
 /// # Errors
 /// [`RecordError`].
 pub(super) async fn commit(app: &App, account: &Account, batch: Batch) -> Result<bool, RecordError> {
+    let calculations = calculations::removed(&batch);
     match app.store.commit(batch).await {
         Ok(()) => {
+            calculations::stop_removed(app, &calculations);
             app.outbox.wake();
             retained::let_go(app, account).await?;
             Ok(true)
@@ -177,7 +179,7 @@ pub(super) async fn ended(app: &App, account: &Account) -> Result<Option<Batch>,
     let Some(stored) = app.store.read(&address).await? else { return Ok(None) };
     let mut batch = retained::ending(app, &address, &stored).await?;
     // The key is not only gone: backups forget it too. Sessions are over rather than forgotten.
-    let mine = |collection: &str| [KEYS, sessions::GENERATIONS].contains(&collection);
+    let mine = |collection: &str| [KEYS, RESTRICTIONS, sessions::GENERATIONS].contains(&collection);
     batch.writes.retain(|write| !(mine(write.collection) && write.key == account.id));
     records::erase(app, &mut batch, &account.id).await?;
     sessions::end_for_good(app, &mut batch, &account.id).await?;

@@ -11,7 +11,7 @@ use super::{
 use crate::app::App;
 use crate::email::Email;
 use crate::outbox;
-use crate::records::{self, KEYS, RecordError};
+use crate::records::{self, KEYS, RESTRICTIONS, RecordError};
 use crate::retention::{self, Ended, Ground, Kept, Retention, Term, Then};
 use crate::store::{Address, Batch, Expect, StoreError, Stored};
 
@@ -109,6 +109,7 @@ pub(super) async fn ending(app: &App, address: &Address, stored: &Stored) -> Res
     let batch = Batch::new(&address.partition)
         .delete(ACCOUNTS, id, Expect::Version(stored.version))
         .delete(KEYS, id, Expect::Anything)
+        .delete(RESTRICTIONS, id, Expect::Anything)
         .delete(devices::DEVICES, id, Expect::Anything)
         .delete(duties::DUTIES, id, Expect::Anything)
         .delete(sessions::GENERATIONS, id, Expect::Anything);

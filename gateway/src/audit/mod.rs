@@ -133,6 +133,12 @@ pub fn by<F: Future>(actor: Actor, future: F) -> impl Future<Output = F::Output>
     SOURCE.scope(Source { actor: Some(actor), from: None }, future)
 }
 
+/// Lets what a request causes know who is signed in, from where it is known already.
+pub async fn acting<F: Future>(actor: Actor, future: F) -> F::Output {
+    let from = SOURCE.try_with(|source| source.from.clone()).ok().flatten();
+    SOURCE.scope(Source { actor: Some(actor), from }, future).await
+}
+
 impl Event {
     /// What happens now to a record, by whoever is acting.
     pub fn new(app: &App, action: &str, object: &str) -> Self {

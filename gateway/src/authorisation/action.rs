@@ -49,11 +49,15 @@ pub enum Action {
     ReadDesk,
     /// Staff: figures of the audience.
     ReadAudience,
+    /// Staff: breaches, audits that clients ask for, processors.
+    ReadPolicy,
+    /// Staff: answering clients who ask for an audit, going on with a breach.
+    KeepPolicy,
 }
 
 impl Action {
     /// Every action, in the order of the tables.
-    pub const ALL: [Self; 23] = [
+    pub const ALL: [Self; 25] = [
         Self::OwnAccount,
         Self::ReadOrganisation,
         Self::ReadJournal,
@@ -77,5 +81,7 @@ impl Action {
         Self::ReadGateway,
         Self::ReadDesk,
         Self::ReadAudience,
+        Self::ReadPolicy,
+        Self::KeepPolicy,
     ];
 }

@@ -31,7 +31,11 @@ fn table(first: &[&str], rows: impl Iterator<Item = (Vec<String>, Action, Object
 fn object(action: Action) -> Object<'static> {
     match action {
         Action::OwnAccount => Object::Account("a"),
-        Action::ReadGateway | Action::ReadDesk | Action::ReadAudience => Object::House,
+        Action::ReadGateway
+        | Action::ReadDesk
+        | Action::ReadAudience
+        | Action::ReadPolicy
+        | Action::KeepPolicy => Object::House,
         _ => Object::Organisation("o"),
     }
 }

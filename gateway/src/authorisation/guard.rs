@@ -11,6 +11,7 @@ use super::{Action, Actor, Object, may};
 use crate::accounts::{self, LocalPath, Session, SignInNeeded, api_keys, sessions};
 use crate::app::{App, SharedApp};
 use crate::audit::{self, Event};
+use crate::records::{self, Use};
 use crate::web::WebError;
 
 /// Lets a request pass to its handler, or answers it.
@@ -18,8 +19,12 @@ pub async fn guard(State(app): State<SharedApp>, request: Request<Body>, next: N
     let (mut parts, body) = request.into_parts();
     let path = parts.extensions.get::<MatchedPath>().map_or("", MatchedPath::as_str);
     let Some(row) = routes::row(&parts.method, path) else { return without_row(&parts.method, path) };
-    match passes(&app, &mut parts, row).await {
-        Ok(()) => next.run(Request::from_parts(parts, body)).await,
+    // Whoever asks signs in for themselves, whatever they go on to read.
+    match records::reading_for(Use::TheirWish, passes(&app, &mut parts, row)).await {
+        Ok(()) => {
+            let asked = next.run(Request::from_parts(parts, body));
+            records::reading_for(row.class.reads_for(), asked).await
+        }
         Err(refused) => refused.into_response(),
     }
 }
@@ -83,6 +88,9 @@ async fn of_staff(app: &App, parts: &request::Parts, row: &Row, action: Action) 
     }
     let actor = Actor { elevated: duties.elevated(now), ..account.actor() };
     may(&actor, action, Object::House).settled()?;
+    if row.proof && !accounts::recently_proved(app, &session) {
+        return Err(SignInNeeded::Prove(LocalPath::parse(wanted(parts, row))));
+    }
     Ok(audit::record(app, &Event::of(app, &account, "staff page read", wanted(parts, row))).await?)
 }
 

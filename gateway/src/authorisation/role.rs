@@ -4,9 +4,10 @@ use serde::{Deserialize, Serialize};
 
 use super::Action;
 use super::Action::{
-    AskAudit, AssignSeats, Buy, Calculate, Compute, HandOver, ManageKeys, ManagePeople, ManageWebhooks,
-    OwnAccount, ReadAudience, ReadCalculations, ReadData, ReadDesk, ReadGateway, ReadInvoices, ReadJournal,
-    ReadKeys, ReadOrganisation, ReadPeople, ReadSubscriptions, ReadWebhooks, WriteData,
+    AskAudit, AssignSeats, Buy, Calculate, Compute, HandOver, KeepPolicy, ManageKeys, ManagePeople,
+    ManageWebhooks, OwnAccount, ReadAudience, ReadCalculations, ReadData, ReadDesk, ReadGateway,
+    ReadInvoices, ReadJournal, ReadKeys, ReadOrganisation, ReadPeople, ReadPolicy, ReadSubscriptions,
+    ReadWebhooks, WriteData,
 };
 
 /// What somebody is: for clients inside their organisation, for staff over all of them.
@@ -136,10 +137,11 @@ impl Role {
             Self::Billing => {
                 &[OwnAccount, ReadOrganisation, ReadPeople, ReadSubscriptions, ReadInvoices, Buy]
             }
-            Self::Support | Self::Dpo => &[OwnAccount, ReadOrganisation, ReadDesk, ReadAudience],
+            Self::Support => &[OwnAccount, ReadOrganisation, ReadDesk, ReadAudience],
+            Self::Dpo => &[OwnAccount, ReadOrganisation, ReadDesk, ReadAudience, ReadPolicy, KeepPolicy],
             Self::Accounting => &[OwnAccount, ReadOrganisation, ReadAudience],
             Self::Operator => &[OwnAccount, ReadOrganisation, ReadGateway, ReadDesk, ReadAudience],
-            Self::Auditor => &[OwnAccount, ReadOrganisation, ReadGateway, ReadAudience],
+            Self::Auditor => &[OwnAccount, ReadOrganisation, ReadGateway, ReadAudience, ReadPolicy],
         }
     }
 

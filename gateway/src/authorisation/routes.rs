@@ -7,6 +7,7 @@ use std::sync::LazyLock;
 use http::Method;
 
 use super::Action;
+use crate::records::Use;
 
 /// Who may come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -28,6 +29,20 @@ pub enum Class {
     Api(Action),
     /// AOPS's own people whose role allows it; for others there is nothing.
     Staff(Action),
+}
+
+impl Class {
+    /// What records are read for by a handler of such a route: staff read for our own ends, whoever a record is about
+    /// for themselves, and what processors tell us of payments and letters the law has us note.
+    pub(super) fn reads_for(self) -> Use {
+        match self {
+            Self::Staff(_) => Use::OurEnds,
+            Self::Signed => Use::Law,
+            Self::Open | Self::Link | Self::Own | Self::Role(_) | Self::Asks(_) | Self::Api(_) => {
+                Use::TheirWish
+            }
+        }
+    }
 }
 
 /// One route.
@@ -288,8 +303,16 @@ const SUBSCRIPTIONS: &str = "/espace-client/abonnements";
 const STAFF: &[Row] = &[
     get("/equipe/audience", Staff(Action::ReadAudience)),
     get("/equipe/audience.csv", Staff(Action::ReadAudience)),
+    get("/equipe/audits", Staff(Action::ReadPolicy)),
+    post("/equipe/audits/{id}/acceptation", Staff(Action::KeepPolicy)).proved().on("/equipe/audits"),
+    post("/equipe/audits/{id}/refus", Staff(Action::KeepPolicy)).proved().on("/equipe/audits"),
+    post("/equipe/audits/{id}/fin", Staff(Action::KeepPolicy)).proved().on("/equipe/audits"),
     get("/equipe/courrier", Staff(Action::ReadDesk)),
     get("/equipe/passerelle", Staff(Action::ReadGateway)),
+    get("/equipe/prestataires", Staff(Action::ReadPolicy)),
+    get("/equipe/violations", Staff(Action::ReadPolicy)),
+    post("/equipe/violations/{id}/notification", Staff(Action::KeepPolicy)).proved().on("/equipe/violations"),
+    post("/equipe/violations/{id}/reprise", Staff(Action::KeepPolicy)).proved().on("/equipe/violations"),
 ];
 
 /// Programs.

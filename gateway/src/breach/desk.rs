@@ -11,7 +11,7 @@ use super::{concerned, form, notices};
 use crate::app::App;
 use crate::audit::{self, Event};
 use crate::outbox;
-use crate::records::RecordError;
+use crate::records::{self, RecordError, Use};
 
 /// An act, as it goes over the socket.
 #[derive(Clone, Serialize, Deserialize)]
@@ -91,6 +91,10 @@ pub enum BreachError {
 /// # Errors
 /// [`BreachError`], a sentence for whoever typed it.
 pub async fn act(app: &App, act: Act) -> Result<Value, BreachError> {
+    records::reading_for(Use::Law, done(app, act)).await
+}
+
+async fn done(app: &App, act: Act) -> Result<Value, BreachError> {
     let id = match act {
         Act::List => {
             let all = register::all(app).await?;

@@ -28,7 +28,8 @@ use crate::web::WebError;
 
 pub use self::config::CalculationsConfig;
 pub use self::jobs::{
-    Bounds, CALCULATION, Calculated, Nursery, SHAPES, calculate, end_all, follow, leave, nurse,
+    Bounds, CALCULATION, Calculated, Nursery, SHAPES, calculate, end_all, follow, leave, nurse, removed,
+    stop_removed,
 };
 use self::jobs::{Jobs, Shared};
 pub use self::pages::latest;

@@ -118,6 +118,7 @@ async fn compare(
     found: &mut Vec<Difference>,
 ) -> Result<(), WebError> {
     let kept: Vec<Subscription> = documents(app, SUBSCRIPTIONS, Some(organisation)).await?;
+    let closed = sync::is_closed(app, organisation).await?;
     for object in &books.subscriptions {
         let Some(held) = kept.iter().find(|held| held.id == object.id) else {
             found.push(difference(&object.id, "the processor has a subscription that is not kept here"));
@@ -132,6 +133,12 @@ async fn compare(
             found.push(difference(&object.id, "the subscription stands otherwise at the processor"));
         }
         let plan = records::read_plain::<Plan>(app, &Address::new(PLANS, organisation, &held.order)).await?;
+        if closed {
+            if plan.is_some() || held.is_alive() {
+                found.push(difference(&object.id, "its organisation is no more, and it goes on"));
+            }
+            continue;
+        }
         if plan.is_none_or(|(plan, _)| plan.until != Some(held.access_until())) {
             found.push(difference(&object.id, "the access that is open is not that of the subscription"));
         }

@@ -145,6 +145,11 @@ pub(super) async fn close(app: &App, batch: &mut Batch) -> Result<(), RecordErro
     Ok(())
 }
 
+/// Whether an organisation is no more: what is paid for it late opens nothing.
+pub(super) async fn is_closed(app: &App, organisation: &str) -> Result<bool, RecordError> {
+    Ok(app.store.read(&Address::new(DUES, organisation, CLOSED)).await?.is_some())
+}
+
 /// Runs until the process ends.
 pub async fn follow(app: SharedApp) {
     let rest = if app.payments.embedded().is_some() { REST_OF_TESTS } else { REST };
@@ -249,7 +254,7 @@ async fn write(app: &App, batch: &mut Batch, books: &Books) -> Result<After, Rec
     let organisation = batch.partition.clone();
     let now = app.clock.now();
     let mut after = After::default();
-    let closed = app.store.read(&Address::new(DUES, &organisation, CLOSED)).await?.is_some();
+    let closed = is_closed(app, &organisation).await?;
     let before = orders_of(app, &organisation).await?;
     let mut orders = before.clone();
     for object in &books.subscriptions {

@@ -175,7 +175,10 @@ pub(super) async fn carry_out(
     records::put_plain(batch, ORDERS, &order.id, Expect::Version(version), &order, until)?;
     match order.state {
         OrderState::Paid => {
-            open(app, batch, &order, now).await?;
+            let closed = sync::is_closed(app, &order.organisation).await?;
+            if !closed {
+                open(app, batch, &order, now).await?;
+            }
             let context = json!({
                 "amount_cents": order.amount_cents,
                 "cgv_version": order.cgv_version,
@@ -185,7 +188,7 @@ pub(super) async fn carry_out(
             letters::write(app, batch, &order, "commande_confirmee", context).await?;
             let paid = audit::Event::new(app, "order paid", &order.id).concerning(&order.organisation);
             audit::note(batch, &paid)?;
-            return Ok(Some(order));
+            return Ok((!closed).then_some(order));
         }
         OrderState::Mismatch => {
             tracing::error!(order = %order.id, "what was paid is not what was asked");

@@ -13,7 +13,7 @@ use crate::app::App;
 use crate::audit::{self, Event};
 use crate::email::Email;
 use crate::outbox;
-use crate::records::RecordError;
+use crate::records::{self, RecordError, Use};
 use crate::working_days;
 
 /// An act, as it goes over the socket.
@@ -102,6 +102,10 @@ pub enum DeskError {
 /// # Errors
 /// [`DeskError`], a sentence for whoever typed it.
 pub async fn act(app: &App, act: Act) -> Result<Value, DeskError> {
+    records::reading_for(Use::TheirWish, done(app, act)).await
+}
+
+async fn done(app: &App, act: Act) -> Result<Value, DeskError> {
     let id = match act {
         Act::List => {
             let mut lines = Vec::new();

@@ -10,7 +10,7 @@ use super::thread::{ANSWERS, KEY, MESSAGES, THREADS, Thread, addresses, put};
 use crate::app::App;
 use crate::checkout;
 use crate::outbox;
-use crate::records::{self, KEYS, RecordError};
+use crate::records::{self, KEYS, RESTRICTIONS, RecordError};
 use crate::retention::{Ended, Ground, Kept, Retention, Term, Terms, Then, WARNING};
 use crate::store::{Address, Batch, Expect, StoreError, Stored};
 
@@ -68,11 +68,10 @@ impl Kept for Threads {
             }
             by = declared(&thread);
         }
-        let mut batch = Batch::new(partition).delete(THREADS, KEY, Expect::Version(stored.version)).delete(
-            KEYS,
-            partition,
-            Expect::Anything,
-        );
+        let mut batch = Batch::new(partition)
+            .delete(THREADS, KEY, Expect::Version(stored.version))
+            .delete(KEYS, partition, Expect::Anything)
+            .delete(RESTRICTIONS, partition, Expect::Anything);
         for collection in [MESSAGES, ANSWERS] {
             for address in addresses(app, collection, Some(partition)).await? {
                 batch = batch.delete(collection, &address.key, Expect::Anything);

@@ -8,6 +8,7 @@ use crate::config::{Environment, GatewayConfig, Sandbox, Secrets, Settings};
 pub(super) fn told(settings: &Settings) -> Value {
     json!({
         "version": env!("CARGO_PKG_VERSION"),
+        "sources": settings.sources,
         "environment": match settings.environment {
             Environment::Development => "development",
             Environment::Production => "production",

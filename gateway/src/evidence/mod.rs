@@ -13,15 +13,20 @@ mod pack;
 mod promises;
 mod registers;
 mod served;
+mod tested;
 mod verify;
+mod yearly;
 
 use jiff::civil::Date;
 
 pub use self::components::cyclonedx;
 pub use self::key::{SHAPES, public_key};
 pub use self::pack::write;
+pub use self::tested::TestResults;
 pub use self::verify::{Verified, verify};
+pub use self::yearly::yearly;
 
+use crate::leaflet::PdfError;
 use crate::records::RecordError;
 use crate::sealing::SealError;
 use crate::store::StoreError;
@@ -57,6 +62,14 @@ pub enum EvidenceError {
     /// No days.
     #[error("a pack tells of some days: the first comes before the last, and neither is to come")]
     Days,
+    /// Results of tests that are none.
+    #[error(
+        "the results of the tests cannot be taken: {0}; `cargo xtask promises --run --report FILE` writes them"
+    )]
+    Tests(String),
+    /// No year.
+    #[error("{0} has not begun, or is no year")]
+    Year(i16),
     /// What is read is no pack.
     #[error("{0} is no evidence pack: {1}")]
     NoPack(String, String),
@@ -75,6 +88,9 @@ pub enum EvidenceError {
     /// A file.
     #[error("the file: {0}")]
     File(#[from] std::io::Error),
+    /// A paper.
+    #[error(transparent)]
+    Pdf(#[from] PdfError),
     /// The archive.
     #[error("the archive: {0}")]
     Zip(#[from] zip::result::ZipError),

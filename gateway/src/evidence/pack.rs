@@ -13,6 +13,7 @@ use zip::write::SimpleFileOptions;
 use zip::{CompressionMethod, DateTime, ZipWriter};
 
 use super::log::Extract;
+use super::tested::{self, TestResults};
 use super::{Days, EvidenceError, LOG, MANIFEST, SIGNATURE};
 use super::{access, components, configuration, key, promises, registers, served};
 use crate::app::App;
@@ -34,6 +35,8 @@ const PAGES: [(&str, &str); 7] = [
 ];
 const CONFIGURATION: &str = "configuration.json";
 const COMPONENTS: &str = "composants.cdx.json";
+/// The results of the tests, where they are there.
+const TESTS: &str = "tests.json";
 /// The policy as it is served.
 const POLICY: &str = "politique.html";
 const POLICY_PATH: &str = "/confidentialite/";
@@ -52,16 +55,22 @@ pub(super) struct Manifest {
     pub(super) files: BTreeMap<String, String>,
 }
 
-/// Writes a pack of some days; its bytes follow from the state and the days alone.
+/// Writes a pack of some days, with the results of tests where they are given; its bytes follow from the state, the days
+/// and these alone.
 ///
 /// # Errors
 /// [`EvidenceError`]; there is no half of a pack.
-pub async fn write(app: &App, days: Days, path: &Path) -> Result<usize, EvidenceError> {
+pub async fn write(
+    app: &App,
+    days: Days,
+    tests: Option<&TestResults>,
+    path: &Path,
+) -> Result<usize, EvidenceError> {
     let today = working_days::today(app.clock.now());
     if days.from > days.to || days.to > today {
         return Err(EvidenceError::Days);
     }
-    let files = contents(app, days).await?;
+    let files = contents(app, days, tests).await?;
     let pair = key::pair(app).await?;
     let digests = files.iter().map(|(name, bytes)| (name.clone(), digest(bytes)));
     let manifest = Manifest {
@@ -79,7 +88,11 @@ pub async fn write(app: &App, days: Days, path: &Path) -> Result<usize, Evidence
 }
 
 /// Every file but the manifest and its signature.
-async fn contents(app: &App, days: Days) -> Result<BTreeMap<String, Vec<u8>>, EvidenceError> {
+async fn contents(
+    app: &App,
+    days: Days,
+    tests: Option<&TestResults>,
+) -> Result<BTreeMap<String, Vec<u8>>, EvidenceError> {
     let site = register::site(app)?;
     let writing = Writing::new(app, &site, Language::Fr).await?;
     let log = Extract::of(app, days).await?;
@@ -89,7 +102,7 @@ async fn contents(app: &App, days: Days) -> Result<BTreeMap<String, Vec<u8>>, Ev
     let mut files = BTreeMap::new();
     for (file, key) in PAGES {
         let sections = match key {
-            "promises" => promised(&writing)?,
+            "promises" => promised(&writing, tests)?,
             "register" => {
                 let mut sections = writing.register().sections;
                 sections.push(writing.processors());
@@ -99,7 +112,7 @@ async fn contents(app: &App, days: Days) -> Result<BTreeMap<String, Vec<u8>>, Ev
             "access" => access::sections(app, &writing).await?,
             "log" => told(&writing, &log),
             "served" => served::sections(app, &writing)?,
-            _ => index(&writing, days, &log),
+            _ => index(&writing, days, &log, tests.is_some()),
         };
         let lead = writing.word(&format!("dossier.lead.{key}"));
         let leaflet = Leaflet { title: title(key), lead, sections, beside: beside.clone() };
@@ -108,6 +121,9 @@ async fn contents(app: &App, days: Days) -> Result<BTreeMap<String, Vec<u8>>, Ev
     files.insert(CONFIGURATION.into(), serde_json::to_vec_pretty(&configuration::told(&app.settings))?);
     let components = components::cyclonedx().map_err(EvidenceError::Declared)?;
     files.insert(COMPONENTS.into(), serde_json::to_vec_pretty(&components)?);
+    if let Some(tests) = tests {
+        files.insert(TESTS.into(), serde_json::to_vec_pretty(tests)?);
+    }
     files.insert(LOG.into(), log.lines()?.into_bytes());
     if let Some(policy) = site.resource(POLICY_PATH)
         && let crate::web::stored::Stored::Memory(policy) = &policy.identity.body
@@ -117,37 +133,43 @@ async fn contents(app: &App, days: Days) -> Result<BTreeMap<String, Vec<u8>>, Ev
     Ok(files)
 }
 
-fn index(writing: &Writing<'_>, days: Days, log: &Extract) -> Vec<Section> {
+fn index(writing: &Writing<'_>, days: Days, log: &Extract, tests: bool) -> Vec<Section> {
     let word = |key: &str| writing.word(&format!("dossier.{key}"));
     let company = writing.app.settings.company.get("name").cloned().unwrap_or_default();
     let about = vec![
         (word("publisher"), company),
         (word("program"), concat!("aops ", env!("CARGO_PKG_VERSION")).to_owned()),
+        (word("tests_sources_here"), writing.app.settings.sources.clone()),
         (word("from"), writing.site.texts.day(Language::Fr, days.from)),
         (word("to"), writing.site.texts.day(Language::Fr, days.to)),
         (word("anchor"), log.anchor().unwrap_or_else(|| "–".into())),
     ];
-    let others = [CONFIGURATION, COMPONENTS, LOG, POLICY, MANIFEST, SIGNATURE];
+    let others = [CONFIGURATION, COMPONENTS, TESTS, LOG, POLICY, MANIFEST, SIGNATURE];
+    let others = others.into_iter().filter(|file| tests || *file != TESTS);
     let others = others.map(|file| (file.to_owned(), word(&format!("file.{}", file.replace('.', "_")))));
     vec![
         Section::lines(word("about"), about),
-        Section::lines(word("files"), others.to_vec()),
+        Section::lines(word("files"), others.collect()),
         Section::words(word("check"), vec![word("check_told")]),
     ]
 }
 
-fn promised(writing: &Writing<'_>) -> Result<Vec<Section>, EvidenceError> {
+fn promised(writing: &Writing<'_>, tests: Option<&TestResults>) -> Result<Vec<Section>, EvidenceError> {
     let word = |key: &str| writing.word(&format!("dossier.{key}"));
     let rows = promises::all()?.into_iter().map(|promise| {
+        let proved = tested::of(writing, tests, &promise);
         let kept = match (promise.organisational, promise.missing) {
             (true, _) => word("by_people"),
             (false, Some(_)) => word("not_whole"),
             (false, None) => promise.keeps.join(", "),
         };
-        vec![promise.id, promise.heading, kept]
+        vec![promise.id, promise.heading, kept, proved]
     });
-    let head = vec![word("promise"), word("passage"), word("kept_by")];
-    Ok(vec![Section::table(word("page.promises"), head, rows.collect())])
+    let head = ["promise", "passage", "kept_by", "tests_title"].map(word);
+    Ok(vec![
+        tested::section(writing, tests),
+        Section::table(word("page.promises"), head.to_vec(), rows.collect()),
+    ])
 }
 
 fn told(writing: &Writing<'_>, log: &Extract) -> Vec<Section> {

@@ -104,14 +104,14 @@ async fn audits(app: &App, writing: &Writing<'_>, days: Days) -> Result<Section,
 }
 
 /// The lines whose instant is within.
-fn of_days<'a>(listed: &'a Value, name: &'a str, days: Days) -> impl Iterator<Item = &'a Value> {
+pub(super) fn of_days<'a>(listed: &'a Value, name: &'a str, days: Days) -> impl Iterator<Item = &'a Value> {
     let lines = listed.as_array().map(Vec::as_slice).unwrap_or_default().iter();
     lines.filter(move |line| {
         line[name].as_str().and_then(|at| at.parse::<Timestamp>().ok()).is_some_and(|at| days.hold(at))
     })
 }
 
-fn text(line: &Value, name: &str) -> String {
+pub(super) fn text(line: &Value, name: &str) -> String {
     line[name].as_str().unwrap_or_default().to_owned()
 }
 
@@ -125,6 +125,6 @@ fn table(writing: &Writing<'_>, part: &str, columns: &[&str], rows: Vec<Vec<Stri
     Section::table(title, head.collect(), rows)
 }
 
-fn feature(error: impl std::fmt::Display) -> EvidenceError {
+pub(super) fn feature(error: impl std::fmt::Display) -> EvidenceError {
     EvidenceError::Feature(error.to_string())
 }

@@ -58,7 +58,7 @@ async fn p_confidentiality_a_pack_tells_of_the_house_and_of_nobody_in_it() {
     let folder = tempfile::tempdir().unwrap();
     let app = lived(folder.path()).await;
     let path = folder.path().join("dossier.zip");
-    write(&app, days(&app), &path).await.unwrap();
+    write(&app, days(&app), None, &path).await.unwrap();
     let files = files(&path);
     for expected in
         ["index.html", "promesses.html", "journal.jsonl", "composants.cdx.json", MANIFEST, SIGNATURE]
@@ -83,10 +83,10 @@ async fn the_same_state_and_days_give_the_same_bytes_and_what_was_changed_is_tol
     let app = lived(folder.path()).await;
     let (one, other) = (folder.path().join("1.zip"), folder.path().join("2.zip"));
     let days = days(&app);
-    write(&app, days, &one).await.unwrap();
+    write(&app, days, None, &one).await.unwrap();
     drop(app);
     let app = testing::app(folder.path(), SignedDuration::from_mins(3)).await;
-    write(&app, days, &other).await.unwrap();
+    write(&app, days, None, &other).await.unwrap();
     assert_eq!(std::fs::read(&one).unwrap(), std::fs::read(&other).unwrap());
     let key = public_key(&app).await.unwrap();
     let sound = verify(&one, &key).unwrap();
@@ -124,7 +124,37 @@ async fn days_that_are_not_over_or_the_wrong_way_round_are_refused() {
     let path = folder.path().join("dossier.zip");
     let Days { from, to } = days(&app);
     for wrong in [Days { from: to, to: from }, Days { from, to: to.tomorrow().unwrap() }] {
-        assert!(matches!(write(&app, wrong, &path).await, Err(EvidenceError::Days)));
+        assert!(matches!(write(&app, wrong, None, &path).await, Err(EvidenceError::Days)));
     }
     assert!(!path.exists());
+}
+
+#[tokio::test]
+async fn results_of_tests_stand_in_the_pack_and_it_says_plainly_when_they_lack_or_are_of_another_program() {
+    let folder = tempfile::tempdir().unwrap();
+    let app = lived(folder.path()).await;
+    let promises = async |name: &str, tests: Option<&TestResults>| {
+        let path = folder.path().join(name);
+        write(&app, days(&app), tests, &path).await.unwrap();
+        let files = files(&path);
+        let kept = files.iter().any(|(name, _)| name == "tests.json");
+        let page = files.into_iter().find(|(name, _)| name == "promesses.html").unwrap().1;
+        (kept, String::from_utf8(page).unwrap())
+    };
+    let (kept, page) = promises("none.zip", None).await;
+    assert!(
+        !kept && page.contains("dossier.tests_none") && page.contains("dossier.tests_no_result"),
+        "{page}"
+    );
+    let results = |digest: &str| {
+        TestResults::read(&super::tested::tests::results(&digest.repeat(64)).to_string()).unwrap()
+    };
+    let (kept, page) = promises("own.zip", Some(&results("a"))).await;
+    assert!(kept && page.contains("dossier.tests_own") && !page.contains("dossier.tests_other"), "{page}");
+    for told in ["dossier.tests_fails (p-gpc: a)", "dossier.tests_not_run (p-gpc: b)", "dossier.tests_count"]
+    {
+        assert!(page.contains(told), "{told} in {page}");
+    }
+    let (kept, page) = promises("other.zip", Some(&results("b"))).await;
+    assert!(kept && page.contains("dossier.tests_other") && !page.contains("dossier.tests_own"), "{page}");
 }

@@ -77,6 +77,7 @@ const REACHED: &[(&str, Reached)] = &[
     ("webhook_deliveries", Organisation),
     ("webhook_waiting", Nobody("that a message waits, which is told with its tries")),
     ("rights_requests", Address),
+    ("restrictions", Nobody("that records are not used, by ids; the request says so")),
     ("suppressions", Address),
     ("client_audits", Organisation),
     ("evidence_keys", Nobody("the key that signs evidence packs")),

@@ -8,7 +8,7 @@ use super::subscriber::{SUBSCRIBERS, State, Subscriber, leave_link, mail, partit
 use crate::app::App;
 use crate::checkout;
 use crate::outbox;
-use crate::records::{self, KEYS, RecordError};
+use crate::records::{self, KEYS, RESTRICTIONS, RecordError};
 use crate::retention::{Ended, Ground, Kept, Retention, Term, Terms, Then, WARNING};
 use crate::store::{Address, Batch, Expect, StoreError, Stored};
 
@@ -92,7 +92,8 @@ impl Kept for Subscribers {
         }
         let batch = Batch::new(partition(&address.key))
             .delete(SUBSCRIBERS, &address.key, Expect::Version(stored.version))
-            .delete(KEYS, &address.key, Expect::Anything);
+            .delete(KEYS, &address.key, Expect::Anything)
+            .delete(RESTRICTIONS, &address.key, Expect::Anything);
         Ok(Some(Ended { by, batch }))
     }
 

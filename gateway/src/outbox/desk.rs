@@ -21,7 +21,7 @@ pub struct Line {
     pub purpose: String,
     /// What it is.
     pub template: String,
-    /// To whom; none when they were erased.
+    /// To whom; none when they were erased, or what is kept of them is restricted.
     pub to: Option<String>,
     /// How often it was tried.
     pub tries: u32,
@@ -42,7 +42,11 @@ pub async fn list(app: &App) -> Result<Vec<Line>, RecordError> {
     for (collection, state) in [(DEAD, "dead"), (OUTBOX, "waiting")] {
         let first = lines.len();
         for (address, waiting, _) in all(app, collection).await? {
-            let mail = open(app, &address.partition, &address.key, &waiting).await.ok().flatten();
+            let used = records::sound(records::check(app, &address, &waiting.subject).await)?;
+            let mail = match used {
+                Some(()) => open(app, &address.partition, &address.key, &waiting).await.ok().flatten(),
+                None => None,
+            };
             lines.push(Line {
                 created: since(&address.key),
                 id: address.key,

@@ -49,7 +49,7 @@ pub struct Change {
 
 impl Change {
     /// From one list to the next.
-    pub(super) fn between(before: &[Processor], after: &[Processor]) -> Self {
+    pub fn between(before: &[Processor], after: &[Processor]) -> Self {
         let named = |list: &[Processor], name: &str| list.iter().find(|one| one.name == name).cloned();
         let mut change = Self::default();
         for one in after {

@@ -8,7 +8,7 @@ use super::announcement::{self, Announcement, Change, PARTITION, history};
 use super::{Processor, letters};
 use crate::app::App;
 use crate::audit::{self, Event};
-use crate::records::RecordError;
+use crate::records::{self, RecordError, Use};
 use crate::store::{Batch, Expect, StoreError};
 use crate::working_days;
 
@@ -65,6 +65,10 @@ pub enum AnnounceError {
 /// # Errors
 /// [`AnnounceError`], a sentence for whoever typed it.
 pub async fn act(app: &App, act: Act) -> Result<Value, AnnounceError> {
+    records::reading_for(Use::Law, done(app, act)).await
+}
+
+async fn done(app: &App, act: Act) -> Result<Value, AnnounceError> {
     let today = working_days::today(app.clock.now());
     match act {
         Act::List => {

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{ACTIVITIES, Writing};
 use crate::app::App;
+use crate::leaflet::PdfError;
 use crate::records::RecordError;
 use crate::web::{Site, SiteError};
 
@@ -18,6 +19,8 @@ pub enum Form {
     Markdown,
     /// RFC 4180.
     Csv,
+    /// PDF/A-2a.
+    Pdf,
 }
 
 /// Why there is no register.
@@ -29,6 +32,9 @@ pub enum RegisterError {
     /// The store or the keys.
     #[error(transparent)]
     Record(#[from] RecordError),
+    /// The paper.
+    #[error(transparent)]
+    Pdf(#[from] PdfError),
     /// A table that cannot be written.
     #[error("the register as CSV: {0}")]
     Csv(String),
@@ -38,17 +44,22 @@ pub enum RegisterError {
 ///
 /// # Errors
 /// [`RegisterError`].
-pub async fn written(app: &App, form: Form) -> Result<String, RegisterError> {
+pub async fn written(app: &App, form: Form) -> Result<Vec<u8>, RegisterError> {
     let site = site(app)?;
     let writing = Writing::new(app, &site, Language::Fr).await?;
     match form {
-        Form::Markdown => Ok(writing.register().markdown()),
+        Form::Markdown => Ok(writing.register().markdown().into_bytes()),
         Form::Csv => csv(&writing).map_err(|error| RegisterError::Csv(error.to_string())),
+        Form::Pdf => {
+            let mut leaflet = writing.register();
+            leaflet.sections.push(writing.processors());
+            Ok(leaflet.pdf(app, &site, Language::Fr).await?)
+        }
     }
 }
 
 /// A line an activity.
-fn csv(writing: &Writing<'_>) -> Result<String, Box<dyn std::error::Error>> {
+fn csv(writing: &Writing<'_>) -> Result<Vec<u8>, Box<dyn std::error::Error>> {
     let mut table = csv::Writer::from_writer(Vec::new());
     for (index, activity) in ACTIVITIES.iter().enumerate() {
         let lines = writing.lines(activity);
@@ -63,7 +74,7 @@ fn csv(writing: &Writing<'_>) -> Result<String, Box<dyn std::error::Error>> {
             std::iter::once(name.as_str()).chain(lines.iter().map(|(_, said)| said.as_str())),
         )?;
     }
-    Ok(String::from_utf8(table.into_inner()?)?)
+    Ok(table.into_inner()?)
 }
 
 /// The built site with the theme's words; a command without a gateway reads it.
@@ -87,13 +98,14 @@ mod tests {
     async fn the_register_tells_every_activity_in_both_forms() {
         let folder = tempfile::tempdir().unwrap();
         let app = testing::shared(folder.path()).await;
-        let markdown = written(&app, Form::Markdown).await.unwrap();
-        let csv = written(&app, Form::Csv).await.unwrap();
+        let of = async |form| String::from_utf8(written(&app, form).await.unwrap()).unwrap();
+        let (markdown, csv) = (of(Form::Markdown).await, of(Form::Csv).await);
         for activity in ACTIVITIES {
             let name = format!("register.activity.{}.name", activity.id);
             assert!(markdown.contains(&format!("## {name}")) && csv.contains(&name), "{name}");
         }
         assert!(markdown.contains("DigitalOcean (hébergement, États-Unis, clauses"), "{markdown}");
         assert_eq!(csv.lines().count(), ACTIVITIES.len() + 1);
+        assert!(written(&app, Form::Pdf).await.unwrap().starts_with(b"%PDF-1.7"));
     }
 }

@@ -10,6 +10,7 @@ use super::request::{self, Forwarded, Request, Right, State, Told};
 use crate::accounts::{self, Account};
 use crate::app::App;
 use crate::audit::{self, Event};
+use crate::inventory;
 use crate::newsletter;
 use crate::outbox;
 use crate::records::RecordError;
@@ -44,7 +45,7 @@ pub(super) async fn proved(app: &App, address: &Address, way: Way) -> Result<Opt
         return Ok(None);
     }
     // In force before it is said, and once more should this be interrupted.
-    at_once(app, &found.request).await?;
+    at_once(app, &found.request, &address.key).await?;
     let now = app.clock.now();
     let state = outcome(&found.request);
     let id = address.key.as_str();
@@ -114,14 +115,17 @@ pub(super) fn to_client(
 }
 
 /// What needs nobody's judgement; doing it twice does no harm.
-pub(super) async fn at_once(app: &App, request: &Request) -> Result<(), RecordError> {
+pub(super) async fn at_once(app: &App, request: &Request, id: &str) -> Result<(), RecordError> {
     let (email, now) = (request.email()?, app.clock.now());
     match request.right {
         Right::Objection => {
             suppression::add(app, &email, Reason::Unsubscribe, now).await?;
             newsletter::withdraw(app, &email, now).await?;
         }
-        Right::Restriction => suppression::add(app, &email, Reason::Restriction, now).await?,
+        Right::Restriction => {
+            suppression::add(app, &email, Reason::Restriction, now).await?;
+            inventory::restrict(app, &email, id).await?;
+        }
         _ => {}
     }
     Ok(())

@@ -24,13 +24,21 @@ const NAME: &str = "attachment; filename=\"aops-donnees.zip\"";
 /// # Errors
 /// [`WebError::Internal`], when it cannot be written.
 pub(super) fn answer(app: &App, language: Language, about: &Value) -> Result<Response, WebError> {
-    let bytes = packed(app, language, about).map_err(|error| WebError::Internal(error.to_string()))?;
+    let bytes = bytes(app, language, about).map_err(WebError::Internal)?;
     let fields = [
         (header::CONTENT_TYPE, "application/zip"),
         (header::CONTENT_DISPOSITION, NAME),
         (header::CACHE_CONTROL, "no-store"),
     ];
     Ok((fields, bytes).into_response())
+}
+
+/// A copy as a file.
+///
+/// # Errors
+/// Why it cannot be written.
+pub(super) fn bytes(app: &App, language: Language, about: &Value) -> Result<Vec<u8>, String> {
+    packed(app, language, about).map_err(|error| error.to_string())
 }
 
 fn packed(app: &App, language: Language, about: &Value) -> Result<Vec<u8>, Box<dyn std::error::Error>> {

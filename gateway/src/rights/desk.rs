@@ -1,20 +1,23 @@
 //! What the officer does with requests, and enters those that came on paper, by telephone or by mail.
 
 use aops_manifest::Language;
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::carried_out::{self, Way};
+use super::directives::{CarriedOut, Witness};
 use super::due::{due, may_extend};
 use super::request::{self, Channel, Forwarded, Found, Request, Right, State, Told};
-use super::{erasure, form, letters};
+use super::{directives, erasure, form, letters};
 use crate::accounts;
 use crate::app::App;
 use crate::audit::{self, Event};
 use crate::email::Email;
 use crate::outbox;
-use crate::records::RecordError;
+use crate::records::{self, RecordError, Use};
 use crate::store::Address;
 use crate::suppression::{self, Reason};
 
@@ -75,6 +78,20 @@ pub enum Act {
         /// What our help costs it, agreed beforehand.
         price_cents: Option<u32>,
     },
+    /// `rights carry-out --hand-over`: answers the request's line and, in base64, the copy that directives ask for.
+    HandOver {
+        /// The request.
+        id: String,
+        /// Who proved the death, and by what.
+        witness: Witness,
+    },
+    /// `rights carry-out --erase`: an erasure that directives ask for.
+    EraseDirected {
+        /// The request.
+        id: String,
+        /// Who proved the death, and by what.
+        witness: Witness,
+    },
     /// `rights lift`: a restriction ends, and its holder is told before.
     Lift {
         /// The request.
@@ -94,6 +111,7 @@ impl Act {
             Self::Extend { id, .. } => ("rights extend", id),
             Self::Refuse { id, .. } => ("rights refuse", id),
             Self::Forward { id, .. } => ("rights forward", id),
+            Self::HandOver { id, .. } | Self::EraseDirected { id, .. } => ("rights carry-out", id),
             Self::Lift { id, .. } => ("rights lift", id),
         }
     }
@@ -128,13 +146,26 @@ pub enum DeskError {
     /// Others would be left alone.
     #[error("they alone answer for an organisation in which others work: it is to be handed over first")]
     LastOwner,
+    /// Not directives, or erased.
+    #[error(
+        "`{0}` is no request with directives that are still to be carried out; see `aops admin rights list`"
+    )]
+    NoDirectives(String),
+    /// No proof.
+    #[error(
+        "a proof of death has who brought it, on one line of at most 200 characters, and the day that it bears: not before the directives, and not to come"
+    )]
+    Witness,
+    /// No copy.
+    #[error("the copy cannot be written: {0}")]
+    Copy(String),
     /// The store or the keys.
     #[error(transparent)]
     Record(#[from] RecordError),
 }
 
 /// A request, as staff and its author see it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Clone, PartialEq, Eq, Serialize)]
 pub struct Line {
     id: String,
     right: Right,
@@ -154,6 +185,8 @@ pub struct Line {
     closed: Option<Timestamp>,
     reason: Option<String>,
     said: String,
+    /// What was done for directives, and on whose proof.
+    carried_out: Vec<CarriedOut>,
 }
 
 impl Line {
@@ -178,6 +211,7 @@ impl Line {
             closed: request.closed.as_ref().map(|closed| closed.at),
             reason: request.closed.map(|closed| closed.why),
             said: request.said,
+            carried_out: request.carried_out,
         }
     }
 }
@@ -187,6 +221,10 @@ impl Line {
 /// # Errors
 /// [`DeskError`], a sentence for whoever typed it.
 pub async fn act(app: &App, act: Act) -> Result<Value, DeskError> {
+    records::reading_for(Use::Rights, done(app, act)).await
+}
+
+async fn done(app: &App, act: Act) -> Result<Value, DeskError> {
     let id = match act {
         Act::List => {
             let all = request::all(app, None).await?;
@@ -197,6 +235,17 @@ pub async fn act(app: &App, act: Act) -> Result<Value, DeskError> {
         Act::Extend { id, reason } => extended(app, id, &reasoned(&reason)?).await?,
         Act::Refuse { id, reason } => refused(app, id, &reasoned(&reason)?).await?,
         Act::Forward { id, client, price_cents } => forwarded(app, id, client, price_cents).await?,
+        Act::HandOver { id, witness } => {
+            let copy = directives::hand_over(app, &id, witness).await?;
+            let found = find(app, &id).await?;
+            let mut told = json!(Line::of(app, &found));
+            told["bytes"] = json!(STANDARD.encode(copy));
+            return Ok(told);
+        }
+        Act::EraseDirected { id, witness } => {
+            directives::erase(app, &id, witness).await?;
+            id
+        }
         Act::Lift { id, reason } => lifted(app, id, &reasoned(&reason)?).await?,
     };
     let found = request::find(app, &id).await?.ok_or(DeskError::None(id))?;
@@ -254,7 +303,7 @@ async fn fulfilled(app: &App, id: String, proved: Option<String>, text: &str) ->
         erasure::run(app, &found.address, text).await?;
         return Ok(id);
     }
-    carried_out::at_once(app, &found.request).await?;
+    carried_out::at_once(app, &found.request, &id).await?;
     let copied = carried_out::copied(&found.request);
     let link = copied.then(|| carried_out::copy_link(app, &found.request, &id)).transpose()?;
     let state = if copied { "copy" } else { "fulfilled" };
@@ -295,7 +344,7 @@ async fn refused(app: &App, id: String, why: &str) -> Result<String, DeskError> 
     answered(app, &found, change, |after| letters::answer(&id, after, "refused", why, None)).await?;
     if found.request.right == Right::Restriction {
         // It was in force while it was judged.
-        suppression::remove(app, &found.request.email()?, Some(Reason::Restriction)).await?;
+        opened_again(app, &found, &id).await?;
     }
     Ok(id)
 }
@@ -340,8 +389,14 @@ async fn lifted(app: &App, id: String, why: &str) -> Result<String, DeskError> {
         Some(Request { state: State::Fulfilled, closed, ..before.clone() })
     };
     answered(app, &found, change, |after| letters::answer(&id, after, "lifted", why, None)).await?;
-    suppression::remove(app, &found.request.email()?, Some(Reason::Restriction)).await?;
+    opened_again(app, &found, &id).await?;
     Ok(id)
+}
+
+/// What was restricted may be used again.
+async fn opened_again(app: &App, found: &Found, id: &str) -> Result<(), RecordError> {
+    suppression::remove(app, &found.request.email()?, Some(Reason::Restriction)).await?;
+    records::lift(app, id).await
 }
 
 /// A step with its letter and its line of the audit log.

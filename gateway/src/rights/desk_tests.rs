@@ -2,7 +2,7 @@ use aops_manifest::Language;
 use http::HeaderMap;
 
 use super::*;
-use crate::testing;
+use crate::{contact, newsletter, testing};
 
 fn open(right: Right, proved: Option<&str>) -> Act {
     Act::Open {
@@ -99,6 +99,97 @@ async fn p_rights_help_what_our_help_costs_a_client_is_recorded_before_and_told_
         (letter.to.as_str(), letter.context["price_cents"].as_u64()),
         ("client@example.com", Some(15_000))
     );
+}
+
+const MESSAGE: &str = "nom=Durand&prenom=B&email=a%40example.org&raison_sociale=C&adresse=D&message=un";
+
+#[tokio::test]
+async fn p_rights_what_is_restricted_is_closed_to_staff_and_mailings_and_open_to_its_holder_and_to_the_desk()
+{
+    let folder = tempfile::tempdir().unwrap();
+    let app = testing::shared(folder.path()).await;
+    let account = testing::account(&app, "a@example.org").await;
+    testing::post(&app, "/newsletter", &HeaderMap::new(), "email=a%40example.org").await;
+    testing::post(&app, "/contact", &HeaderMap::new(), MESSAGE).await;
+    testing::post(&app, "/contact", &HeaderMap::new(), &MESSAGE.replace("a%40", "b%40")).await;
+    let message = contact::list(&app).await.unwrap()[0].id.clone();
+    let id = opened(&app, Right::Restriction, Some("vu")).await;
+
+    // Our own ends: lists go on without it, and what names it is refused as what it is.
+    let left = contact::list(&app).await.unwrap();
+    assert_eq!(left.iter().map(|line| line.message.email.as_str()).collect::<Vec<_>>(), ["b@example.org"]);
+    assert!(newsletter::list(&app).await.unwrap().is_empty());
+    assert_eq!(accounts::list(&app).await.unwrap(), []);
+    let closed = |error: &contact::ContactError| {
+        matches!(error, contact::ContactError::Record(RecordError::Restricted(_)))
+            && error.to_string().contains("GDPR art. 18")
+    };
+    assert!(closed(&contact::show(&app, &message).await.err().unwrap()));
+    assert!(closed(&contact::answer(&app, &message, "bonjour").await.unwrap_err()));
+    let letters = outbox::list(&app).await.unwrap();
+    let addressed = |line: &&outbox::Line| line.to.as_deref() == Some("a@example.org");
+    let desk_s = letters.iter().filter(addressed).all(|line| line.template.starts_with("droits_"));
+    assert!(desk_s, "letters of what is restricted show no address: {letters:?}");
+
+    // Its holder, the desk and storage go on.
+    let form = format!("email=a%40example.org&mot_de_passe={}", testing::PASSWORD.replace('#', "%23"));
+    let signed_in = testing::post(&app, "/compte/connexion", &HeaderMap::new(), &form).await;
+    assert_eq!(signed_in.status(), 303);
+    let session = records::reading_for(Use::TheirWish, testing::signed_in(&app, &account)).await;
+    let body = axum::body::Body::empty;
+    let area = testing::ask(&app, http::Method::GET, "/espace-client/droits", &session, body()).await;
+    assert_eq!(area.status(), 200);
+    let email = Email::parse("a@example.org").unwrap();
+    let copy = crate::inventory::about_address(&app, &email).await.unwrap();
+    assert!(copy["records"]["messages"].is_array() && copy["records"]["subscribers"].is_array(), "{copy}");
+    let damaged = records::verify(&app, &crate::inventory::SHAPES).await.unwrap().damaged;
+    assert_eq!(damaged, []);
+    let stored = records::reading_for(Use::Storage, contact::list(&app)).await.unwrap();
+    assert_eq!(stored.len(), 2);
+
+    act(&app, Act::Lift { id, reason: "vérifié".into() }).await.unwrap();
+    assert_eq!(contact::list(&app).await.unwrap().len(), 2);
+    assert!(contact::show(&app, &message).await.is_ok());
+    assert_eq!(accounts::list(&app).await.unwrap().len(), 1);
+}
+
+#[tokio::test]
+async fn p_rights_what_is_restricted_is_erased_and_goes_with_its_term_like_all_else() {
+    let folder = tempfile::tempdir().unwrap();
+    let app = testing::shared(folder.path()).await;
+    testing::account(&app, "a@example.org").await;
+    testing::post(&app, "/contact", &HeaderMap::new(), MESSAGE).await;
+    opened(&app, Right::Restriction, Some("vu")).await;
+    let marks = async |app: &App| {
+        let scan = crate::store::Scan {
+            collection: records::RESTRICTIONS,
+            partition: None,
+            prefix: String::new(),
+            after: None,
+            limit: 10,
+        };
+        app.store.scan(scan).await.unwrap().documents.len()
+    };
+    assert_eq!(marks(&app).await, 3, "the address as a reader and as a writer, and the account");
+    drop(app);
+    for (years, what) in [(3, "message_prospect"), (5, "account")] {
+        let ahead = jiff::SignedDuration::from_hours(24 * (years * 365 + 3));
+        let app = testing::app(folder.path(), ahead).await;
+        let now = app.clock.now();
+        let run = crate::retention::run(&app, &crate::inventory::KEPT, now);
+        let done = records::reading_for(Use::Storage, run).await.unwrap();
+        assert!(done.iter().any(|done| done.what == what), "{what} in {done:?}");
+    }
+    let app = testing::shared(folder.path()).await;
+    testing::post(&app, "/contact", &HeaderMap::new(), MESSAGE).await;
+    opened(&app, Right::Restriction, Some("vu")).await;
+    let id = opened(&app, Right::Erasure, Some("vu")).await;
+    let line = act(&app, Act::Fulfil { id, proved: None, text: String::new() }).await.unwrap();
+    assert_eq!(line["state"], "fulfilled");
+    assert_eq!(marks(&app).await, 0);
+    let email = Email::parse("a@example.org").unwrap();
+    let left = crate::inventory::about_address(&app, &email).await.unwrap();
+    assert!(left["records"].get("messages").is_none(), "{left}");
 }
 
 #[tokio::test]

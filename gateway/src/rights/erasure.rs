@@ -29,14 +29,26 @@ enum Step {
 
 /// Begins an erasure, or goes on with it, to its end.
 pub(super) async fn run(app: &App, address: &Address, why: &str) -> Result<Option<Request>, RecordError> {
+    let Some(found) = request::read(app, address).await? else { return Ok(None) };
+    let account = held(app, &found.request).await?;
     let begun = |before: &Request| {
-        (before.right == Right::Erasure && before.state == State::Open)
-            .then(|| Request { state: State::Erasing, ..before.clone() })
+        let account = account.clone();
+        (before.right == Right::Erasure && before.state == State::Open).then(|| Request {
+            state: State::Erasing,
+            account,
+            ..before.clone()
+        })
     };
     let noted = Event::new(app, "erasure begun", &address.key);
     request::step(app, address, begun, |batch, _, _| audit::note(batch, &noted)).await?;
     while one(app, address).await? {}
     end(app, address, why).await
+}
+
+/// The account that is to go, noted when an erasure begins: the address is let go of before the account is closed.
+pub(super) async fn held(app: &App, request: &Request) -> Result<Option<(String, String)>, RecordError> {
+    let account = accounts::find(app, &request.email()?).await?;
+    Ok(account.map(|account| (account.organisation, account.id)))
 }
 
 /// Every erasure that was interrupted, brought to its end.
@@ -73,10 +85,16 @@ async fn take(app: &App, request: &Request, step: Step) -> Result<(), RecordErro
     match step {
         Step::NotWrittenTo => suppression::add(app, &email, Reason::Unsubscribe, app.clock.now()).await,
         Step::Addressed => inventory::forget_address(app, &email).await,
-        Step::Account => match accounts::find(app, &email).await? {
-            Some(account) => accounts::close(app, &account, request.language).await,
-            None => Ok(()),
-        },
+        Step::Account => {
+            let account = match &request.account {
+                Some((organisation, id)) => accounts::read(app, organisation, id).await?,
+                None => accounts::find(app, &email).await?,
+            };
+            match account {
+                Some(account) => accounts::close(app, &account, request.language).await,
+                None => Ok(()),
+            }
+        }
         Step::HashAlone => suppression::keep_hash_alone(app, &email).await,
     }
 }
@@ -95,10 +113,18 @@ async fn end(app: &App, address: &Address, why: &str) -> Result<Option<Request>,
     };
     request::step(app, address, change, |batch, key, after| {
         audit::note(batch, &Event::new(app, "erasure done", id))?;
+        if after.right == Right::Directives {
+            // Their author is dead: nobody is written to.
+            return Ok(());
+        }
         outbox::enqueue(app, batch, key, &letters::answer(id, after, "fulfilled", why, None))
     })
     .await
 }
+
+#[cfg(test)]
+#[path = "erasure_kill_tests.rs"]
+mod kills;
 
 #[cfg(test)]
 mod tests {
@@ -114,7 +140,7 @@ mod tests {
     const MESSAGE: &str = "nom=Durand&prenom=B&email=a%40example.org&raison_sociale=C&adresse=D&message=un";
 
     /// Somebody with an account, a subscription and a message, who asks to be erased.
-    async fn planted(app: &crate::app::SharedApp) -> Address {
+    pub(super) async fn planted(app: &crate::app::SharedApp) -> Address {
         testing::account(app, "a@example.org").await;
         testing::post(app, "/contact", &HeaderMap::new(), MESSAGE).await;
         testing::post(app, "/newsletter", &HeaderMap::new(), "email=a%40example.org").await;
@@ -128,7 +154,7 @@ mod tests {
         address
     }
 
-    async fn left(app: &App) -> Vec<String> {
+    pub(super) async fn left(app: &App) -> Vec<String> {
         let email = Email::parse("a@example.org").unwrap();
         let about = inventory::about_address(app, &email).await.unwrap();
         let mut left: Vec<String> = about["records"].as_object().unwrap().keys().cloned().collect();

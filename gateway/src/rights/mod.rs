@@ -7,6 +7,7 @@ mod area;
 mod carried_out;
 mod copy;
 mod desk;
+mod directives;
 mod due;
 mod erasure;
 mod follow;
@@ -19,6 +20,7 @@ use axum::Router;
 use crate::app::SharedApp;
 
 pub use self::desk::{Act, DeskError, Line, act};
+pub use self::directives::{Proof, Witness};
 pub use self::erasure::under_way;
 pub use self::follow::follow;
 pub use self::request::{Channel, HANDLED, Right, SHAPES, State, UNPROVED, place};

@@ -5,6 +5,7 @@ use aops_manifest::Language;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use super::directives::{self, CarriedOut};
 use crate::accounts::random;
 use crate::app::App;
 use crate::email::Email;
@@ -160,6 +161,13 @@ pub(super) struct Request {
     pub(super) reminded: u8,
     /// Steps of an erasure that are done.
     pub(super) erased: u8,
+    /// The account of the address when its erasure began: its organisation and id. The address leads to it no more once its
+    /// closing has begun.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub(super) account: Option<(String, String)>,
+    /// What was done for directives, once their author was dead.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub(super) carried_out: Vec<CarriedOut>,
 }
 
 impl records::Document for Request {}
@@ -187,6 +195,8 @@ impl Request {
             closed: None,
             reminded: 0,
             erased: 0,
+            account: None,
+            carried_out: Vec::new(),
         }
     }
 
@@ -311,7 +321,7 @@ async fn put(
         State::Unproved => Some(terms.end(&UNPROVED, request.created)),
         // Until it is answered, nothing ends; directives wait for as long as their author lives.
         State::Open | State::Erasing => None,
-        State::Fulfilled if request.right == Right::Directives => None,
+        State::Fulfilled if request.right == Right::Directives && !directives::erased(request) => None,
         State::Fulfilled | State::Refused | State::Forwarded => Some(terms.end(&HANDLED, last)),
     };
     let stored = app.store.read(&Address::new(KEYS, &batch.partition, id)).await?;

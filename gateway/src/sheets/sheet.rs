@@ -1,4 +1,4 @@
-//! `/espace-client/confidentialite/{sheet}.html`: the papers that a client keeps: a processing sheet for each tool, the
+//! `/espace-client/confidentialite/{sheet}.{html,pdf}`: the papers that a client keeps: a processing sheet for each tool, the
 //! annex to the contract, the measures, the place of the data, and the certificate of what was deleted.
 
 use aops_engine::MODULES;
@@ -76,7 +76,8 @@ async fn answered(
     name: &str,
     language: Language,
 ) -> Result<Response, WebError> {
-    let sheet = name.strip_suffix(".html").ok_or(WebError::NotFound)?;
+    let (sheet, form) = name.rsplit_once('.').ok_or(WebError::NotFound)?;
+    let form = Form::named(form).ok_or(WebError::NotFound)?;
     let writing = Writing::new(app, site, language).await?;
     let leaflet = match sheet {
         "annexe" => annex(&writing, account).await?,
@@ -92,14 +93,40 @@ async fn answered(
             processing(&writing, account, tool).await?
         }
     };
-    let html = leaflet.html(site, language).map_err(|error| WebError::Internal(error.to_string()))?;
+    let fault = |error: &dyn std::fmt::Display| WebError::Internal(error.to_string());
+    let (kind, bytes) = match form {
+        Form::Html => {
+            let html = leaflet.html(site, language).map_err(|error| fault(&error))?;
+            ("text/html; charset=utf-8", html.into_bytes())
+        }
+        Form::Pdf => {
+            ("application/pdf", leaflet.pdf(app, site, language).await.map_err(|error| fault(&error))?)
+        }
+    };
     let fields = [
-        (header::CONTENT_TYPE, "text/html; charset=utf-8".to_owned()),
+        (header::CONTENT_TYPE, kind.to_owned()),
         // A name that was looked up among ours: no character of it means anything in the field.
-        (header::CONTENT_DISPOSITION, format!("attachment; filename=\"aops-{sheet}.html\"")),
+        (header::CONTENT_DISPOSITION, format!("attachment; filename=\"aops-{name}\"")),
         (header::CACHE_CONTROL, "no-store".to_owned()),
     ];
-    Ok((fields, html).into_response())
+    Ok((fields, bytes).into_response())
+}
+
+/// How a paper is written.
+#[derive(Debug, Clone, Copy)]
+enum Form {
+    Html,
+    Pdf,
+}
+
+impl Form {
+    fn named(name: &str) -> Option<Self> {
+        match name {
+            "html" => Some(Self::Html),
+            "pdf" => Some(Self::Pdf),
+            _ => None,
+        }
+    }
 }
 
 /// The sheet of a tool for the client's own register (art. 30.1).

@@ -4,6 +4,9 @@ mod error;
 
 use std::fs;
 
+use aops_manifest::Language;
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
@@ -19,8 +22,10 @@ use crate::backup;
 use crate::checkout;
 use crate::edge::tls::acme::{self, Acme, AcmeError, Reason};
 use crate::email::Email;
+use crate::evidence::{EvidenceError, TestResults};
 use crate::newsletter::Segment;
-use crate::records;
+use crate::records::{self, Use};
+use crate::register::Form;
 use crate::staff::bans;
 use crate::staff::people::{self, StaffAct};
 use crate::{
@@ -225,13 +230,21 @@ pub enum Command {
         from: Date,
         /// The last day.
         to: Date,
+        /// The results of the tests, as their file has them.
+        #[serde(default)]
+        tests: Option<String>,
     },
     /// `audit key`: answers the public key of evidence packs.
     AuditKey,
-    /// `register`: answers the register of processing as a text.
+    /// `report`: answers the officer's report of a year, a PDF in base64.
+    YearlyReport {
+        /// The year.
+        year: i16,
+    },
+    /// `register`: answers the register of processing as a text, or in base64 as a PDF.
     Register {
         /// How it is written.
-        form: register::Form,
+        form: Form,
     },
     /// `ban add`.
     BanAdd {
@@ -258,11 +271,39 @@ impl std::fmt::Debug for Command {
     }
 }
 
+impl Command {
+    /// What records it reads for (GDPR art. 18.2): what is for none of the ends that the law leaves is for ours.
+    fn reads_for(&self) -> Use {
+        match self {
+            Self::RetentionRun { .. }
+            | Self::RetentionProofs
+            | Self::Backup
+            | Self::ErasedList
+            | Self::StoreVerify
+            | Self::KeysRoll => Use::Storage,
+            Self::OrdersList
+            | Self::OrdersReconcile { .. }
+            | Self::ArchiveList
+            | Self::Staff { .. }
+            | Self::AuditPack { .. }
+            | Self::YearlyReport { .. } => Use::Law,
+            // What somebody who lost their second factor asks of us.
+            Self::SecondFactorRemove { .. } => Use::TheirWish,
+            // Those of features that say for themselves what they read for are among the others.
+            _ => Use::OurEnds,
+        }
+    }
+}
+
 /// Carries out a command: an object for what is made, an array for what is listed.
 ///
 /// # Errors
 /// [`StaffError`], a sentence for whoever typed the command.
 pub(super) async fn execute(app: &App, command: Command) -> Result<Value, StaffError> {
+    records::reading_for(command.reads_for(), carried_out(app, command)).await
+}
+
+async fn carried_out(app: &App, command: Command) -> Result<Value, StaffError> {
     match command {
         Command::AccountCreate { email, password, verified, plan, role, trained, secrecy } => {
             let password = Zeroizing::new(password);
@@ -415,15 +456,28 @@ pub(super) async fn execute(app: &App, command: Command) -> Result<Value, StaffE
         Command::KeysRoll => Ok(serde_json::to_value(app.sealer.roll(app.store.as_ref()).await?)?),
         Command::AuditList { from, to } => Ok(serde_json::to_value(audit::list(app, from, to).await?)?),
         Command::AuditVerify { anchors } => Ok(serde_json::to_value(audit::verify(app, &anchors).await?)?),
-        Command::AuditPack { from, to } => {
+        Command::AuditPack { from, to, tests } => {
+            let tests = tests.as_deref().map(TestResults::read).transpose()?;
             let folder = app.settings.data.join("evidence");
             fs::create_dir_all(&folder)?;
             let path = folder.join(format!("{}.zip", app.clock.now().as_millisecond()));
-            let files = evidence::write(app, evidence::Days { from, to }, &path).await?;
+            let files = evidence::write(app, evidence::Days { from, to }, tests.as_ref(), &path).await?;
             Ok(json!({ "path": path, "from": from, "to": to, "files": files }))
         }
         Command::AuditKey => Ok(json!({ "key": evidence::public_key(app).await? })),
-        Command::Register { form } => Ok(json!({ "document": register::written(app, form).await? })),
+        Command::Register { form: Form::Pdf } => {
+            Ok(json!({ "bytes": STANDARD.encode(register::written(app, Form::Pdf).await?) }))
+        }
+        Command::Register { form } => {
+            let text = register::written(app, form).await?;
+            Ok(json!({ "document": String::from_utf8_lossy(&text) }))
+        }
+        Command::YearlyReport { year } => {
+            let (report, site) =
+                (evidence::yearly(app, year).await?, register::site(app).map_err(EvidenceError::from)?);
+            let pdf = report.pdf(app, &site, Language::Fr).await.map_err(EvidenceError::from)?;
+            Ok(json!({ "bytes": STANDARD.encode(pdf) }))
+        }
         Command::BanList => Ok(serde_json::to_value(app.blocklist.bans(app.clock.now()))?),
         Command::BanFeeds => Ok(serde_json::to_value(app.feeds.states(app.clock.now()))?),
         Command::BanRemove { block } => match bans::remove(app, &block).await? {

@@ -7,6 +7,7 @@ mod desk;
 mod figures;
 mod page;
 mod people;
+mod policy;
 mod socket;
 mod traced;
 
@@ -15,7 +16,7 @@ pub use self::people::StaffAct;
 pub use self::socket::{CallError, answers, call, serve};
 pub use self::traced::perform;
 
-/// The routes of the staff's page.
+/// The routes of the staff's pages.
 pub fn routes() -> axum::Router<crate::app::SharedApp> {
-    page::routes().merge(desk::routes())
+    page::routes().merge(desk::routes()).merge(policy::routes())
 }

@@ -21,7 +21,7 @@ use crate::handover::{self, Offer};
 use crate::staff::{Command, perform};
 
 /// The longest command, in bytes.
-const COMMAND_LIMIT: u64 = 64 * 1024;
+const COMMAND_LIMIT: u64 = 1024 * 1024;
 /// The longest answer, in bytes.
 const ANSWER_LIMIT: u64 = 256 * 1024 * 1024;
 /// How long each side waits for the other's line.

@@ -84,6 +84,7 @@ fn told(app: &App, command: &Command) -> Option<(&'static str, String)> {
         Command::AuditList { .. } => whole("audit list"),
         Command::AuditVerify { .. } => whole("audit verify"),
         Command::AuditPack { .. } => whole("audit pack"),
+        Command::YearlyReport { .. } => whole("report"),
         Command::AuditKey => whole("audit key"),
         Command::Register { .. } => whole("register"),
     })

@@ -1,10 +1,10 @@
-use std::io::{Cursor, Write as _};
-use std::process::{Command, Stdio};
+use std::io::Cursor;
 
 use calamine::{Data, Reader, Xlsx};
 
 use super::*;
 use crate::figures::shown;
+use crate::reading::{bare, read};
 use crate::table::Cell;
 use crate::{tables, xlsx};
 
@@ -29,21 +29,6 @@ fn report(module: &str, request: &Value, outcome: &Value) -> Vec<u8> {
     let told =
         Told { module, request, outcome, made, digest: &digest, owner: Some("Société X"), data: None };
     printed(&told, &words()).unwrap()
-}
-
-/// What a reader's program finds in a PDF, without spaces: poppler's, of Debian's `poppler-utils`.
-fn read(pdf: &[u8]) -> String {
-    let mut command = Command::new("pdftotext");
-    let spawned = command.args(["-raw", "-", "-"]).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn();
-    let mut reader = spawned.expect("pdftotext is there: `cargo xtask test` installs poppler-utils");
-    reader.stdin.take().unwrap().write_all(pdf).unwrap();
-    bare(&String::from_utf8(reader.wait_with_output().unwrap().stdout).unwrap())
-}
-
-/// Without spaces, and without the hyphens of ends of lines.
-fn bare(text: &str) -> String {
-    let text = text.replace("\u{ad}\n", "").replace("-\n", "");
-    text.chars().filter(|letter| !letter.is_whitespace() && *letter != '\u{ad}').collect()
 }
 
 #[test]

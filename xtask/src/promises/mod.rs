@@ -8,11 +8,12 @@ mod declared;
 mod mutations;
 mod passages;
 mod proofs;
+mod report;
 mod running;
 mod table;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
 
@@ -20,7 +21,7 @@ use self::declared::Declared;
 use self::passages::Passage;
 use self::proofs::Proof;
 use self::running::Outcome;
-use crate::sh;
+use crate::{sh, sources};
 
 /// Every promise, one a line.
 const LIST: &str = "tests/fixtures/policy/promises.txt";
@@ -37,6 +38,8 @@ pub(crate) struct Asked {
     pub(crate) gaps_told: bool,
     /// Run the tests as well.
     pub(crate) run: bool,
+    /// Write how they ended to this file.
+    pub(crate) report: Option<PathBuf>,
     /// These promises alone, when any is named.
     pub(crate) only: Vec<String>,
     /// Break each promise on purpose; those of these promises alone, when any is named.
@@ -72,12 +75,19 @@ pub(crate) fn run(asked: &Asked) -> Result<()> {
     promises.retain(|promise| asked.only.is_empty() || asked.only.contains(&promise.id));
     faults.extend(promises.iter().flat_map(|promise| lacks(promise, asked.gaps_told)));
     if asked.run {
+        let tested = sources::digest(&root)?;
         let outcomes = running::run(&root, promises.iter().flat_map(|promise| &promise.proofs))?;
         for promise in &mut promises {
             let outcome = Outcome::of(&promise.proofs, &outcomes);
             faults.extend(outcome.failed.iter().map(|name| format!("{}: `{name}` fails", promise.id)));
             faults.extend(outcome.unseen.iter().map(|name| format!("{}: `{name}` was not run", promise.id)));
             promise.outcome = Some(outcome);
+        }
+        if let Some(file) = &asked.report {
+            if sources::digest(&root)? != tested {
+                bail!("the sources changed while their tests ran: no report is written");
+            }
+            report::write(file, &tested, &promises)?;
         }
     }
     print!("{}", if asked.json { table::json(&promises, &faults)? } else { table::text(&promises) });

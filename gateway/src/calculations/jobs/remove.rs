@@ -8,7 +8,7 @@ use crate::audit::{self, Event};
 use crate::blobs;
 use crate::checkout;
 use crate::records::{self, RecordError};
-use crate::store::{Batch, Expect, StoreError};
+use crate::store::{Batch, Change, Expect, StoreError, Write};
 use crate::web::WebError;
 use crate::web::conditional::IfMatch;
 
@@ -62,6 +62,17 @@ pub async fn end_all(app: &App, batch: &mut Batch) -> Result<(), RecordError> {
         blobs::remove_all(app, batch, &id).await?;
     }
     Ok(())
+}
+
+/// The calculations that a batch removes.
+pub fn removed(batch: &Batch) -> Vec<String> {
+    let gone = |write: &&Write| write.collection == HEADS && matches!(write.change, Change::Delete);
+    batch.writes.iter().filter(gone).map(|write| write.key.clone()).collect()
+}
+
+/// Stops those that run here, once they are no more: nothing is computed of who was erased.
+pub fn stop_removed(app: &App, ids: &[String]) {
+    ids.iter().for_each(|id| app.calculations.jobs.stop(id));
 }
 
 /// Stops a calculation that waits or runs, and keeps what was asked; whether there was one to stop.
