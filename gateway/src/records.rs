@@ -2,6 +2,7 @@
 
 mod document;
 mod told;
+mod turn;
 mod verify;
 
 use jiff::Timestamp;
@@ -14,6 +15,7 @@ use crate::web::WebError;
 
 pub use self::document::{Document, Older, Shape};
 pub use self::told::{Open, Place, forget, told};
+pub use self::turn::{SHAPES, Turn};
 pub use self::verify::{Damage, Newer, Verified, verify};
 
 /// The collection of wrapped keys; destroying one erases its subject.

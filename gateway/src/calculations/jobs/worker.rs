@@ -18,6 +18,7 @@ use super::queue::{Run, Takes, Waiting};
 use super::records::{INPUTS, Inputs, Job, OUTCOMES, QUEUE, Queued, State};
 use crate::accounts::random;
 use crate::app::{App, SharedApp};
+use crate::calculations::assumptions;
 use crate::calculations::faults::Kept;
 use crate::checkout;
 use crate::records::{self, RecordError, sound};
@@ -247,6 +248,7 @@ async fn end(app: &App, organisation: &str, id: &str, came: Came) -> Result<Atte
             let packed = super::records::Packed { zstd };
             let gone = Some(job.ends(app));
             records::put_sealed(&mut batch, &key, OUTCOMES, id, Expect::Anything, &packed, gone)?;
+            remembered(app, organisation, &job, &mut batch).await?;
         }
         Came::Faults(faults) => job.faults = faults.into_iter().take(MOST_FAULTS).collect(),
         Came::Incident(why) => job.incident = Some(incident(id, &why)?),
@@ -279,6 +281,17 @@ async fn end(app: &App, organisation: &str, id: &str, came: Came) -> Result<Atte
         }
         Err(error) => Err(error.into()),
     }
+}
+
+/// What the next calculation of the module may begin with; trials begin nothing.
+async fn remembered(app: &App, organisation: &str, job: &Job, batch: &mut Batch) -> Result<(), WebError> {
+    if job.test {
+        return Ok(());
+    }
+    if let Some(asked) = super::parameters(app, organisation, job).await? {
+        assumptions::remember(app, batch, (&job.module, &job.account), &asked).await?;
+    }
+    Ok(())
 }
 
 /// A name for what went wrong, told to the client and in the log.
