@@ -10,6 +10,7 @@ use std::str::FromStr;
 
 use anyhow::{Context, Result, bail};
 use aops_gateway::audience::AudienceConfig;
+use aops_gateway::blobs::BlobsConfig;
 use aops_gateway::calculations::CalculationsConfig;
 use aops_gateway::clock::Clock;
 use aops_gateway::config::{
@@ -48,6 +49,7 @@ pub(crate) struct Configuration {
     mail: Option<MailConfig>,
     valkey: Option<ValkeyConfig>,
     store: Option<StoreConfig>,
+    blobs: Option<BlobsConfig>,
     traces: Option<TracesConfig>,
     #[serde(default)]
     retention: Terms,
@@ -180,6 +182,10 @@ impl Configuration {
                 below(root, &mut store.certificate, &mut store.authority);
                 store
             }),
+            blobs: self.blobs.clone().map(|mut blobs| {
+                blobs.authority = blobs.authority.map(|path| root.join(path));
+                blobs
+            }),
             traces: self.traces.clone().map(|mut traces| {
                 traces.authority = traces.authority.map(|path| root.join(path));
                 traces
@@ -290,6 +296,7 @@ fn secrets() -> Result<Secrets> {
         smtp_password: secret("AOPS_SMTP_PASSWORD")?,
         valkey_password: secret("AOPS_VALKEY_PASSWORD")?,
         store_password: secret("AOPS_STORE_PASSWORD")?,
+        blobs_secret: secret("AOPS_BLOBS_SECRET")?,
         otlp_authorization: secret("AOPS_OTLP_AUTHORIZATION")?,
     })
 }
@@ -303,6 +310,7 @@ pub(crate) fn secret_files() -> Result<Vec<PathBuf>> {
         "SENDGRID_API_KEY",
         "AOPS_VALKEY_PASSWORD",
         "AOPS_STORE_PASSWORD",
+        "AOPS_BLOBS_SECRET",
         "AOPS_OTLP_AUTHORIZATION",
     ];
     let files = names.iter().map(|name| variable(&format!("{name}_FILE")));

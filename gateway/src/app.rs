@@ -10,6 +10,7 @@ use crate::accounts::refused::RefusedSignIns;
 use crate::accounts::{PasswordError, Passwords, Throttle};
 use crate::antispam::Antispam;
 use crate::audience::{Audience, AudienceError};
+use crate::blobs::{Objects, ObjectsError};
 use crate::calculations::Calculations;
 use crate::checkout::Dues;
 use crate::clock::Clock;
@@ -48,6 +49,8 @@ pub struct App {
     pub clock: Clock,
     /// Where documents live.
     pub store: Arc<dyn Store>,
+    /// The bucket of contents; without one they are in the store.
+    pub blobs: Option<Objects>,
     /// Encryption at rest.
     pub sealer: Sealer,
     /// Signed links.
@@ -143,6 +146,9 @@ pub enum StartError {
     /// The server that holds the documents cannot be reached as it is told.
     #[error("[store] {0}")]
     StoreServer(ValkeyError),
+    /// The bucket of contents cannot be reached as it is told.
+    #[error(transparent)]
+    Blobs(#[from] ObjectsError),
     /// Documents stand where the configuration does not look for them.
     #[error("{0}")]
     Elsewhere(&'static str),

@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use url::Url;
 
 use crate::audience::AudienceConfig;
+use crate::blobs::BlobsConfig;
 use crate::calculations::CalculationsConfig;
 use crate::clock::Clock;
 use crate::consent::Registry;
@@ -44,6 +45,8 @@ pub struct Settings {
     pub valkey: Option<ValkeyConfig>,
     /// The `[store]` table; without it documents are in a file of the data folder.
     pub store: Option<StoreConfig>,
+    /// The `[blobs]` table; without it contents are in the store.
+    pub blobs: Option<BlobsConfig>,
     /// The `[traces]` table.
     pub traces: Option<TracesConfig>,
     /// The `[mail]` table.
@@ -451,6 +454,8 @@ pub struct Secrets {
     pub valkey_password: Option<String>,
     /// `AOPS_STORE_PASSWORD`.
     pub store_password: Option<String>,
+    /// `AOPS_BLOBS_SECRET`.
+    pub blobs_secret: Option<String>,
     /// `AOPS_OTLP_AUTHORIZATION`.
     pub otlp_authorization: Option<String>,
 }

@@ -9,6 +9,7 @@ use jiff::Timestamp;
 
 use crate::accounts::random::NoRandomness;
 use crate::app::App;
+use crate::blobs::ContentError;
 use crate::sealing::{SealError, SubjectKey};
 use crate::store::{Address, Batch, Change, Expect, Scan, StoreError, Write};
 use crate::web::WebError;
@@ -36,6 +37,9 @@ pub enum RecordError {
     /// No name can be drawn.
     #[error(transparent)]
     Random(#[from] NoRandomness),
+    /// A content that stands apart from the store.
+    #[error(transparent)]
+    Content(#[from] ContentError),
     /// The bytes are not what this version writes.
     #[error("the record {at} cannot be read: {why}")]
     Shape {
@@ -61,6 +65,9 @@ pub enum RecordError {
 impl RecordError {
     /// Whether one record is at fault, and not the store.
     pub fn is_damage(&self) -> bool {
+        if let Self::Content(error) = self {
+            return error.is_damage();
+        }
         matches!(
             self,
             Self::Shape { .. }
@@ -91,6 +98,7 @@ impl From<RecordError> for WebError {
     fn from(error: RecordError) -> Self {
         match error {
             RecordError::Store(error) | RecordError::Seal(SealError::Store(error)) => error.into(),
+            RecordError::Content(error) if !error.is_damage() => Self::Unavailable(error.to_string()),
             other => Self::Internal(other.to_string()),
         }
     }

@@ -170,6 +170,7 @@ fn waiting(started: &Settings, configured: &Settings, new: &Settings) -> Vec<&'s
         ("[gateway.limits] gateways", old.limits.gateways == gateway.limits.gateways),
         ("[valkey]", started.valkey == new.valkey),
         ("[store]", started.store == new.store),
+        ("[blobs]", started.blobs == new.blobs),
         ("[traces]", started.traces == new.traces),
         ("environment", started.environment == new.environment),
         ("base_url", configured.base_url == new.base_url),

@@ -15,6 +15,7 @@ use crate::accounts::{self, Passwords, Throttle};
 use crate::antispam::Antispam;
 use crate::app::{App, SharedApp, StartError};
 use crate::audience::{self, Audience};
+use crate::blobs::{self, Objects};
 use crate::calculations::{self, Calculations, Nursery};
 use crate::checkout::Dues;
 use crate::config::Settings;
@@ -177,6 +178,7 @@ impl Server {
             tokio::spawn(audit::follow(Arc::clone(&app))),
             tokio::spawn(refused::follow(Arc::clone(&app))),
             tokio::spawn(retention::follow(Arc::clone(&app), &inventory::KEPT)),
+            tokio::spawn(blobs::follow(Arc::clone(&app))),
             tokio::spawn(rights::follow(Arc::clone(&app))),
             tokio::spawn(breach::follow(Arc::clone(&app))),
             tokio::spawn(processors::follow(Arc::clone(&app))),
@@ -269,6 +271,7 @@ pub fn check(settings: &Settings) -> Result<(), StartError> {
     Feeds::new(settings)?;
     valkey(settings)?;
     Valkey::of_store(settings).map_err(StartError::StoreServer)?;
+    Objects::check(settings)?;
     #[cfg(feature = "otlp")]
     otlp::Collector::of(settings)?;
     Ok(())
@@ -359,6 +362,7 @@ async fn assemble(
         webhooks: Webhooks::new(&settings)?,
         audience: Audience::new(&settings.audience)?,
         acme: None,
+        blobs: Objects::of(&settings, &sealer)?,
         live_reload,
         store,
         sealer,

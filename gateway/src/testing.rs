@@ -36,6 +36,7 @@ pub(crate) fn settings(folder: &Path, ahead: SignedDuration) -> Settings {
         gateway: serde_json::from_value(gateway).unwrap(),
         valkey: None,
         store: None,
+        blobs: None,
         traces: None,
         mail: MailConfig {
             from: "a@example.com".into(),
@@ -214,7 +215,6 @@ fn manifest() -> Manifest {
             "compte_verification",
             "commande_annulee",
             "paiement_test",
-            "espace_client",
             "resiliation",
             "paiement_test_client",
             "rente",
@@ -224,10 +224,12 @@ fn manifest() -> Manifest {
     );
     let journal =
         "{% for one in events %}{{ one.action }} {{ one.who }} {{ one.object }} {{ one.from }}\n{% endfor %}";
+    let area = "espace_client\n{% for one in attention %}attention={{ one.what }}\n{% endfor %}{% for one in plans %}plan={{ one.offer }}{% if one.included %} {{ one.used }}/{{ one.included }}{% endif %}\n{% endfor %}{% for one in calculations %}calculation={{ one.module }}\n{% endfor %}";
     let factor = "{% if state == \"off\" %}\nsecret={{ secret }}\ntoken={{ token }}\n{% endif %}{% if state == \"codes\" %}\n{% for code in codes %}{{ code }}\n{% endfor %}{% endif %}";
     let devices = "{% for one in sessions %}\n{{ one.id }} {{ one.agent.browser }} {{ one.agent.system }} {{ one.own }}{% endfor %}";
     let templates = templates.chain(
         [
+            ("gateway/espace_client.html", area),
             ("gateway/journal.html", journal),
             ("gateway/double_authentification.html", factor),
             ("gateway/abonnements.html", "{% for one in subscriptions %}{{ one.id }} {% endfor %}"),

@@ -50,6 +50,13 @@ impl Gateway {
         Self { process: None, root, environment, https, http, operations }
     }
 
+    /// A gateway that somebody else starts and stops, by its address and its data folder.
+    pub(crate) fn elsewhere(https: SocketAddr, data: &Path) -> Self {
+        let root = TempDir::new().unwrap();
+        symlink(data, root.path().join("data")).unwrap();
+        Self { process: None, root, environment: Vec::new(), https, http: https, operations: https }
+    }
+
     /// Starts `aops serve` and waits until it is ready.
     pub(crate) async fn launch(&mut self) {
         self.launch_with(&["serve"]).await;
@@ -247,6 +254,7 @@ impl Gateway {
             "AOPS_SMTP_PASSWORD",
             "AOPS_MASTER_KEY",
             "AOPS_STORE_PASSWORD",
+            "AOPS_BLOBS_SECRET",
         ] {
             command.env_remove(name);
         }

@@ -14,7 +14,7 @@ use crate::support::{Gateway, children, eventually, run_with};
 /// Gateways compute nothing themselves.
 const ELSEWHERE: &str = "\n[calculations]\nworkers = 0\n";
 /// An offer whose calculations are counted.
-const COUNTED: &str = r#"
+pub(crate) const COUNTED: &str = r#"
 [[offers]]
 id = "mesure"
 module = "retraite"
@@ -52,7 +52,7 @@ fn long(seed: u32) -> Value {
 }
 
 /// Buys the counted offer on the test page.
-async fn buy(gateway: &Gateway, email: &str, password: &str) {
+pub(crate) async fn buy(gateway: &Gateway, email: &str, password: &str) {
     let cookie = gateway.sign_in(email, password).await;
     let order = [("offre", "mesure"), ("cgv", "accepte")];
     let answer = gateway.post_as("/commande", &order, Some(&cookie)).await;
@@ -62,7 +62,7 @@ async fn buy(gateway: &Gateway, email: &str, password: &str) {
 }
 
 /// How many calculations were counted.
-async fn used(gateway: &Gateway, key: &str) -> Value {
+pub(crate) async fn used(gateway: &Gateway, key: &str) -> Value {
     let told: Value = ask(gateway, key, Method::GET, "/api/v1/usage", None).await.json().await.unwrap();
     told["plans"][0]["used"].clone()
 }

@@ -25,8 +25,10 @@ const DEBIAN: [(&str, &str); 12] = [
 
 /// From PyPI, each in a folder of its own with the program that is named among the tools. Versions are fixed: what they
 /// play, ask or want decides tests. `localstripe` is a stateful stand-in for Stripe that we did not write, `schemathesis`
-/// asks an API what its description allows and forbids; the others test `clients/python`.
-const PYTHON: [(&str, &[&str]); 5] = [
+/// asks an API what its description allows and forbids, `moto_server` is a stand-in for a server that speaks S3; the others
+/// test `clients/python`.
+const PYTHON: [(&str, &[&str]); 6] = [
+    ("moto_server", &["moto[server]==5.2.5"]),
     ("localstripe", &["localstripe==1.15.10"]),
     ("schemathesis", &["schemathesis==4.32.5"]),
     ("pytest", &["pytest==9.2.0", "httpx==0.28.1"]),

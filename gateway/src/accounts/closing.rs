@@ -12,13 +12,12 @@ use http::{HeaderMap, HeaderValue, StatusCode, Uri, header};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 
-use crate::accounts::{self, ACCOUNTS, Account, Accounts, Role, SignInNeeded, holder, people, sessions};
+use crate::accounts::{self, ACCOUNTS, Account, Role, SignInNeeded, holder, people, retained, sessions};
 use crate::app::{App, SharedApp};
 use crate::audit::{self, Event};
 use crate::inventory;
 use crate::outbox::{self, Mail};
 use crate::records::{self, KEYS, RecordError};
-use crate::retention::Kept;
 use crate::sealing;
 use crate::store::{Address, Batch, Expect, StoreError};
 use crate::web::posted::{Posted, fault_title};
@@ -105,19 +104,44 @@ async fn closed(State(app): State<SharedApp>, uri: Uri, headers: HeaderMap) -> R
     Ok(crate::web::posted::thanks(&app, "fermeture", &uri, &headers))
 }
 
-/// Ends an account, and its organisation with the last of its people; false when it was written at the same moment, or
-/// others would be left with nobody who answers for them.
+/// Ends an account, and its organisation with the last of its people, with a letter that says so; false when it was
+/// written at the same moment, or others would be left with nobody who answers for them.
 async fn close_once(app: &App, account: &Account, language: Language) -> Result<bool, RecordError> {
-    let Some(mut batch) = ended(app, account).await? else { return Ok(false) };
+    let Some(batch) = gone(app, account).await? else { return Ok(false) };
+    let told = Account { language, ..account.clone() };
+    commit(app, account, farewell(app, batch, &told, "compte_ferme", json!({}))?).await
+}
+
+/// As [`close`] once, without its letter, for somebody who goes to another organisation.
+///
+/// # Errors
+/// [`RecordError`].
+pub(super) async fn leave(app: &App, account: &Account) -> Result<bool, RecordError> {
+    match gone(app, account).await? {
+        Some(batch) => commit(app, account, batch).await,
+        None => Ok(false),
+    }
+}
+
+/// What closes an account, unless others would be left with nobody who answers for them.
+async fn gone(app: &App, account: &Account) -> Result<Option<Batch>, RecordError> {
+    let Some(mut batch) = ended(app, account).await? else { return Ok(None) };
     if account.role == Role::Owner && !people::answers_without(&batch) {
-        return Ok(false);
+        return Ok(None);
     }
     audit::note(&mut batch, &Event::of(app, account, "account closed", &account.id))?;
-    let told = Account { language, ..account.clone() };
-    let batch = farewell(app, batch, &told, "compte_ferme", json!({}))?;
+    Ok(Some(batch))
+}
+
+/// Whether an account was ended; only then others may have what was reserved for it.
+///
+/// # Errors
+/// [`RecordError`].
+pub(super) async fn commit(app: &App, account: &Account, batch: Batch) -> Result<bool, RecordError> {
     match app.store.commit(batch).await {
         Ok(()) => {
             app.outbox.wake();
+            retained::let_go(app, account).await?;
             Ok(true)
         }
         Err(StoreError::Conflict(_)) => Ok(false),
@@ -151,8 +175,7 @@ pub async fn close(app: &App, account: &Account, language: Language) -> Result<(
 pub(super) async fn ended(app: &App, account: &Account) -> Result<Option<Batch>, RecordError> {
     let address = Address::new(ACCOUNTS, &account.organisation, &account.id);
     let Some(stored) = app.store.read(&address).await? else { return Ok(None) };
-    let Some(ended) = Accounts.end(app, &address, &stored, app.clock.now()).await? else { return Ok(None) };
-    let mut batch = ended.batch;
+    let mut batch = retained::ending(app, &address, &stored).await?;
     // The key is not only gone: backups forget it too. Sessions are over rather than forgotten.
     let mine = |collection: &str| [KEYS, sessions::GENERATIONS].contains(&collection);
     batch.writes.retain(|write| !(mine(write.collection) && write.key == account.id));
@@ -309,6 +332,27 @@ mod tests {
         assert!(accounts::read(&app, &owner.organisation, &owner.id).await.unwrap().is_some());
         let session = testing::signed_in(&app, &owner).await;
         assert_eq!(testing::post(&app, PAGE, &session, POSTED).await.status(), StatusCode::SEE_OTHER);
+    }
+
+    #[tokio::test]
+    async fn who_may_not_close_keeps_the_address_and_signs_in_as_before() {
+        let folder = tempfile::tempdir().unwrap();
+        let app = testing::shared(folder.path()).await;
+        let owner = testing::account(&app, "a@example.com").await;
+        let member = Account {
+            id: "acc_member".into(),
+            email: "b@example.com".into(),
+            role: Role::Member,
+            ..owner.clone()
+        };
+        accounts::establish(&app, &member, None, None).await.unwrap();
+        let email = Email::parse("a@example.com").unwrap();
+        let found = async || accounts::find(&app, &email).await.unwrap().map(|account| account.id);
+        assert!(!close_once(&app, &owner, Language::Fr).await.unwrap());
+        assert_eq!(found().await, Some(owner.id.clone()));
+        // Erasure of who alone answers for others stops at the same place.
+        close(&app, &owner, Language::Fr).await.unwrap();
+        assert_eq!(found().await, Some(owner.id.clone()));
     }
 
     #[tokio::test]

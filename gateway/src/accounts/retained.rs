@@ -57,17 +57,9 @@ impl Kept for Accounts {
     ) -> Result<Option<Ended>, RecordError> {
         let id = &address.key;
         if let Some((account, _)) = records::read_sealed::<Account>(app, address, id).await? {
-            release(app, &account).await?;
-            passkeys::release(app, &account.passkeys).await?;
+            let_go(app, &account).await?;
         }
-        let batch = Batch::new(&address.partition)
-            .delete(ACCOUNTS, id, Expect::Version(stored.version))
-            .delete(KEYS, id, Expect::Anything)
-            .delete(devices::DEVICES, id, Expect::Anything)
-            .delete(duties::DUTIES, id, Expect::Anything)
-            .delete(sessions::GENERATIONS, id, Expect::Anything);
-        let batch = people::forget(app, batch, id).await?;
-        Ok(Some(Ended { by: &LAPSED, batch }))
+        Ok(Some(Ended { by: &LAPSED, batch: ending(app, address, stored).await? }))
     }
 
     /// Its holder is told a month before: to sign in is to stay.
@@ -107,8 +99,33 @@ impl Kept for Accounts {
     }
 }
 
+/// What ends an account in its partition. Where others write it at the same moment it ends nothing, so that its
+/// addresses and passkeys are [let go](let_go) after it.
+///
+/// # Errors
+/// [`RecordError`].
+pub(super) async fn ending(app: &App, address: &Address, stored: &Stored) -> Result<Batch, RecordError> {
+    let id = &address.key;
+    let batch = Batch::new(&address.partition)
+        .delete(ACCOUNTS, id, Expect::Version(stored.version))
+        .delete(KEYS, id, Expect::Anything)
+        .delete(devices::DEVICES, id, Expect::Anything)
+        .delete(duties::DUTIES, id, Expect::Anything)
+        .delete(sessions::GENERATIONS, id, Expect::Anything);
+    people::forget(app, batch, id).await
+}
+
+/// Lets other accounts have its addresses and its passkeys.
+///
+/// # Errors
+/// [`RecordError`].
+pub(super) async fn let_go(app: &App, account: &Account) -> Result<(), RecordError> {
+    release(app, account).await?;
+    passkeys::release(app, &account.passkeys).await
+}
+
 /// Lets other accounts have its addresses.
-pub(super) async fn release(app: &App, account: &Account) -> Result<(), RecordError> {
+async fn release(app: &App, account: &Account) -> Result<(), RecordError> {
     for email in Email::parse(&account.email).iter().chain(address::reserved(account)) {
         release_one(app, account, email).await?;
     }

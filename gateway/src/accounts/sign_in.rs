@@ -22,7 +22,7 @@ use crate::web::{Peer, WebError, negotiation, render, render_titled};
 
 /// Where one lands without a `suite`.
 pub(super) const AREA: &str = "/espace-client/";
-const PAGE: &str = "/compte/connexion";
+pub(super) const PAGE: &str = "/compte/connexion";
 const FIELDS: [&str; 3] = ["email", "mot_de_passe", "suite"];
 
 /// The routes of this file.

@@ -170,6 +170,7 @@ const ACCOUNT: &[Row] = &[
     post("/compte/verification", Link),
     get("/invitation", Link),
     post("/invitation", Link),
+    post("/invitation/changement", Link),
 ];
 
 /// The client area: what is one's own.

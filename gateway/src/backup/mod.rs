@@ -4,6 +4,7 @@
 //! the master key wraps. Each frame is bound to its number and the last one says how many documents there were, so
 //! that a file cut short, reordered or altered does not open.
 
+mod contents;
 #[cfg(test)]
 mod tests;
 
@@ -20,9 +21,10 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use tokio::sync::mpsc;
 
+use crate::blobs::Objects;
 use crate::config::Settings;
 use crate::files;
-use crate::records;
+use crate::records::{self, RecordError};
 use crate::sealing::{self, MasterKey, SealError, Sealer, SubjectKey};
 use crate::store::{Address, Copied, RedbStore, Store, StoreError, Stored, ValkeyStore};
 use crate::valkey::Valkey;
@@ -48,6 +50,10 @@ pub struct Summary {
     pub bytes: u64,
     /// Its SHA-256 in hexadecimal.
     pub sha256: String,
+    /// Pieces of contents that it holds in place of the bucket's objects (of a backup that is made alone).
+    pub contents: u64,
+    /// Pieces whose object is lost or damaged: the file says of them what the store says (likewise).
+    pub lost: u64,
     /// Keys of erased people that were left out (of a restore alone).
     pub erased: u64,
 }
@@ -77,6 +83,9 @@ pub enum BackupError {
     /// The keys.
     #[error(transparent)]
     Seal(#[from] SealError),
+    /// The bucket of contents.
+    #[error("a backup holds the contents of the bucket, and one cannot be had: {0}; nothing was written")]
+    Content(RecordError),
 }
 
 /// A document in a frame: one line of JSON.
@@ -95,11 +104,17 @@ struct End {
     documents: u64,
 }
 
-/// Writes a backup beside whatever goes on; the file stands whole under its name, or not at all.
+/// Writes a backup beside whatever goes on; the file stands whole under its name, or not at all. Contents that are in a
+/// bucket are taken into it, and stand in the store once it is restored.
 ///
 /// # Errors
 /// [`BackupError`]; a file that exists is not replaced.
-pub async fn write(store: &dyn Store, sealer: &Sealer, path: &Path) -> Result<Summary, BackupError> {
+pub async fn write(
+    store: &dyn Store,
+    objects: Option<&Objects>,
+    sealer: &Sealer,
+    path: &Path,
+) -> Result<Summary, BackupError> {
     let part = path.with_added_extension("part");
     let fault = |source| BackupError::File { path: path.to_owned(), source };
     if path.exists() {
@@ -109,15 +124,21 @@ pub async fn write(store: &dyn Store, sealer: &Sealer, path: &Path) -> Result<Su
     let (key, wrapped) = sealer.new_subject_key(SUBJECT)?;
     let mut frames =
         Frames { out: BufWriter::new(file.map_err(fault)?), key, number: 0, digest: Sha256::new(), bytes: 0 };
-    let (to, from) = mpsc::channel(WAITING);
+    let (to, copying) = mpsc::channel(WAITING);
+    let (on, from) = mpsc::channel(WAITING);
     let writing = tokio::task::spawn_blocking(move || frames.fill(&wrapped, from));
-    let (copied, written) = tokio::join!(store.copy(to), writing);
+    let (copied, whole, written) =
+        tokio::join!(store.copy(to), contents::taken(store, objects, copying, on), writing);
     let summary = written.map_err(|error| fault(io::Error::other(error)))?;
-    let done = match (copied, summary) {
-        (Ok(()), Ok(summary)) => files::rename(&part, path).map(|()| summary).map_err(fault),
-        (Err(error), _) => Err(error.into()),
-        (_, Err(WriteError::Io(error))) => Err(fault(error)),
-        (_, Err(WriteError::Seal(error))) => Err(error.into()),
+    let done = match (whole, copied, summary) {
+        (Err(error), ..) => Err(BackupError::Content(error)),
+        (Ok(taken), Ok(()), Ok(summary)) => {
+            let summary = Summary { contents: taken.contents, lost: taken.lost, ..summary };
+            files::rename(&part, path).map(|()| summary).map_err(fault)
+        }
+        (_, Err(error), _) => Err(error.into()),
+        (.., Err(WriteError::Io(error))) => Err(fault(error)),
+        (.., Err(WriteError::Seal(error))) => Err(error.into()),
     };
     if done.is_err() {
         // Half a backup is of no use; that it stays does no harm.
@@ -276,7 +297,7 @@ impl Frames {
         self.out.flush()?;
         self.out.get_ref().sync_all()?;
         let sha256 = sealing::hex(&self.digest.clone().finalize());
-        Ok(Summary { documents, bytes: self.bytes, sha256, erased: 0 })
+        Ok(Summary { documents, bytes: self.bytes, sha256, contents: 0, lost: 0, erased: 0 })
     }
 
     fn seal(&mut self, kind: &'static str, plain: &[u8]) -> Result<(), WriteError> {
@@ -335,7 +356,7 @@ fn read(
         }
     }
     let sha256 = sealing::hex(&input.digest.finalize());
-    Ok(Summary { documents, bytes: input.bytes, sha256, erased: 0 })
+    Ok(Summary { documents, bytes: input.bytes, sha256, contents: 0, lost: 0, erased: 0 })
 }
 
 impl Line {

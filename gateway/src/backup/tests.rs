@@ -40,7 +40,7 @@ async fn the_names_of_a_backup_and_of_what_is_restored_are_on_the_disk_before_it
     let app = testing::app(folder.path(), SignedDuration::ZERO).await;
     let file = folder.path().join("a.backup");
     synced::take();
-    write(&*app.store, &app.sealer, &file).await.unwrap();
+    write(&*app.store, None, &app.sealer, &file).await.unwrap();
     assert_eq!(synced::take(), [file.as_path()]);
     let settings = testing::settings(&folder.path().join("elsewhere"), SignedDuration::ZERO);
     // In development the master key stands beside the store.
@@ -76,10 +76,10 @@ async fn a_backup_made_under_load_restores_to_the_byte_and_shows_nothing() {
         };
     tokio::time::sleep(std::time::Duration::from_millis(50)).await;
     let file = folder.path().join("a.backup");
-    let written = write(&*app.store, &app.sealer, &file).await.unwrap();
+    let written = write(&*app.store, None, &app.sealer, &file).await.unwrap();
     writer.await.unwrap();
     assert_eq!(verify(&app.sealer, &file).unwrap(), written);
-    assert!(matches!(write(&*app.store, &app.sealer, &file).await, Err(BackupError::File { .. })));
+    assert!(matches!(write(&*app.store, None, &app.sealer, &file).await, Err(BackupError::File { .. })));
     let bytes = fs::read(&file).unwrap();
     for told in [PLANTED, "things", "account_addresses", "org_"] {
         assert!(!bytes.windows(told.len()).any(|window| window == told.as_bytes()), "{told} in clear");
@@ -105,7 +105,7 @@ async fn who_was_erased_since_stays_erased() {
     let gone = testing::account(&app, "gone@example.org").await;
     let stays = testing::account(&app, "stays@example.org").await;
     let file = folder.path().join("a.backup");
-    write(&*app.store, &app.sealer, &file).await.unwrap();
+    write(&*app.store, None, &app.sealer, &file).await.unwrap();
     let mut batch = Batch::new(&gone.organisation);
     records::erase(&app, &mut batch, &gone.id).await.unwrap();
     app.store.commit(batch).await.unwrap();
@@ -127,7 +127,7 @@ async fn who_was_erased_since_stays_erased() {
     records::subject_key(&app, &gone.organisation, &gone.id, &mut batch).await.unwrap();
     app.store.commit(batch).await.unwrap();
     let later = folder.path().join("later.backup");
-    write(&*app.store, &app.sealer, &later).await.unwrap();
+    write(&*app.store, None, &app.sealer, &later).await.unwrap();
     let store = RedbStore::open(&folder.path().join("later.redb"), Clock::default()).unwrap();
     let erased = records::erased(&app).await.unwrap().into_iter().collect();
     assert_eq!(restore(&store, sealer(&app), &later, &erased).await.unwrap().erased, 0);
@@ -140,7 +140,7 @@ async fn a_backup_that_was_touched_restores_nothing() {
     let app = testing::app(folder.path(), SignedDuration::ZERO).await;
     testing::account(&app, PLANTED).await;
     let file = folder.path().join("a.backup");
-    write(&*app.store, &app.sealer, &file).await.unwrap();
+    write(&*app.store, None, &app.sealer, &file).await.unwrap();
     let whole = fs::read(&file).unwrap();
     let store = empty(folder.path());
     let middle = whole.len() / 2;

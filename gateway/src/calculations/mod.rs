@@ -34,6 +34,7 @@ pub use self::assumptions::{ASSUMPTIONS, SHAPES as ASSUMPTION_SHAPES};
 pub use self::config::CalculationsConfig;
 pub use self::jobs::{Bounds, CALCULATION, Calculated, Nursery, SHAPES, calculate, follow, leave, nurse};
 use self::jobs::{Jobs, Shared};
+pub use self::pages::latest;
 
 /// The longest wait for a turn; past it the client is told to come back.
 const PATIENCE: Duration = Duration::from_secs(5);

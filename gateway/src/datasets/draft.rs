@@ -108,13 +108,13 @@ pub(super) async fn keep(
         created,
         warranty: new.warranty,
         pseudonyms: new.pseudonyms,
-        file: blobs::put(&mut batch, &key, &file_of(&id), file, expires)?,
-        found: blobs::put(&mut batch, &key, &found_of(&id, 0), &told(found)?, expires)?,
+        file: blobs::put(app, &mut batch, &key, &file_of(&id), file, expires).await?,
+        found: blobs::put(app, &mut batch, &key, &found_of(&id, 0), &told(found)?, expires).await?,
         checks: 0,
     };
     records::put_sealed(&mut batch, &key, DRAFTS, &id, Expect::Absent, &draft, expires)?;
     note(app, &mut batch, who, "dataset draft recorded", &id)?;
-    app.store.commit(batch).await?;
+    blobs::commit(app, batch).await?;
     Ok(id)
 }
 
@@ -132,12 +132,12 @@ pub(super) async fn checked(
     let expires = retention::expiry(draft.ends(app));
     let mut batch = Batch::new(&who.organisation);
     let key = records::subject_key(app, &who.organisation, id, &mut batch).await?;
-    blobs::remove(&mut batch, &found_of(id, draft.checks), draft.found);
+    blobs::remove(app, &mut batch, &found_of(id, draft.checks), draft.found)?;
     let checks = draft.checks.saturating_add(1);
-    let found = blobs::put(&mut batch, &key, &found_of(id, checks), &told(found)?, expires)?;
+    let found = blobs::put(app, &mut batch, &key, &found_of(id, checks), &told(found)?, expires).await?;
     let draft = Draft { found, checks, ..draft };
     records::put_sealed(&mut batch, &key, DRAFTS, id, Expect::Version(version), &draft, expires)?;
-    Ok(app.store.commit(batch).await?)
+    Ok(blobs::commit(app, batch).await?)
 }
 
 /// A draft of an organisation, and the version of its document.
@@ -191,29 +191,20 @@ pub(super) async fn found(
 /// # Errors
 /// [`RecordError`].
 pub(super) async fn remove(app: &App, who: &Who, id: &str) -> Result<bool, RecordError> {
-    let Some((draft, version)) = read(app, &who.organisation, id).await? else { return Ok(false) };
+    let Some((_, version)) = read(app, &who.organisation, id).await? else { return Ok(false) };
     let mut batch = Batch::new(&who.organisation);
-    gone(app, &mut batch, id, Some(&draft), Expect::Version(version)).await?;
+    gone(app, &mut batch, id, Expect::Version(version)).await?;
     note(app, &mut batch, who, "dataset draft deleted", id)?;
-    match app.store.commit(batch).await {
+    match blobs::commit(app, batch).await {
         Ok(()) => Ok(true),
         Err(StoreError::Conflict(_)) => Ok(false),
         Err(error) => Err(error.into()),
     }
 }
 
-async fn gone(
-    app: &App,
-    batch: &mut Batch,
-    id: &str,
-    draft: Option<&Draft>,
-    expect: Expect,
-) -> Result<(), RecordError> {
+async fn gone(app: &App, batch: &mut Batch, id: &str, expect: Expect) -> Result<(), RecordError> {
     records::erase(app, batch, id).await?;
-    if let Some(draft) = draft {
-        blobs::remove(batch, &file_of(id), draft.file);
-        blobs::remove(batch, &found_of(id, draft.checks), draft.found);
-    }
+    blobs::remove_all(app, batch, id).await?;
     batch.writes.push(Write { collection: DRAFTS, key: id.to_owned(), expect, change: Change::Delete });
     Ok(())
 }
@@ -247,7 +238,7 @@ impl Kept for Drafts {
             return Ok(None);
         }
         let mut batch = Batch::new(&address.partition);
-        gone(app, &mut batch, id, draft.as_ref(), Expect::Version(stored.version)).await?;
+        gone(app, &mut batch, id, Expect::Version(stored.version)).await?;
         Ok(Some(Ended { by: &DRAFT, batch }))
     }
 }

@@ -92,12 +92,12 @@ pub(super) async fn record_as(
         warranty: new.warranty,
         digest,
         pseudonyms: new.pseudonyms,
-        lines: blobs::put(&mut batch, &key, &lines_of(&id), checked.csv.as_bytes(), expires)?,
-        details: blobs::put(&mut batch, &key, &details_of(&id), &told, expires)?,
+        lines: blobs::put(app, &mut batch, &key, &lines_of(&id), checked.csv.as_bytes(), expires).await?,
+        details: blobs::put(app, &mut batch, &key, &details_of(&id), &told, expires).await?,
     };
     records::put_sealed(&mut batch, &key, DATASETS, &id, Expect::Absent, &head, expires)?;
     note(app, &mut batch, who, "dataset recorded", &id)?;
-    app.store.commit(batch).await.map_err(RecordError::from)?;
+    blobs::commit(app, batch).await.map_err(RecordError::from)?;
     Ok(((id, head), details.warnings))
 }
 
@@ -202,10 +202,10 @@ pub(super) async fn remove(app: &App, who: &Who, id: &str, seen: &IfMatch) -> Re
     gone(app, &mut batch, id, Expect::Version(version)).await?;
     // Those that were counted when it was recorded, whatever is found now.
     for (name, blob) in [(lines_of(id), dataset.lines), (details_of(id), dataset.details)] {
-        blobs::remove(&mut batch, &name, blob);
+        blobs::remove(app, &mut batch, &name, blob)?;
     }
     note(app, &mut batch, who, "dataset deleted", id)?;
-    match app.store.commit(batch).await {
+    match blobs::commit(app, batch).await {
         Ok(()) => Ok(true),
         // Somebody else removed it a moment ago.
         Err(StoreError::Conflict(_)) => Ok(false),
@@ -221,8 +221,7 @@ pub(super) async fn gone(app: &App, batch: &mut Batch, id: &str, expect: Expect)
     Ok(())
 }
 
-/// Puts into a batch what ends all that an organisation loaded, once it is no more: without their keys contents open no
-/// more, and expire by themselves.
+/// Puts into a batch what ends all that an organisation loaded, once it is no more, with its contents.
 ///
 /// # Errors
 /// [`RecordError`].
@@ -230,6 +229,7 @@ pub async fn end_all(app: &App, batch: &mut Batch) -> Result<(), RecordError> {
     for collection in [DATASETS, DRAFTS, UPLOADS] {
         for id in records::names(app, collection, &batch.partition).await? {
             records::erase(app, batch, &id).await?;
+            blobs::remove_all(app, batch, &id).await?;
             let (expect, change) = (Expect::Anything, Change::Delete);
             batch.writes.push(Write { collection, key: id, expect, change });
         }

@@ -47,6 +47,27 @@ pub async fn load(app: &App, organisation: &str, id: &str) -> Result<Option<Load
     }))
 }
 
+/// What is known of a data set without its lines.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Headed {
+    /// For which module it was checked.
+    pub module: String,
+    /// Lines.
+    pub rows: usize,
+    /// When it must be gone: nothing made of it may be kept longer.
+    pub ends: Timestamp,
+}
+
+/// As [`load`], without its lines: wherever they are, it need not answer.
+///
+/// # Errors
+/// [`RecordError`].
+pub async fn head(app: &App, organisation: &str, id: &str) -> Result<Option<Headed>, RecordError> {
+    let Some((dataset, _)) = keep::read(app, organisation, id).await? else { return Ok(None) };
+    let ends = dataset.ends(&app.settings.retention);
+    Ok(Some(Headed { module: dataset.module, rows: dataset.rows, ends }))
+}
+
 /// The data sets of an organisation that are for a module, by id and name, the latest first.
 ///
 /// # Errors

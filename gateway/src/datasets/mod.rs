@@ -29,7 +29,7 @@ pub use self::described::{described, schemas};
 pub use self::document::{Dataset, Purpose, SHAPES, Warranty};
 pub use self::draft::{DRAFT, Drafts};
 pub use self::keep::end_all;
-pub use self::load::{Loaded, choices, load};
+pub use self::load::{Headed, Loaded, choices, head, load};
 pub use self::retained::{Datasets as Retained, KEPT};
 pub use self::uploads::{UPLOAD, Uploads};
 use crate::app::SharedApp;

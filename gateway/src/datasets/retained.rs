@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 use jiff::Timestamp;
 
-use super::document::{DATASETS, Dataset, details_of, lines_of};
+use super::document::{DATASETS, Dataset};
 use super::keep::gone;
 use crate::app::App;
 use crate::blobs;
@@ -45,11 +45,8 @@ impl Kept for Datasets {
         }
         let mut batch = Batch::new(&address.partition);
         gone(app, &mut batch, id, Expect::Version(stored.version)).await?;
-        // Pieces of a head that does not open are closed for good without their key, and expire by themselves.
-        if let Some(dataset) = dataset {
-            blobs::remove(&mut batch, &lines_of(id), dataset.lines);
-            blobs::remove(&mut batch, &details_of(id), dataset.details);
-        }
+        // Those of a head that does not open as well.
+        blobs::remove_all(app, &mut batch, id).await?;
         Ok(Some(Ended { by: &KEPT, batch }))
     }
 }

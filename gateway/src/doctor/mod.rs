@@ -7,6 +7,7 @@ use std::path::Path;
 
 use jiff::Timestamp;
 
+use crate::blobs::Objects;
 use crate::config::{Environment, Settings};
 use crate::edge::address_filter::{AddressFilter, CountriesConfig, Files};
 use crate::edge::feeds::Feeds;
@@ -41,6 +42,7 @@ pub async fn examine(settings: &Settings) -> Vec<Finding> {
     }
     lists(settings, &mut found);
     shared(settings, &mut found).await;
+    contents(settings, &mut found).await;
     traces(settings, &mut found).await;
     site(&settings.public, &mut found);
     machine::sandbox(settings, &mut found);
@@ -176,6 +178,19 @@ async fn store(settings: &Settings, running: bool, found: &mut impl FnMut(&'stat
     match ValkeyStore::faults(&server, config.replicas, &settings.data).await {
         Ok(faults) => faults.into_iter().for_each(|fault| found("store", fault)),
         Err(error) => found("store", format!("{error}; look at [store] urls and AOPS_STORE_PASSWORD")),
+    }
+}
+
+/// Whether the bucket of contents can be written, read and removed from.
+async fn contents(settings: &Settings, found: &mut impl FnMut(&'static str, String)) {
+    match Objects::on_trial(settings) {
+        Ok(None) => {}
+        Ok(Some(objects)) => {
+            if let Err(error) = objects.try_out().await {
+                found("blobs", error.to_string());
+            }
+        }
+        Err(error) => found("blobs", error.to_string()),
     }
 }
 

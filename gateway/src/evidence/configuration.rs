@@ -91,6 +91,7 @@ fn secrets(secrets: &Secrets) -> Value {
         "AOPS_SMTP_PASSWORD": one(&secrets.smtp_password),
         "AOPS_VALKEY_PASSWORD": one(&secrets.valkey_password),
         "AOPS_STORE_PASSWORD": one(&secrets.store_password),
+        "AOPS_BLOBS_SECRET": one(&secrets.blobs_secret),
         "AOPS_OTLP_AUTHORIZATION": one(&secrets.otlp_authorization),
     })
 }
@@ -118,10 +119,11 @@ mod tests {
             smtp_password: secret(),
             valkey_password: secret(),
             store_password: secret(),
+            blobs_secret: secret(),
             otlp_authorization: secret(),
         };
         let told = told(&settings).to_string();
         assert!(!told.contains("tres-secret"), "{told}");
-        assert_eq!(told.matches("\"present\"").count(), 9);
+        assert_eq!(told.matches("\"present\"").count(), 10);
     }
 }

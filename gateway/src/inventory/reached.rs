@@ -62,6 +62,8 @@ const REACHED: &[(&str, Reached)] = &[
     ("issue_figures", Nobody("counts of an issue")),
     ("mailings", Nobody("what was sent to how many")),
     ("blobs", Nobody(CLIENTS)),
+    ("blob_objects", Nobody("where in the bucket a content stands, and its checksum")),
+    ("blob_leavings", Nobody("that a content is to leave the bucket")),
     ("datasets", Nobody(CLIENTS)),
     ("dataset_drafts", Nobody(CLIENTS)),
     ("uploads", Nobody(CLIENTS)),

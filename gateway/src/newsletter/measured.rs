@@ -86,7 +86,7 @@ async fn drill(app: &SharedApp, folder: &std::path::Path) {
     let file = folder.join("drill.backup");
     let asking = Asking::begin(app, "late");
     let begun = Instant::now();
-    let written = backup::write(&*app.store, &app.sealer, &file).await.unwrap();
+    let written = backup::write(&*app.store, None, &app.sealer, &file).await.unwrap();
     let backed_up = begun.elapsed();
     let (mut times, _) = asking.end().await;
     println!("\n| recovery drill, {} documents | found |\n| --- | --- |", written.documents);

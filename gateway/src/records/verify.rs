@@ -1,5 +1,5 @@
-//! Every document of the store, read through: what does not open or parse is told by its place, and by nothing of
-//! what stands in it.
+//! Every document of the store, read through, and every object of the bucket that one names: what does not open or parse
+//! is told by its place, and by nothing of what stands in it.
 
 use serde::Serialize;
 use serde::de::IgnoredAny;
@@ -9,6 +9,7 @@ use zeroize::Zeroizing;
 use super::document::{self, Shape};
 use super::{ERASED, KEYS, RecordError};
 use crate::app::App;
+use crate::blobs;
 use crate::sealing::FORMAT;
 use crate::store::{Address, Copied, Scan};
 
@@ -108,12 +109,28 @@ async fn look(
         Found::Sealed(opened) => (true, judged(shapes, copied, true, &at, &opened)),
         Found::Plain => (false, judged(shapes, copied, false, &at, &stored.body)),
     };
+    let told = match told {
+        Ok(()) => contained(app, copied).await,
+        Err(error) => Err(error),
+    };
     match told {
         Ok(()) => verified.sealed += u64::from(sealed),
+        Err(RecordError::Content(error)) if error.is_damage() => {
+            verified.damaged.push(Damage { at, why: "its object is lost or was altered in the bucket" });
+        }
+        Err(error @ (RecordError::Content(_) | RecordError::Store(_))) => return Err(error),
         Err(RecordError::Newer { schema, .. }) => verified.newer.push(Newer { at, schema }),
         Err(_) => verified.damaged.push(Damage { at, why: "it is not of the shape that stands there" }),
     }
     Ok(())
+}
+
+/// Whether the object that a document names, if it names one, is in the bucket as it was put.
+async fn contained(app: &App, copied: &Copied) -> Result<(), RecordError> {
+    match blobs::elsewhere(&copied.collection, &copied.partition, &copied.key) {
+        Some(piece) => blobs::fetched(app.store.as_ref(), app.blobs.as_ref(), &piece).await.map(drop),
+        None => Ok(()),
+    }
 }
 
 /// Whether a document is what its collection holds. Of a collection that nobody declared, the first version is taken

@@ -12,12 +12,15 @@ use serde::{Deserialize, Serialize};
 
 use super::{Ground, Retention, Term, Then, WARNING, end_of};
 use crate::app::{App, SharedApp};
+use crate::blobs;
 use crate::records::{self, RecordError, Shape};
 use crate::sealing;
 use crate::store::{Address, Batch, Expect, Scan, StoreError, Stored};
 
 /// Documents looked at in one piece.
 const PAGE: usize = 500;
+/// Objects of contents that no document names: the name of what their removal proves.
+const ORPHANS: &str = "orphaned_content";
 /// Documents of a piece that are written at once: they share one sync of the disk, and a request that comes meanwhile
 /// waits for no more than these.
 const AT_ONCE: usize = 64;
@@ -136,6 +139,14 @@ pub async fn run(app: &App, kept: &[&dyn Kept], now: Timestamp) -> Result<Vec<Do
         outcome = walk(app, *kept, now, &mut counts).await;
         if outcome.is_err() {
             break;
+        }
+    }
+    // What left the store leaves the bucket of contents, orphans too.
+    if outcome.is_ok() {
+        match blobs::sweep(app).await {
+            Ok(0) => {}
+            Ok(orphans) => drop(counts.insert((ORPHANS.into(), "delete"), orphans)),
+            Err(error) => outcome = Err(error),
         }
     }
     let done: Vec<Done> =

@@ -65,12 +65,14 @@ impl Reach {
         });
         let mail = settings.mail.smtp.iter().filter_map(|smtp| smtp.authority.clone());
         let traces = settings.traces.iter().filter_map(|traces| traces.authority.clone());
+        let blobs = settings.blobs.iter().filter_map(|blobs| blobs.authority.clone());
         let authorities = ["SSL_CERT_FILE", "SSL_CERT_DIR"].into_iter().filter_map(std::env::var_os);
         let files = tls
             .chain(lists.into_iter().flatten().cloned())
             .chain(valkey)
             .chain(mail)
             .chain(traces)
+            .chain(blobs)
             .chain(secrets.iter().cloned());
         // A file that is replaced is another file to the kernel: its folder is what stays.
         let mut reads: Vec<_> = files.flat_map(|file| folders(&file)).collect();
@@ -85,9 +87,9 @@ impl Reach {
         Self { reads, writes, connects: outbound_ports(settings), runs_programs: false }
     }
 
-    /// Of a worker: it calls the server that holds the documents and nobody else.
+    /// Of a worker: it calls the server that holds the documents, that of contents, and nobody else.
     pub fn working(settings: &Settings, root: &Path, secrets: &[PathBuf]) -> Self {
-        let connects = store_ports(settings).chain([53]).collect();
+        let connects = store_ports(settings).chain(blob_port(settings)).chain([53]).collect();
         Self { connects, ..Self::serving(settings, root, secrets) }
     }
 
@@ -115,6 +117,7 @@ pub fn outbound_ports(settings: &Settings) -> BTreeSet<u16> {
     let webhooks = settings.webhooks_here.iter().map(SocketAddr::port);
     let called =
         bases.chain(feeds).chain(authority).chain(traces).filter_map(|url| url.port_or_known_default());
+    let called = called.chain(blob_port(settings));
     let valkey = ports(settings.valkey.iter().flat_map(|valkey| &valkey.urls));
     // HTTPS, and names whose answer is too long for a datagram.
     called.chain(valkey).chain(store_ports(settings)).chain(mail).chain(webhooks).chain([443, 53]).collect()
@@ -122,6 +125,10 @@ pub fn outbound_ports(settings: &Settings) -> BTreeSet<u16> {
 
 fn store_ports(settings: &Settings) -> impl Iterator<Item = u16> {
     ports(settings.store.iter().flat_map(|store| &store.urls))
+}
+
+fn blob_port(settings: &Settings) -> Option<u16> {
+    settings.blobs.as_ref().and_then(|blobs| blobs.endpoint.port_or_known_default())
 }
 
 fn ports<'a>(urls: impl Iterator<Item = &'a String>) -> impl Iterator<Item = u16> {
@@ -164,7 +171,15 @@ mod tests {
         settings.store = Some(toml::from_str("urls = [\"rediss://store.internal\"]").unwrap());
         assert_eq!(outbound_ports(&settings), [53, 80, 443, 465, 4711, 6379, 14_000].into());
         assert_eq!(Reach::working(&settings, folder.path(), &[]).connects, [53, 6379].into());
-        settings.store = None;
+        settings.blobs = Some(
+            toml::from_str(
+                "endpoint = \"https://s3.internal:9000\"\nregion = \"r\"\nbucket = \"b\"\naccess_key = \"k\"",
+            )
+            .unwrap(),
+        );
+        assert_eq!(outbound_ports(&settings), [53, 80, 443, 465, 4711, 6379, 9000, 14_000].into());
+        assert_eq!(Reach::working(&settings, folder.path(), &[]).connects, [53, 6379, 9000].into());
+        (settings.store, settings.blobs) = (None, None);
         settings.traces = Some(toml::from_str("otlp = \"http://localhost:4318/v1/traces\"").unwrap());
         assert_eq!(outbound_ports(&settings), [53, 80, 443, 465, 4318, 4711, 14_000].into());
     }

@@ -402,7 +402,7 @@ pub(super) async fn execute(app: &App, command: Command) -> Result<Value, StaffE
             let folder = app.settings.data.join("backups");
             fs::create_dir_all(&folder)?;
             let path = folder.join(format!("{}.backup", app.clock.now().as_millisecond()));
-            let summary = backup::write(app.store.as_ref(), &app.sealer, &path).await?;
+            let summary = backup::write(app.store.as_ref(), app.blobs.as_ref(), &app.sealer, &path).await?;
             let mut told = serde_json::to_value(summary)?;
             told["path"] = json!(path);
             Ok(told)

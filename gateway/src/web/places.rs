@@ -56,6 +56,7 @@ fn under(folder: &str, path: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::authorisation::routes;
 
     #[test]
     fn each_path_belongs_to_one_name_or_to_both() {
@@ -78,5 +79,12 @@ mod tests {
         ] {
             assert_eq!(Place::of(path), None, "{path}");
         }
+    }
+
+    #[test]
+    fn every_route_stands_in_a_folder_that_features_answer() {
+        let lost: Vec<&str> =
+            routes::rows().map(|row| row.path).filter(|path| !may_be_a_feature(path)).collect();
+        assert_eq!(lost, Vec::<&str>::new(), "a GET of these is not found: name their folder here");
     }
 }

@@ -199,14 +199,10 @@ pub(super) async fn expel(app: &App, me: &Account, id: &str) -> Result<(), Chang
         audit::note(&mut batch, &Event::of(app, me, "person removed", id))?;
         let context = told(app, &account).await?;
         let batch = closing::farewell(app, batch, &account, "personne_retiree", context)?;
-        match app.store.commit(batch).await {
-            Ok(()) => {
-                app.outbox.wake();
-                return Ok(());
-            }
-            Err(StoreError::Conflict(_)) => tokio::task::yield_now().await,
-            Err(error) => return Err(error.into()),
+        if closing::commit(app, &account, batch).await? {
+            return Ok(());
         }
+        tokio::task::yield_now().await;
     }
     Err(ChangeError::Busy)
 }

@@ -7,6 +7,7 @@
 mod change;
 mod invitation;
 mod invite;
+mod moving;
 mod page;
 mod roster;
 mod taking;
@@ -28,7 +29,11 @@ pub(super) const PAGE: &str = "/espace-client/personnes";
 
 /// The routes of this folder.
 pub(super) fn routes() -> Router<SharedApp> {
-    page::routes().merge(invite::routes()).merge(change::routes()).merge(taking::routes())
+    page::routes()
+        .merge(invite::routes())
+        .merge(change::routes())
+        .merge(taking::routes())
+        .merge(moving::routes())
 }
 
 /// The addresses of the people of an organisation, in their order.

@@ -24,9 +24,9 @@ use crate::store::{Batch, Expect, StoreError};
 use crate::web::posted::{Posted, fault_title};
 use crate::web::{WebError, negotiation, render, render_titled};
 
-const PAGE: &str = "/invitation";
-const TEMPLATE: &str = "gateway/invitation.html";
-const AREA: &str = "/espace-client/";
+pub(super) const PAGE: &str = "/invitation";
+pub(super) const TEMPLATE: &str = "gateway/invitation.html";
+pub(super) const AREA: &str = "/espace-client/";
 const TRIES: usize = 32;
 
 /// The routes of this file.
@@ -41,8 +41,8 @@ async fn page(State(app): State<SharedApp>, uri: Uri, headers: HeaderMap) -> Res
     let Some((invitation, _)) = invitation::named(&app, &token).await? else {
         return Ok(told(&app, StatusCode::GONE, language, "over"));
     };
-    if taken(&app, &invitation).await?.is_some() {
-        return Ok(told(&app, StatusCode::OK, language, "known"));
+    if let Some(account) = taken(&app, &invitation).await? {
+        return super::moving::shown(&app, &headers, language, &invitation, &token, &account).await;
     }
     let context = asked(&app, &invitation, &token, &BTreeMap::new(), &BTreeMap::new()).await?;
     Ok(render(&app, StatusCode::OK, language, "invitation.form.title", TEMPLATE, context))
@@ -170,7 +170,7 @@ pub(super) async fn join(
 }
 
 /// The account that the invited address has already.
-async fn taken(app: &App, invitation: &Invitation) -> Result<Option<Account>, WebError> {
+pub(super) async fn taken(app: &App, invitation: &Invitation) -> Result<Option<Account>, WebError> {
     match Email::parse(&invitation.email) {
         Ok(email) => Ok(accounts::find(app, &email).await?),
         Err(_) => Ok(None),
@@ -212,7 +212,7 @@ async fn asked(
     }))
 }
 
-fn told(app: &App, status: StatusCode, language: Language, state: &str) -> Response {
+pub(super) fn told(app: &App, status: StatusCode, language: Language, state: &str) -> Response {
     let title = format!("invitation.{state}.title");
     render(app, status, language, &title, TEMPLATE, json!({ "state": state }))
 }

@@ -193,6 +193,85 @@ async fn an_address_that_has_an_account_is_invited_as_any_other_and_told_by_its_
 }
 
 #[tokio::test]
+async fn an_invitation_to_an_address_that_has_an_account_moves_its_holder_and_nobody_else() {
+    let folder = tempfile::tempdir().unwrap();
+    let app = testing::shared(folder.path()).await;
+    let owner = testing::account(&app, "a@example.com").await;
+    let mut moving = testing::account(&app, "b@example.com").await;
+    accounts::second_factor::tests::add_to(&app, &mut moving).await;
+    let by = testing::signed_in(&app, &owner).await;
+    assert_eq!(invite(&app, &by, "b@example.com", Role::Manager).await, StatusCode::SEE_OTHER);
+    let link = link(&app, "b@example.com").await;
+    let token = link.split("jeton=").nth(1).unwrap();
+    let form = format!("jeton={token}&depart=accepte");
+    let path = "/invitation/changement";
+    let shown = async |session: &HeaderMap| {
+        testing::text(testing::ask(&app, Method::GET, &link, session, Body::empty()).await).await
+    };
+    let stranger = testing::post(&app, path, &HeaderMap::new(), &form).await;
+    assert!(testing::location(&stranger).starts_with("/compte/connexion?suite="), "nobody in particular");
+    assert_eq!(testing::post(&app, path, &by, &form).await.status(), StatusCode::GONE, "somebody else");
+    assert!(shown(&by).await.contains("known"));
+    let mine = testing::signed_in(&app, &moving).await;
+    assert!(shown(&mine).await.contains("move"));
+    for wrong in [format!("jeton={token}"), format!("{form}&role=owner"), format!("jeton={token}&depart=oui")]
+    {
+        let refused = testing::post(&app, path, &mine, &wrong).await;
+        assert_eq!(refused.status(), StatusCode::UNPROCESSABLE_ENTITY, "{wrong}");
+    }
+    let kept = accounts::read(&app, &moving.organisation, &moving.id).await.unwrap();
+    assert_eq!(kept.map(|kept| kept.organisation), Some(moving.organisation.clone()), "nothing was left");
+    let moved = testing::post(&app, path, &mine, &form).await;
+    assert_eq!((moved.status(), testing::location(&moved)), (StatusCode::SEE_OTHER, "/espace-client/"));
+    let now = found(&app, "b@example.com").await.unwrap();
+    assert_eq!((&now.organisation, now.role), (&owner.organisation, Role::Manager));
+    assert_eq!(now.password, moving.password, "the password is the same");
+    assert!(now.second_factor.is_some(), "nobody is less safe for it");
+    assert!(accounts::read(&app, &moving.organisation, &moving.id).await.unwrap().is_none());
+    assert!(sessions::current(&app, &mine).await.unwrap().is_none(), "sessions of before are over");
+    assert!(sessions::current(&app, &testing::sent_back(&moved)).await.unwrap().is_some());
+    assert_eq!(role_of(&app, &now).await, Some(Role::Manager));
+    assert!(testing::letters(&app).await.iter().any(|mail| mail.template == "personne_role"));
+    assert_eq!(take(&app, &link).await.status(), StatusCode::GONE);
+    let verified = crate::records::verify(&app, &crate::inventory::SHAPES).await.unwrap();
+    assert_eq!(verified.damaged, []);
+}
+
+#[tokio::test]
+async fn who_alone_answers_for_others_hands_over_before_an_invitation_is_taken() {
+    let folder = tempfile::tempdir().unwrap();
+    let app = testing::shared(folder.path()).await;
+    let owner = testing::account(&app, "a@example.com").await;
+    let bound = testing::account(&app, "b@example.com").await;
+    joined(&app, &bound, "m@example.com", Role::Member).await;
+    let by = testing::signed_in(&app, &owner).await;
+    assert_eq!(invite(&app, &by, "b@example.com", Role::Member).await, StatusCode::SEE_OTHER);
+    let link = link(&app, "b@example.com").await;
+    let token = link.split("jeton=").nth(1).unwrap();
+    let mine = testing::signed_in(&app, &bound).await;
+    let looked = testing::ask(&app, Method::GET, &link, &mine, Body::empty()).await;
+    assert!(testing::text(looked).await.contains("bound"));
+    let form = format!("jeton={token}&depart=accepte");
+    let refused = testing::post(&app, "/invitation/changement", &mine, &form).await;
+    assert_eq!(refused.status(), StatusCode::UNPROCESSABLE_ENTITY);
+    let kept = found(&app, "b@example.com").await.unwrap();
+    assert_eq!((kept.id, kept.organisation), (bound.id, bound.organisation));
+    // Whoever invited may go meanwhile: nothing is left for an invitation that leads nowhere.
+    let manager = joined(&app, &owner, "g@example.com", Role::Manager).await;
+    let member = joined(&app, &owner, "e@example.com", Role::Member).await;
+    let sent = testing::signed_in(&app, &manager).await;
+    let elsewhere = testing::account(&app, "c@example.com").await;
+    assert_eq!(invite(&app, &sent, "c@example.com", Role::Member).await, StatusCode::SEE_OTHER);
+    let late = self::link(&app, "c@example.com").await;
+    let remove = format!("/espace-client/personnes/{}/retrait", manager.id);
+    assert_eq!(act(&app, &owner, &remove, "").await, StatusCode::SEE_OTHER);
+    let form = format!("jeton={}&depart=accepte", late.split("jeton=").nth(1).unwrap());
+    assert_eq!(act(&app, &elsewhere, "/invitation/changement", &form).await, StatusCode::GONE);
+    assert!(accounts::read(&app, &elsewhere.organisation, &elsewhere.id).await.unwrap().is_some());
+    assert_eq!(role_of(&app, &member).await, Some(Role::Member));
+}
+
+#[tokio::test]
 async fn p_access_control_nobody_is_given_or_loses_more_than_whoever_acts_has() {
     let folder = tempfile::tempdir().unwrap();
     let app = testing::shared(folder.path()).await;

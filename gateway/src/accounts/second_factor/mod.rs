@@ -53,6 +53,16 @@ pub(super) fn routes() -> axum::Router<SharedApp> {
 }
 
 impl SecondFactor {
+    /// How many codes of recovery are left.
+    pub(super) fn recovery_left(&self) -> usize {
+        self.recovery.len()
+    }
+
+    /// The same for another account of the same person: codes of recovery are hashed for one account.
+    pub(super) fn without_recovery(self) -> Self {
+        Self { recovery: Vec::new(), ..self }
+    }
+
     /// What is left of it once a code was taken; none when the code is wrong, or was taken before.
     fn taking(&self, app: &App, account: &str, typed: &str) -> Option<(Self, Proof)> {
         let typed: String = typed.chars().filter(|c| !c.is_whitespace() && *c != '-').collect();

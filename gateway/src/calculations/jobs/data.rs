@@ -1,29 +1,22 @@
 //! Where the data of a calculation come from: a dataset of the same organisation. The one place that knows how.
 
 use aops_dataset::Portfolio;
-use jiff::Timestamp;
 use serde::Serialize;
 use serde_json::{Map, Value};
 
 use crate::app::App;
-use crate::datasets;
+use crate::datasets::{self, Headed};
 use crate::web::WebError;
 
 /// Data ready for the engine.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Data {
-    /// The module that it was loaded for.
-    pub(super) module: String,
     /// What its owner calls it.
     pub(super) name: String,
     /// Members of the request.
     pub(super) members: Map<String, Value>,
     /// Lines in CSV, for the modules that read them without a tree in between.
     pub(super) lines: Option<String>,
-    /// How many lines.
-    pub(super) count: usize,
-    /// When they must be gone.
-    pub(super) ends: Option<Timestamp>,
 }
 
 /// A dataset of an organisation; nothing where it has none of that name.
@@ -36,14 +29,15 @@ pub(super) async fn load(app: &App, organisation: &str, id: &str) -> Result<Opti
         Portfolio::Csv(lines) => (Map::new(), Some(lines)),
         Portfolio::Member { name, value } => (Map::from_iter([(name.to_owned(), value)]), None),
     };
-    Ok(Some(Data {
-        module: loaded.module,
-        name: loaded.name,
-        members,
-        lines,
-        count: loaded.rows,
-        ends: Some(loaded.ends),
-    }))
+    Ok(Some(Data { name: loaded.name, members, lines }))
+}
+
+/// What must be known of a dataset for a calculation to be asked for; nothing where there is none of that name.
+///
+/// # Errors
+/// [`WebError`].
+pub(super) async fn head(app: &App, organisation: &str, id: &str) -> Result<Option<Headed>, WebError> {
+    Ok(datasets::head(app, organisation, id).await?)
 }
 
 /// A dataset to choose.

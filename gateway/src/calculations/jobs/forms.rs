@@ -8,9 +8,11 @@ use aops_report::{Cell, Table, Told, Words, printed, tables, xlsx};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Map, Value, json};
+use zeroize::Zeroizing;
 
-use super::records::{Job, OUTCOMES, Packed};
+use super::records::{Job, OUTCOMES, Outcome, outcome_of};
 use crate::app::App;
+use crate::blobs;
 use crate::records;
 use crate::store::Address;
 use crate::web::WebError;
@@ -86,7 +88,7 @@ pub(super) fn pack(request: &Value, outcome: Value, digest: &str, data: &str) ->
     Ok(STANDARD.encode(packed))
 }
 
-fn unpack(packed: &str) -> Result<Computed, String> {
+fn unpack(packed: &[u8]) -> Result<Computed, String> {
     let bytes = STANDARD.decode(packed).map_err(|error| error.to_string())?;
     let reader = zstd::Decoder::new(bytes.as_slice()).map_err(|error| error.to_string())?;
     let mut plain = Vec::new();
@@ -112,10 +114,20 @@ pub(in crate::calculations) async fn computed(
     job: &Job,
 ) -> Result<Option<Computed>, WebError> {
     let address = Address::new(OUTCOMES, organisation, &job.id);
-    let Some((packed, _)) = records::read_sealed::<Packed>(app, &address, &job.id).await? else {
+    let Some((outcome, _)) = records::read_sealed::<Outcome>(app, &address, &job.id).await? else {
         return Ok(None);
     };
-    let read = tokio::task::spawn_blocking(move || unpack(&packed.zstd)).await;
+    let packed = match outcome {
+        Outcome::Here(packed) => Zeroizing::new(packed.into_bytes()),
+        Outcome::Content(blob) => {
+            let name = outcome_of(&job.id);
+            let Some(packed) = blobs::read(app, organisation, &job.id, &name, blob).await? else {
+                return Ok(None);
+            };
+            packed
+        }
+    };
+    let read = tokio::task::spawn_blocking(move || unpack(&packed)).await;
     let read = read.map_err(|error| WebError::Internal(error.to_string()))?;
     read.map(Some).map_err(|why| WebError::Internal(format!("the outcome of {}: {why}", job.id)))
 }
@@ -197,11 +209,11 @@ mod tests {
         let outcome = json!({ "dbo": 1.5, "employees": vec![json!({ "id": "A", "dbo": 1.5 }); 1_000] });
         let packed = pack(&request, outcome.clone(), "d1", "Personnel").unwrap();
         assert!(packed.len() < 2_000, "{}", packed.len());
-        let computed = unpack(&packed).unwrap();
+        let computed = unpack(packed.as_bytes()).unwrap();
         assert_eq!((computed.outcome, computed.request), (outcome, json!({ "scale": "x" })));
         assert_eq!((computed.digest.as_str(), computed.data.as_str()), ("d1", "Personnel"));
         for wrong in ["", "€", "AAAA"] {
-            assert!(unpack(wrong).is_err(), "{wrong}");
+            assert!(unpack(wrong.as_bytes()).is_err(), "{wrong}");
         }
     }
 }

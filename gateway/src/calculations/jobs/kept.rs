@@ -5,6 +5,7 @@ use jiff::Timestamp;
 
 use super::records::{HEADS, INPUTS, OUTCOMES, QUEUE};
 use crate::app::App;
+use crate::blobs;
 use crate::records::{KEYS, RecordError};
 use crate::retention::{Ended, Ground, Kept, Retention, Term, Then};
 use crate::store::{Address, Batch, Expect, Stored};
@@ -36,12 +37,13 @@ impl Kept for Calculated {
         _now: Timestamp,
     ) -> Result<Option<Ended>, RecordError> {
         app.calculations.jobs.stop(&address.key);
-        let batch = all_of(&address.partition, &address.key, Expect::Version(stored.version));
+        let mut batch = all_of(&address.partition, &address.key, Expect::Version(stored.version));
+        blobs::remove_all(app, &mut batch, &address.key).await?;
         Ok(Some(Ended { by: &CALCULATION, batch }))
     }
 }
 
-/// The removal of all that is kept of a calculation.
+/// The removal of all that is kept of a calculation but its contents.
 pub(super) fn all_of(organisation: &str, id: &str, head: Expect) -> Batch {
     let batch = Batch::new(organisation).delete(HEADS, id, head);
     [INPUTS, OUTCOMES, QUEUE, KEYS]

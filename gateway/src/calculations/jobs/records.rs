@@ -9,8 +9,9 @@ use super::idempotency::Once;
 use super::kept::CALCULATION;
 use crate::accounts::random;
 use crate::app::App;
+use crate::blobs::Blob;
 use crate::calculations::faults::Kept;
-use crate::records::{self, Document, RecordError, Shape, sound};
+use crate::records::{self, Document, Older, RecordError, Shape, sound};
 use crate::retention;
 use crate::sealing::SubjectKey;
 use crate::store::{Address, Batch, Expect, Scan};
@@ -26,7 +27,7 @@ pub(super) const ONCE: &str = "calculation_requests";
 pub const SHAPES: &[Shape] = &[
     Shape::sealed::<Job>(HEADS),
     Shape::sealed::<Inputs>(INPUTS),
-    Shape::sealed::<Packed>(OUTCOMES),
+    Shape::sealed::<Outcome>(OUTCOMES),
     Shape::plain::<Queued>(QUEUE),
     Shape::plain::<Once>(ONCE),
 ];
@@ -107,8 +108,18 @@ pub(super) struct Inputs {
 
 /// An outcome, and what was asked without its lines of data: JSON, compressed, in base64.
 #[derive(Debug, Clone, Serialize, Deserialize)]
-pub(super) struct Packed {
-    pub(super) zstd: String,
+#[serde(rename_all = "snake_case")]
+pub(super) enum Outcome {
+    /// Here, as it was kept at first.
+    Here(String),
+    /// As a content of its own.
+    Content(Blob),
+}
+
+/// An outcome as it was kept at first.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+struct Packed {
+    zstd: String,
 }
 
 /// A place in the queue.
@@ -126,6 +137,14 @@ pub(super) struct Queued {
 impl Document for Job {}
 impl Document for Inputs {}
 impl Document for Packed {}
+
+impl Document for Outcome {
+    const SCHEMA: u16 = 1;
+
+    fn upgraded(older: Older<'_>) -> Result<Self, RecordError> {
+        older.read::<Packed>().map(|Packed { zstd }| Self::Here(zstd))
+    }
+}
 impl Document for Queued {}
 
 impl Job {
@@ -145,6 +164,11 @@ impl Job {
     ) -> Result<(), RecordError> {
         records::put_sealed(batch, key, HEADS, &self.id, expect, self, retention::expiry(self.ends(app)))
     }
+}
+
+/// The name of the content of an outcome.
+pub(super) fn outcome_of(id: &str) -> String {
+    format!("{id}/outcome")
 }
 
 /// A new id: names in order of them are the newest first.
@@ -211,6 +235,17 @@ pub(in crate::calculations) async fn list(
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_outcome_that_was_kept_before_contents_were_is_read_as_it_stands() {
+        let at = Address::new(OUTCOMES, "org_a", "calc_a");
+        let before = records::decode::<Outcome>(&at, br#"{"zstd":"KLUv"}"#).unwrap();
+        assert!(matches!(before, Outcome::Here(packed) if packed == "KLUv"));
+        let since = br#"{"content":{"bytes":9,"pieces":1}}"#;
+        let since = [&[2, 0, 1][..], since].concat();
+        let since = records::decode::<Outcome>(&at, &since).unwrap();
+        assert!(matches!(since, Outcome::Content(Blob { bytes: 9, pieces: 1 })));
+    }
 
     #[test]
     fn ids_are_in_the_order_of_time_the_newest_first() {

@@ -5,6 +5,7 @@ use super::records::{HEADS, QUEUE, State};
 use super::submit::Who;
 use crate::app::App;
 use crate::audit::{self, Event};
+use crate::blobs;
 use crate::checkout;
 use crate::records::{self, RecordError};
 use crate::store::{Batch, Expect, StoreError};
@@ -32,10 +33,11 @@ pub(in crate::calculations) async fn remove(
         // The tombstone keeps a restored backup from knowing it.
         batch.writes.retain(|write| write.collection != records::KEYS);
         records::erase(app, &mut batch, id).await?;
+        blobs::remove_all(app, &mut batch, id).await?;
         uncount(app, who, &job, &mut batch).await?;
         let event = Event::by_account(app, who.organisation, who.account, "calculation deleted", id);
         audit::note(&mut batch, &event)?;
-        match app.store.commit(batch).await {
+        match blobs::commit(app, batch).await {
             Ok(()) => {
                 app.calculations.jobs.stop(id);
                 return Ok(true);
@@ -57,6 +59,7 @@ pub async fn end_all(app: &App, batch: &mut Batch) -> Result<(), RecordError> {
         let gone = all_of(&batch.partition, &id, Expect::Anything).writes;
         batch.writes.extend(gone.into_iter().filter(|write| write.collection != records::KEYS));
         records::erase(app, batch, &id).await?;
+        blobs::remove_all(app, batch, &id).await?;
     }
     Ok(())
 }

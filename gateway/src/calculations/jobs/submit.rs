@@ -117,12 +117,12 @@ pub(in crate::calculations) async fn sound(
     let (cost, until) = match &asked.dataset {
         None => (cost::of(module, &Value::Object(asked.parameters.clone())), None),
         Some(id) => {
-            let data = data::load(app, who.organisation, id).await?.ok_or(WebError::NotFound)?;
+            let data = data::head(app, who.organisation, id).await?.ok_or(WebError::NotFound)?;
             if data.module != module {
                 let known = [("found", data.module), ("known", module.to_owned())];
                 return Err(fault("/dataset", "unknown_value", &known));
             }
-            (cost::of_lines(data.count), data.ends)
+            (cost::of_lines(data.rows), Some(data.ends))
         }
     };
     Ok(Sound { asked, module, cost, until, test: false })

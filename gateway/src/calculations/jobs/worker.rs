@@ -15,9 +15,10 @@ use super::data;
 use super::leased;
 use super::letter;
 use super::queue::{Run, Takes, Waiting};
-use super::records::{INPUTS, Inputs, Job, OUTCOMES, QUEUE, Queued, State};
+use super::records::{INPUTS, Inputs, Job, OUTCOMES, Outcome, QUEUE, Queued, State, outcome_of};
 use crate::accounts::random;
 use crate::app::{App, SharedApp};
+use crate::blobs;
 use crate::calculations::assumptions;
 use crate::calculations::faults::Kept;
 use crate::checkout;
@@ -35,6 +36,9 @@ pub(super) const MOST_DEATHS: u32 = 3;
 const MOST_FAULTS: usize = 1_000;
 /// Between two looks at a store that does not answer.
 pub(super) const PAUSE: Duration = Duration::from_secs(5);
+/// Tries to write the end of what was computed, with [`PAUSE`] between them, before it is computed again: a quarter of
+/// an hour without the store or the bucket of contents costs no second computation.
+const ENDINGS: u32 = 180;
 const PAGE: usize = 500;
 
 /// Takes up what waits and what was under way, and then every calculation in its turn.
@@ -143,8 +147,14 @@ pub(super) async fn attempt(app: &App, waiting: &Waiting) -> Result<Attempt, Web
             "it was begun {} times, took {} processes down and never ended",
             queued.begun, queued.died
         );
-        return end(app, organisation, id, Came::Incident(why)).await;
+        return end(app, organisation, id, &Came::Incident(why)).await;
     }
+    // Before it is begun: while data cannot be had, no beginning is spent on them.
+    let work = match asked(app, organisation, &job).await {
+        Ok(work) => work,
+        Err(WebError::Internal(why)) => Err(Came::Incident(why)),
+        Err(error) => return Err(error),
+    };
     // Where nothing can be computed, nothing is begun.
     app.calculations.alive().map_err(WebError::Unavailable)?;
     // From here on it stops when it is deleted, cancelled or let go.
@@ -161,7 +171,10 @@ pub(super) async fn attempt(app: &App, waiting: &Waiting) -> Result<Attempt, Web
         Err(StoreError::Conflict(_)) => return Ok(Attempt::Again),
         Err(error) => return Err(error.into()),
     }
-    let came = compute(app, organisation, &job, &running.run).await?;
+    let came = match work {
+        Ok(work) => compute(app, &job, work, &running.run).await?,
+        Err(came) => came,
+    };
     if running.run.is_stopped() && !matches!(came, Came::Outcome(_)) {
         // Whoever stopped it wrote its end.
         return Ok(Attempt::Over);
@@ -169,23 +182,29 @@ pub(super) async fn attempt(app: &App, waiting: &Waiting) -> Result<Attempt, Web
     match came {
         Came::Died => died(app, &place, job.ends(app)).await,
         Came::Interrupted => Ok(Attempt::Again),
-        came => end(app, organisation, id, came).await,
+        came => ended(app, organisation, id, &came).await,
     }
 }
 
-async fn compute(app: &App, organisation: &str, job: &Job, run: &Arc<Run>) -> Result<Came, WebError> {
+/// What is to be computed, or what came of it already.
+///
+/// # Errors
+/// [`WebError`].
+async fn asked(app: &App, organisation: &str, job: &Job) -> Result<Result<Work, Came>, WebError> {
     let address = Address::new(INPUTS, organisation, &job.id);
     let Some((inputs, _)) = records::read_sealed::<Inputs>(app, &address, &job.id).await? else {
-        return Ok(Came::Incident("its inputs are not there".into()));
+        return Ok(Err(Came::Incident("its inputs are not there".into())));
     };
-    let mut work = Work::asked(job.module.clone(), inputs.parameters);
-    if let Some(dataset) = &job.dataset {
-        let Some(data) = data::load(app, organisation, dataset).await? else {
-            let gone = Fault::new("/dataset", "missing", &[("name", "dataset".into())]);
-            return Ok(Came::Faults(vec![Kept::of(&gone)]));
-        };
-        work = work.with(data.members, data.lines, data.name);
-    }
+    let work = Work::asked(job.module.clone(), inputs.parameters);
+    let Some(dataset) = &job.dataset else { return Ok(Ok(work)) };
+    let Some(data) = data::load(app, organisation, dataset).await? else {
+        let gone = Fault::new("/dataset", "missing", &[("name", "dataset".into())]);
+        return Ok(Err(Came::Faults(vec![Kept::of(&gone)])));
+    };
+    Ok(Ok(work.with(data.members, data.lines, data.name)))
+}
+
+async fn compute(app: &App, job: &Job, work: Work, run: &Arc<Run>) -> Result<Came, WebError> {
     let Some(nursery) = &app.calculations.nursery else { return Ok(on_a_thread(work, run).await) };
     let longest = Duration::from_secs(app.settings.calculations.seconds);
     let heard = hear(nursery, work, longest, run).await.map_err(WebError::Unavailable)?;
@@ -230,8 +249,27 @@ async fn died(app: &App, place: &Address, gone: Timestamp) -> Result<Attempt, We
     }
 }
 
+/// Ends a calculation, again and again while what it is written to is away.
+async fn ended(app: &App, organisation: &str, id: &str, came: &Came) -> Result<Attempt, WebError> {
+    let mut tries = 1;
+    loop {
+        match end(app, organisation, id, came).await {
+            Err(WebError::Unavailable(why)) if tries < ENDINGS => {
+                tracing::warn!(
+                    calculation = id,
+                    why,
+                    "what was computed cannot be kept yet; it is tried again"
+                );
+                tokio::time::sleep(PAUSE).await;
+                tries += 1;
+            }
+            ended => return ended,
+        }
+    }
+}
+
 /// Ends a calculation, once: nothing is written where it was ended or deleted meanwhile.
-async fn end(app: &App, organisation: &str, id: &str, came: Came) -> Result<Attempt, WebError> {
+async fn end(app: &App, organisation: &str, id: &str, came: &Came) -> Result<Attempt, WebError> {
     let Some((mut job, version)) = super::read(app, organisation, id).await? else {
         return Ok(Attempt::Over);
     };
@@ -243,15 +281,16 @@ async fn end(app: &App, organisation: &str, id: &str, came: Came) -> Result<Atte
     job.ended = Some(app.clock.now());
     job.state = State::Failed;
     match came {
-        Came::Outcome(zstd) => {
+        Came::Outcome(packed) => {
             job.state = State::Done;
-            let packed = super::records::Packed { zstd };
             let gone = Some(job.ends(app));
-            records::put_sealed(&mut batch, &key, OUTCOMES, id, Expect::Anything, &packed, gone)?;
+            let blob = blobs::put(app, &mut batch, &key, &outcome_of(id), packed.as_bytes(), gone).await?;
+            let outcome = Outcome::Content(blob);
+            records::put_sealed(&mut batch, &key, OUTCOMES, id, Expect::Anything, &outcome, gone)?;
             remembered(app, organisation, &job, &mut batch).await?;
         }
-        Came::Faults(faults) => job.faults = faults.into_iter().take(MOST_FAULTS).collect(),
-        Came::Incident(why) => job.incident = Some(incident(id, &why)?),
+        Came::Faults(faults) => job.faults = faults.iter().take(MOST_FAULTS).cloned().collect(),
+        Came::Incident(why) => job.incident = Some(incident(id, why)?),
         Came::Died | Came::Interrupted => return Ok(Attempt::Again),
     }
     if job.state == State::Failed
@@ -264,7 +303,7 @@ async fn end(app: &App, organisation: &str, id: &str, came: Came) -> Result<Atte
     letter::write(app, &mut batch, &job).await?;
     let ended = Ended { calculation: id, module: &job.module, done, test: job.test };
     let recorded = webhooks::announce(app, &mut batch, ended).await?;
-    match app.store.commit(batch).await {
+    match blobs::commit(app, batch).await {
         Ok(()) => {
             app.webhooks.recorded(recorded);
             if job.letter {
@@ -276,7 +315,7 @@ async fn end(app: &App, organisation: &str, id: &str, came: Came) -> Result<Atte
         }
         Err(StoreError::Conflict(_)) => Ok(Attempt::Again),
         Err(StoreError::Full(why)) if done => {
-            Box::pin(end(app, organisation, id, Came::Incident(format!("there is no room for it: {why}"))))
+            Box::pin(end(app, organisation, id, &Came::Incident(format!("there is no room for it: {why}"))))
                 .await
         }
         Err(error) => Err(error.into()),

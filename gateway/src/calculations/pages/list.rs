@@ -1,5 +1,6 @@
 //! `GET /espace-client/calculs`: what was asked for, the newest first; and where nothing was, how to begin.
 
+use aops_manifest::Language;
 use axum::Router;
 use axum::extract::State;
 use axum::response::Response;
@@ -9,9 +10,10 @@ use serde_json::{Value, json};
 
 use super::{ALL, enter, new, told};
 use crate::accounts::SignInNeeded;
-use crate::app::SharedApp;
+use crate::app::{App, SharedApp};
 use crate::calculations::jobs;
 use crate::checkout;
+use crate::records::RecordError;
 use crate::web::{negotiation, render};
 
 const PAGE: usize = 25;
@@ -19,6 +21,20 @@ const PAGE: usize = 25;
 /// The routes of this file.
 pub(super) fn routes() -> Router<SharedApp> {
     Router::new().route(ALL, get(list).post(new::create))
+}
+
+/// The latest calculations of an organisation, as the pages tell them, the newest first.
+///
+/// # Errors
+/// [`RecordError`].
+pub async fn latest(
+    app: &App,
+    organisation: &str,
+    language: Language,
+    count: usize,
+) -> Result<Vec<Value>, RecordError> {
+    let (jobs, _) = jobs::list(app, organisation, None, count).await?;
+    Ok(jobs.iter().map(|job| told(app, job, language)).collect())
 }
 
 async fn list(State(app): State<SharedApp>, uri: Uri, headers: HeaderMap) -> Result<Response, SignInNeeded> {

@@ -17,6 +17,8 @@ use super::jobs::{Job, Who};
 use crate::accounts::{self, Session, SignInNeeded};
 use crate::app::{App, SharedApp};
 
+pub use self::list::latest;
+
 /// Where they all stand.
 const ALL: &str = "/espace-client/calculs";
 

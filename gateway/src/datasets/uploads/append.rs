@@ -69,16 +69,17 @@ async fn keep(app: &App, who: &Who, id: &str, at: &At, bytes: Bytes) -> Result<A
         let name = part_of(id, last.number);
         let before = blobs::read(app, organisation, id, &name, last.blob).await?;
         content.extend_from_slice(&before.ok_or(WebError::NotFound)?);
-        blobs::remove(&mut batch, &name, last.blob);
+        blobs::remove(app, &mut batch, &name, last.blob)?;
         upload.parts.pop();
     }
     content.extend_from_slice(&bytes);
-    let blob = blobs::put(&mut batch, &key, &part_of(id, upload.written), &content, end)?;
+    let name = part_of(id, upload.written);
+    let blob = blobs::put(app, &mut batch, &key, &name, &content, end).await?;
     upload.parts.push(Part { number: upload.written, blob });
     upload.written = upload.written.saturating_add(1);
     upload.offset = upload.offset.saturating_add(bytes.len() as u64);
     records::put_sealed(&mut batch, &key, UPLOADS, id, Expect::Version(version), &upload, end)?;
-    match app.store.commit(batch).await {
+    match blobs::commit(app, batch).await {
         Ok(()) => Ok((upload, version + 1)),
         Err(StoreError::Conflict(_)) => Err(WebError::Conflict("another request appends to this upload")),
         Err(error) => Err(error.into()),

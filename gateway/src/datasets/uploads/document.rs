@@ -84,13 +84,6 @@ impl Upload {
     pub(super) fn is_whole(&self) -> bool {
         self.offset == self.length
     }
-
-    /// Puts into a batch the removal of its parts.
-    pub(super) fn remove_parts(&self, batch: &mut Batch, id: &str) {
-        for part in &self.parts {
-            blobs::remove(batch, &part_of(id, part.number), part.blob);
-        }
-    }
 }
 
 /// The name of a part.
@@ -138,17 +131,9 @@ pub(super) async fn finished(
 ///
 /// # Errors
 /// [`RecordError`].
-pub(super) async fn gone(
-    app: &App,
-    batch: &mut Batch,
-    id: &str,
-    upload: Option<&Upload>,
-    expect: Expect,
-) -> Result<(), RecordError> {
+pub(super) async fn gone(app: &App, batch: &mut Batch, id: &str, expect: Expect) -> Result<(), RecordError> {
     records::erase(app, batch, id).await?;
-    if let Some(upload) = upload {
-        upload.remove_parts(batch, id);
-    }
+    blobs::remove_all(app, batch, id).await?;
     batch.writes.push(Write { collection: UPLOADS, key: id.to_owned(), expect, change: Change::Delete });
     Ok(())
 }
@@ -182,7 +167,7 @@ impl Kept for Uploads {
             return Ok(None);
         }
         let mut batch = Batch::new(&address.partition);
-        gone(app, &mut batch, id, upload.as_ref(), Expect::Version(stored.version)).await?;
+        gone(app, &mut batch, id, Expect::Version(stored.version)).await?;
         Ok(Some(Ended { by: &UPLOAD, batch }))
     }
 }

@@ -57,7 +57,7 @@ async fn finished_by(app: &App, who: &Who, id: &str) -> Result<Came, WebError> {
     let dataset = document::draw(app).map_err(RecordError::from)?;
     let came = Finished { length: upload.length, dataset: dataset.clone(), created: upload.created };
     let mut batch = Batch::new(organisation);
-    gone(app, &mut batch, id, Some(&upload), Expect::Version(version)).await?;
+    gone(app, &mut batch, id, Expect::Version(version)).await?;
     let end = expires(app, upload.created);
     records::put_plain(&mut batch, FINISHED, id, Expect::Absent, &came, end)?;
     let new = New { module, name, pseudonyms, warranty: upload.warranty };

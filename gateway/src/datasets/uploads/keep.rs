@@ -7,6 +7,7 @@ use super::super::receive::Asked;
 use super::document::{FINISHED, UPLOADS, Upload, draw, expires, finished, gone, read};
 use super::{MOST, MOST_BYTES};
 use crate::app::App;
+use crate::blobs;
 use crate::records::{self, RecordError, Turn, sound};
 use crate::store::{Batch, Expect, StoreError};
 use crate::web::WebError;
@@ -97,15 +98,15 @@ pub(super) async fn names(app: &App, organisation: &str) -> Result<Vec<String>, 
 pub(super) async fn give_up(app: &App, who: &Who, id: &str) -> Result<bool, WebError> {
     for _ in 0..TRIES {
         let mut batch = Batch::new(&who.organisation);
-        if let Some((upload, version)) = read(app, &who.organisation, id).await? {
-            gone(app, &mut batch, id, Some(&upload), Expect::Version(version)).await?;
+        if let Some((_, version)) = read(app, &who.organisation, id).await? {
+            gone(app, &mut batch, id, Expect::Version(version)).await?;
         } else if let Some((_, version)) = finished(app, &who.organisation, id).await? {
             batch = batch.delete(FINISHED, id, Expect::Version(version));
         } else {
             return Ok(false);
         }
         note(app, &mut batch, who, "upload given up", id)?;
-        match app.store.commit(batch).await {
+        match blobs::commit(app, batch).await {
             Ok(()) => return Ok(true),
             Err(StoreError::Conflict(_)) => tokio::task::yield_now().await,
             Err(error) => return Err(error.into()),
