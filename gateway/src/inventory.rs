@@ -14,10 +14,11 @@ use crate::{
 };
 
 /// What the engine carries out.
-pub static KEPT: [&'static dyn Kept; 10] = [
+pub static KEPT: [&'static dyn Kept; 11] = [
     &calculations::Calculated,
     &datasets::Retained,
     &datasets::Drafts,
+    &datasets::Uploads,
     &newsletter::Subscribers,
     &contact::Threads,
     &accounts::Accounts,
@@ -28,13 +29,15 @@ pub static KEPT: [&'static dyn Kept; 10] = [
 ];
 
 /// How what is kept is read, by collection.
-pub static SHAPES: [&[Shape]; 20] = [
+pub static SHAPES: [&[Shape]; 22] = [
     blobs::SHAPES,
+    records::TURN_SHAPES,
     datasets::SHAPES,
     accounts::SHAPES,
     audience::SHAPES,
     audit::SHAPES,
     calculations::SHAPES,
+    calculations::ASSUMPTION_SHAPES,
     checkout::SHAPES,
     consent::SHAPES,
     contact::SHAPES,
@@ -48,13 +51,14 @@ pub static SHAPES: [&[Shape]; 20] = [
     processors::SHAPES,
     suppression::SHAPES,
     webhooks::SHAPES,
-    records::SHAPES,
+    records::RESTRICTION_SHAPES,
 ];
 
 /// Every declaration, in the order of the privacy page.
-const DECLARED: [&Retention; 28] = [
+const DECLARED: [&Retention; 30] = [
     &datasets::KEPT,
     &datasets::DRAFT,
+    &datasets::UPLOAD,
     &accounts::LAPSED,
     &accounts::UNCONFIRMED,
     &accounts::INVITED,
@@ -79,6 +83,7 @@ const DECLARED: [&Retention; 28] = [
     &client_audit::KEPT,
     &audit::KEPT,
     &calculations::CALCULATION,
+    &calculations::ASSUMPTIONS,
     &webhooks::DELIVERY,
     &retention::PROOF,
 ];

@@ -3,6 +3,7 @@
 mod document;
 mod restriction;
 mod told;
+mod turn;
 mod verify;
 
 use jiff::Timestamp;
@@ -15,8 +16,11 @@ use crate::store::{Address, Batch, Change, Expect, Scan, StoreError, Write};
 use crate::web::WebError;
 
 pub use self::document::{Document, Older, Shape};
-pub use self::restriction::{RESTRICTIONS, SHAPES, Use, check, lift, reading_for, restrict};
+pub use self::restriction::{
+    RESTRICTIONS, SHAPES as RESTRICTION_SHAPES, Use, check, lift, reading_for, restrict,
+};
 pub use self::told::{Open, Place, forget, told};
+pub use self::turn::{SHAPES as TURN_SHAPES, Turn};
 pub use self::verify::{Damage, Newer, Verified, verify};
 
 /// The collection of wrapped keys; destroying one erases its subject.

@@ -304,7 +304,15 @@ fn manifest() -> Manifest {
             ("gateway/calcul_choix.html", "{% for one in modules %}{{ one.id }} {% endfor %}"),
             (
                 "gateway/calcul_nouveau.html",
-                "{% for one in fields %}{{ one.name }}={{ one.value }}\n{% endfor %}{% for name, code in errors %}{{ name }}:{{ code }}\n{% endfor %}",
+                "{% for one in fields %}{{ one.name }}={{ one.value }}\n{% endfor %}{% for name, code in errors %}{{ name }}:{{ code }}\n{% endfor %}quote={{ quote.case }} chosen={% if chosen %}{{ chosen.id }}{% endif %}\n",
+            ),
+            (
+                "gateway/hypotheses.html",
+                "{% for one in own %}own {{ one.id }} {{ one.name }}\n{% endfor %}{% for one in last %}last {{ one.id }}\n{% endfor %}{{ done }}",
+            ),
+            (
+                "gateway/hypotheses_jeu.html",
+                "{{ jeu.id }}\n{% for one in fields %}{{ one.name }}={{ one.value }}\n{% endfor %}{% for name, code in errors %}{{ name }}:{{ code }}\n{% endfor %}",
             ),
             ("gateway/calcul.html", "{{ job.state }} {% for one in charts or [] %}{{ one.svg | safe }}{% endfor %}"),
             ("gateway/calcul_comparaison.html", "{% for one in results %}{{ one.name }} {{ one.difference }}\n{% endfor %}"),

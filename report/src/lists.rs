@@ -51,11 +51,24 @@ fn member<'a>(
     }
 }
 
+/// An error, and what it may be the error of.
+const ERROR: &str = "standard_error";
+const MEASURED: [&str; 4] = ["mean", "value", "estimate", "simulated"];
+
+/// A value beside others: an error is shown as what it is the error of, a ratio's as a ratio's.
+fn beside(names: &[&str], name: &str, value: &Value, words: &Words) -> Cell {
+    let of = MEASURED.iter().find(|measured| name == ERROR && names.contains(measured));
+    cell(of.unwrap_or(&name), value, words)
+}
+
 /// The numbers and texts of an object, a line each.
 fn plain(path: &str, members: &Map<String, Value>, words: &Words) -> Option<Table> {
     let told = members.iter().filter(|(_, value)| value.is_number() || value.is_string());
-    let rows: Vec<Vec<Cell>> =
-        told.map(|(name, value)| vec![text(words.of("field", name)), cell(name, value, words)]).collect();
+    let names: Vec<&str> = members.keys().map(String::as_str).collect();
+    let line = |(name, value): (&String, &Value)| {
+        vec![text(words.of("field", name)), beside(&names, name, value, words)]
+    };
+    let rows: Vec<Vec<Cell>> = told.map(line).collect();
     let headers = ["item", "value"].map(|name| words.of("note", name).to_owned()).to_vec();
     (!rows.is_empty()).then(|| Table { title: words.of("sheet", path).to_owned(), headers, rows })
 }
@@ -83,7 +96,7 @@ pub(crate) fn list(lines: &Value, title: &str, words: &Words) -> Option<Table> {
         .map(|line| {
             names
                 .iter()
-                .map(|name| line.get(name).map_or(Cell::Empty, |value| cell(name, value, words)))
+                .map(|name| line.get(name).map_or(Cell::Empty, |value| beside(&names, name, value, words)))
                 .collect()
         })
         .collect();
@@ -173,4 +186,23 @@ pub(crate) fn workings(outcome: &Value, words: &Words) -> Vec<Table> {
         Table { title: format!("{} {}", words.of("sheet", "explanation"), index + 1), headers, rows }
     };
     outcome["explanation"].as_array().into_iter().flatten().enumerate().map(table).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn an_error_is_shown_as_what_it_is_the_error_of() {
+        let words = Words::french().unwrap();
+        let ratio = json!({ "mean": 0.3, "standard_error": 0.01, "quantiles": [{ "level": 0.5, "value": 0.3, "standard_error": 0.02 }] });
+        let tables = others(&json!({ "simulation": { "replacement_ratio": ratio } }), &[], &words);
+        let kinds = tables.iter().flat_map(|table| table.rows.iter().flatten());
+        assert!(kinds.clone().all(|cell| !matches!(cell, Cell::Number(_, Kind::Money))), "{tables:?}");
+        assert!(kinds.clone().any(|cell| *cell == Cell::Number(0.02, Kind::Plain)), "{tables:?}");
+        let alone = plain("total", json!({ "standard_error": 5.0 }).as_object().unwrap(), &words).unwrap();
+        assert_eq!(alone.rows[0][1], Cell::Number(5.0, Kind::Money));
+    }
 }

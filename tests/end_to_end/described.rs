@@ -53,9 +53,16 @@ fn asked(gateway: &Gateway, name: &str, arguments: &[&str]) -> BTreeMap<String, 
 fn template(path: &str) -> String {
     let mut segments: Vec<&str> = path.split('/').collect();
     if let Some(id) = segments.get_mut(4)
-        && ["/api/v1/datasets/", "/api/v1/calculations/", "/api/v1/webhooks/"]
-            .iter()
-            .any(|start| path.starts_with(start))
+        && *id != "estimate"
+        && [
+            "/api/v1/assumptions/",
+            "/api/v1/uploads/",
+            "/api/v1/datasets/",
+            "/api/v1/calculations/",
+            "/api/v1/webhooks/",
+        ]
+        .iter()
+        .any(|start| path.starts_with(start))
     {
         *id = "{id}";
     }

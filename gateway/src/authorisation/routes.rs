@@ -269,9 +269,15 @@ const WORK: &[Row] = &[
     get("/espace-client/donnees/{id}", Role(Action::ReadData)),
     get("/espace-client/donnees/{id}/lignes.csv", Role(Action::ReadData)),
     post("/espace-client/donnees/{id}/supprimer", Role(Action::WriteData)).on(DATASETS),
+    get("/espace-client/hypotheses", Role(Action::ReadCalculations)),
+    post("/espace-client/hypotheses", Role(Action::Calculate)),
+    get("/espace-client/hypotheses/{id}", Role(Action::ReadCalculations)),
+    post("/espace-client/hypotheses/{id}", Role(Action::Calculate)).on(ASSUMPTIONS),
+    post("/espace-client/hypotheses/{id}/suppression", Role(Action::Calculate)).on(ASSUMPTIONS),
 ];
 
 const CALCULATIONS: &str = "/espace-client/calculs";
+const ASSUMPTIONS: &str = "/espace-client/hypotheses";
 const DATASETS: &str = "/espace-client/donnees";
 
 /// Orders, subscriptions, invoices.
@@ -320,8 +326,14 @@ const API: &[Row] = &[
     get("/api/openapi.json", Open),
     get("/api/reference", Open),
     get("/api/v1/account", Api(Action::ReadOrganisation)),
+    get("/api/v1/assumptions", Api(Action::ReadCalculations)),
+    post("/api/v1/assumptions", Api(Action::Calculate)),
+    get("/api/v1/assumptions/{id}", Api(Action::ReadCalculations)),
+    patch("/api/v1/assumptions/{id}", Api(Action::Calculate)),
+    delete("/api/v1/assumptions/{id}", Api(Action::Calculate)),
     get("/api/v1/calculations", Api(Action::ReadCalculations)),
     post("/api/v1/calculations", Api(Action::Calculate)),
+    post("/api/v1/calculations/estimate", Api(Action::Calculate)),
     get("/api/v1/calculations/{id}", Api(Action::ReadCalculations)),
     delete("/api/v1/calculations/{id}", Api(Action::Calculate)),
     get("/api/v1/calculations/{id}/events", Api(Action::ReadCalculations)),
@@ -331,6 +343,11 @@ const API: &[Row] = &[
     post("/api/v1/datasets", Api(Action::WriteData)),
     get("/api/v1/datasets/{id}", Api(Action::ReadData)),
     delete("/api/v1/datasets/{id}", Api(Action::WriteData)),
+    get("/api/v1/uploads", Api(Action::WriteData)),
+    post("/api/v1/uploads", Api(Action::WriteData)),
+    get("/api/v1/uploads/{id}", Api(Action::WriteData)),
+    patch("/api/v1/uploads/{id}", Api(Action::WriteData)),
+    delete("/api/v1/uploads/{id}", Api(Action::WriteData)),
     get("/api/v1/usage", Api(Action::ReadOrganisation)),
     get("/api/v1/webhooks", Api(Action::ReadWebhooks)),
     post("/api/v1/webhooks", Api(Action::ManageWebhooks)),

@@ -2,6 +2,7 @@
 //! knows no formula; it decides who may ask, how often, and how many run at once.
 
 mod account;
+mod assumptions;
 mod bridge;
 mod compute;
 mod config;
@@ -12,6 +13,7 @@ mod openapi;
 mod pages;
 mod paying;
 mod public;
+mod quoted;
 mod reference;
 
 use std::sync::Arc;
@@ -22,14 +24,16 @@ use serde_json::Value;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::accounts::random::NoRandomness;
-use crate::app::SharedApp;
+use crate::app::{App, SharedApp};
+use crate::records::RecordError;
+use crate::store::Batch;
 use crate::valkey::Valkey;
 use crate::web::WebError;
 
+pub use self::assumptions::{ASSUMPTIONS, SHAPES as ASSUMPTION_SHAPES};
 pub use self::config::CalculationsConfig;
 pub use self::jobs::{
-    Bounds, CALCULATION, Calculated, Nursery, SHAPES, calculate, end_all, follow, leave, nurse, removed,
-    stop_removed,
+    Bounds, CALCULATION, Calculated, Nursery, SHAPES, calculate, follow, leave, nurse, removed, stop_removed,
 };
 use self::jobs::{Jobs, Shared};
 pub use self::pages::latest;
@@ -98,10 +102,20 @@ impl Drop for Stopping {
     }
 }
 
+/// Puts into a batch what ends all calculations of an organisation and its assumptions, once it is no more.
+///
+/// # Errors
+/// [`RecordError`].
+pub async fn end_all(app: &App, batch: &mut Batch) -> Result<(), RecordError> {
+    jobs::end_all(app, batch).await?;
+    assumptions::end_all(app, batch).await
+}
+
 /// The routes: the API's calculations and account, the public calculators.
 pub fn routes() -> axum::Router<SharedApp> {
     compute::routes()
         .merge(jobs::routes())
+        .merge(assumptions::routes())
         .merge(pages::routes())
         .merge(account::routes())
         .merge(openapi::routes())

@@ -9,6 +9,7 @@ use serde_json::{Map, Value, json};
 
 use crate::app::SharedApp;
 use crate::calculations::MODULES;
+use crate::calculations::assumptions;
 use crate::calculations::jobs::Form;
 use crate::datasets;
 use crate::texts::Texts;
@@ -38,7 +39,8 @@ pub(super) fn document(texts: &Texts) -> Value {
         .collect();
     schemas.extend(described::schemas());
     schemas.extend([("Calculation".to_owned(), calculation()), ("Account".to_owned(), account())]);
-    schemas.insert("Dataset".to_owned(), datasets::dataset_schema());
+    schemas.extend(datasets::schemas());
+    schemas.extend(assumptions::schemas());
     schemas.extend(webhooks::schemas());
     let told = described::of_json(described::reference("schemas", "Account"));
     let account = json!({ "get": { "operationId": "account", "summary": word(texts, "account"),
@@ -50,6 +52,7 @@ pub(super) fn document(texts: &Texts) -> Value {
     paths.insert("/api/v1/usage".into(), usage);
     paths.insert("/api/openapi.json".into(), itself(texts));
     paths.extend(jobs(texts));
+    paths.extend(assumptions::described(texts));
     paths.extend(datasets::described(texts));
     paths.extend(webhooks::described(texts));
     json!({
@@ -98,6 +101,7 @@ fn jobs(texts: &Texts) -> Map<String, Value> {
     let asked = json!({ "type": "object", "required": ["module"], "additionalProperties": false, "properties": {
         "module": { "type": "string", "enum": MODULES },
         "dataset": { "type": ["string", "null"] },
+        "assumptions": { "type": ["string", "null"] },
         "parameters": { "type": "object" },
         "name": { "type": ["string", "null"] },
         "notify": { "type": ["string", "null"], "enum": ["mail", null] },
@@ -116,6 +120,10 @@ fn jobs(texts: &Texts) -> Map<String, Value> {
     let example = json!({ "module": "ifc", "parameters": aops_engine::example("ifc") });
     create["requestBody"] = json!({ "required": true, "content": { "application/json": { "schema": asked, "example": example } } });
     described::bears(&mut create, 202, "Location");
+    let refusals = [402, 404, 408, 413, 415, 422];
+    let mut estimate =
+        act("calculation_estimate", 200, described::of_json(estimate_schema()), &refusals, &[]);
+    estimate["requestBody"] = create["requestBody"].clone();
     let limit =
         described::in_query("limit", false, json!({ "type": "integer", "minimum": 1, "maximum": 50 }));
     let cursor = described::in_query("cursor", false, json!({ "type": "string", "minLength": 1 }));
@@ -138,6 +146,7 @@ fn jobs(texts: &Texts) -> Map<String, Value> {
     let events = act("calculation_events", 200, stream, &[404], &[&id]);
     let mut paths = Map::from_iter([
         ("/api/v1/calculations".to_owned(), json!({ "get": list, "post": create })),
+        ("/api/v1/calculations/estimate".to_owned(), json!({ "post": estimate })),
         ("/api/v1/calculations/{id}".to_owned(), json!({ "get": show, "delete": remove })),
         ("/api/v1/calculations/{id}/events".to_owned(), json!({ "get": events })),
     ]);
@@ -165,6 +174,25 @@ fn calculation() -> Value {
         "name": text, "dataset": text, "incident": text, "result": { "type": "object" },
         "notify": { "type": "string", "const": "mail" }, "test": { "type": "boolean" },
         "faults": { "type": "array", "items": described::reference("schemas", "Fault") },
+    } })
+}
+
+/// What a calculation would use and cost.
+fn estimate_schema() -> Value {
+    let number = json!({ "type": "integer", "minimum": 0 });
+    let required = ["module", "units", "offer", "counts", "quota", "billed", "price", "possible"];
+    json!({ "type": "object", "required": required, "properties": {
+        "module": { "type": "string", "enum": MODULES }, "units": number,
+        "offer": { "type": ["string", "null"] }, "counts": { "type": "integer", "minimum": 0, "maximum": 1 },
+        "quota": { "type": ["object", "null"], "required": ["used", "included", "left", "left_after", "until"], "properties": {
+            "used": number, "included": number, "left": number, "left_after": number,
+            "until": { "type": ["string", "null"], "format": "date-time" },
+        } },
+        "billed": { "type": "boolean" },
+        "price": { "type": ["object", "null"], "required": ["cents", "currency"], "properties": {
+            "cents": number, "currency": { "type": "string" },
+        } },
+        "possible": { "type": "boolean" },
     } })
 }
 

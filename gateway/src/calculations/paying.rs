@@ -62,6 +62,12 @@ impl<'a> Paying<'a> {
         Ok(())
     }
 
+    /// What a calculation of this cost takes of both limits when it is computed later: the queue shares processors
+    /// between organisations, so that no portfolio is too large to be asked for.
+    pub(super) fn later(&self, cost: u32) -> u32 {
+        self.limits.iter().map(|limit| limit.half()).fold(cost, u32::min)
+    }
+
     /// The answer, with both limits.
     pub(super) fn told(self, answer: Result<Response, WebError>) -> Response {
         let mut response = answer.unwrap_or_else(WebError::into_response);

@@ -1,5 +1,7 @@
 //! `GET /api/reference`: the description that programs get at `/api/openapi.json`, as a page to read.
 
+use std::collections::BTreeMap;
+
 use aops_manifest::Language;
 use axum::Router;
 use axum::extract::State;
@@ -28,7 +30,7 @@ async fn page(State(app): State<SharedApp>) -> Response {
         let site = app.site.load();
         operations(&openapi::document(&site.texts), &site.texts)
     };
-    let context = json!({ "operations": operations });
+    let context = json!({ "statuses": statuses(&operations), "operations": operations });
     render(&app, StatusCode::OK, Language::Fr, "api_reference.title", "gateway/api_reference.html", context)
 }
 
@@ -43,6 +45,14 @@ fn operations(document: &Value, texts: &Texts) -> Vec<Value> {
             .collect::<Vec<_>>()
     };
     paths.flat_map(of_path).collect()
+}
+
+/// What each status means, once.
+fn statuses(operations: &[Value]) -> Value {
+    let answers = operations.iter().filter_map(|one| one["answers"].as_array()).flatten();
+    let told: BTreeMap<&str, &Value> =
+        answers.filter_map(|one| Some((one["status"].as_str()?, &one["description"]))).collect();
+    told.into_iter().map(|(status, meaning)| json!({ "status": status, "meaning": meaning })).collect()
 }
 
 fn operation(document: &Value, texts: &Texts, path: &str, method: &str, told: &Value) -> Value {
@@ -169,6 +179,7 @@ fn bounds(texts: &Texts, schema: &Value) -> Option<String> {
     };
     match (least.as_deref(), most.as_deref()) {
         (Some(least), Some(most)) => Some(told("between", &[("least", least), ("most", most)])),
+        (Some("1"), None) if of == "characters" => Some(told("some", &[])),
         (Some(least), None) => Some(told("least", &[("least", least)])),
         (None, Some(most)) => Some(told("most", &[("most", most)])),
         (None, None) => None,

@@ -83,7 +83,7 @@ async fn upload(
 }
 
 /// `?module=&warranty=accepted[&name=][&pseudonyms=yes][&map.COLUMN=NAME…]`.
-fn asked(app: &App, uri: &Uri, headers: &HeaderMap) -> Result<Asked, WebError> {
+pub(super) fn asked(app: &App, uri: &Uri, headers: &HeaderMap) -> Result<Asked, WebError> {
     let query = negotiation::query(uri)?;
     let given = |name: &str| query.get(name).map_or("", String::as_str);
     let module = MODULES.iter().copied().find(|known| *known == given("module"));

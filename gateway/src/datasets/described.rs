@@ -4,6 +4,7 @@ use aops_engine::{MODULES, lines};
 use aops_manifest::Language;
 use serde_json::{Map, Value, json};
 
+use super::uploads;
 use crate::texts::Texts;
 use crate::web::described::{answers, bears, guarded, in_path, in_query, of_json, reference, tagged};
 
@@ -15,6 +16,20 @@ const EXAMPLE: &str = "\
 
 /// Paths of OpenAPI 3.1.
 pub fn described(texts: &Texts) -> Map<String, Value> {
+    let mut paths = of_files(texts);
+    paths.extend(uploads::described(texts));
+    paths
+}
+
+/// What the routes tell.
+pub fn schemas() -> Map<String, Value> {
+    let mut schemas = uploads::schemas();
+    schemas.insert("Dataset".to_owned(), dataset_schema());
+    schemas
+}
+
+/// Files that come at once.
+fn of_files(texts: &Texts) -> Map<String, Value> {
     let act = |name: &str, parameters: Value, answers: Value| {
         json!({
             "operationId": format!("dataset_{name}"),
@@ -55,7 +70,7 @@ pub fn described(texts: &Texts) -> Map<String, Value> {
 }
 
 /// A data set, in a list or alone.
-pub fn dataset_schema() -> Value {
+fn dataset_schema() -> Value {
     let text = json!({ "type": "string" });
     let time = json!({ "type": "string", "format": "date-time" });
     let required = [

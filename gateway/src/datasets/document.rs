@@ -14,6 +14,7 @@ use super::draft::{DRAFTS, Draft};
 use super::guard::Who;
 use super::mapping::{MAPPINGS, Remembered};
 use super::retained::KEPT;
+use super::uploads::{FINISHED, Finished, UPLOADS, Upload};
 
 /// The collection of heads, each in its organisation's partition.
 pub(super) const DATASETS: &str = "datasets";
@@ -26,6 +27,8 @@ const DRAWN: usize = 14;
 pub const SHAPES: &[Shape] = &[
     Shape::sealed::<Dataset>(DATASETS),
     Shape::sealed::<Draft>(DRAFTS),
+    Shape::sealed::<Upload>(UPLOADS),
+    Shape::plain::<Finished>(FINISHED),
     Shape::plain::<Remembered>(MAPPINGS),
 ];
 

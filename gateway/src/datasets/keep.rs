@@ -9,6 +9,7 @@ use super::document::{
 };
 use super::draft::DRAFTS;
 use super::guard::Who;
+use super::uploads::{FINISHED, UPLOADS};
 use crate::app::App;
 use crate::audit::{self, Actor, Event};
 use crate::blobs;
@@ -52,6 +53,21 @@ pub(super) async fn record(
     new: New,
     checked: Checked,
 ) -> Result<(Named, Vec<Fault>), KeepError> {
+    let id = draw(app).map_err(RecordError::from)?;
+    record_as(app, who, (id, Batch::new(&who.organisation)), new, checked).await
+}
+
+/// As [`record`], under a name that was drawn, in the batch that does what goes with it.
+///
+/// # Errors
+/// [`KeepError`].
+pub(super) async fn record_as(
+    app: &App,
+    who: &Who,
+    (id, mut batch): (String, Batch),
+    new: New,
+    checked: Checked,
+) -> Result<(Named, Vec<Fault>), KeepError> {
     let before = all(app, &who.organisation).await?;
     if before.len() >= MOST {
         return Err(KeepError::Many);
@@ -60,10 +76,8 @@ pub(super) async fn record(
     let mut warnings = checked.warnings;
     let same = before.iter().find(|(_, one)| one.digest == digest && one.module == new.module);
     warnings.extend(same.map(|(_, one)| Fault::same_file(&one.name)));
-    let id = draw(app).map_err(RecordError::from)?;
     let now = app.clock.now();
     let expires = retention::expiry(app.settings.retention.end(&super::KEPT, now));
-    let mut batch = Batch::new(&who.organisation);
     let key = records::subject_key(app, &who.organisation, &id, &mut batch).await?;
     let details = Details { mapped: checked.mapped, warnings, profile: checked.profile };
     let told = serde_json::to_vec(&details)
@@ -212,13 +226,17 @@ pub(super) async fn gone(app: &App, batch: &mut Batch, id: &str, expect: Expect)
 /// # Errors
 /// [`RecordError`].
 pub async fn end_all(app: &App, batch: &mut Batch) -> Result<(), RecordError> {
-    for collection in [DATASETS, DRAFTS] {
+    for collection in [DATASETS, DRAFTS, UPLOADS] {
         for id in records::names(app, collection, &batch.partition).await? {
             records::erase(app, batch, &id).await?;
             blobs::remove_all(app, batch, &id).await?;
             let (expect, change) = (Expect::Anything, Change::Delete);
             batch.writes.push(Write { collection, key: id, expect, change });
         }
+    }
+    for id in records::names(app, FINISHED, &batch.partition).await? {
+        let (expect, change) = (Expect::Anything, Change::Delete);
+        batch.writes.push(Write { collection: FINISHED, key: id, expect, change });
     }
     Ok(())
 }

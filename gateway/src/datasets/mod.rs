@@ -18,18 +18,20 @@ mod pages;
 mod receive;
 mod retained;
 mod told;
+mod uploads;
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-pub use self::described::{dataset_schema, described};
+pub use self::described::{described, schemas};
 pub use self::document::{Dataset, Purpose, SHAPES, Warranty};
 pub use self::draft::{DRAFT, Drafts};
 pub use self::keep::end_all;
 pub use self::load::{Headed, Loaded, choices, head, load};
 pub use self::retained::{Datasets as Retained, KEPT};
+pub use self::uploads::{UPLOAD, Uploads};
 use crate::app::SharedApp;
 use crate::web::WebError;
 
@@ -82,5 +84,5 @@ async fn turn(turns: &Arc<Semaphore>) -> Result<OwnedSemaphorePermit, WebError> 
 
 /// The routes of this feature.
 pub fn routes() -> axum::Router<SharedApp> {
-    api::routes().merge(pages::routes())
+    api::routes().merge(uploads::routes()).merge(pages::routes())
 }

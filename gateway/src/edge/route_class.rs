@@ -9,6 +9,9 @@ pub const FILE_LIMIT: u64 = 32 << 20;
 /// Where files of data are sent.
 const FILES: [&str; 2] = ["/api/v1/datasets", "/espace-client/donnees"];
 
+/// Where a file comes in parts, the whole of it in one where nothing breaks.
+const PARTS: &str = "/api/v1/uploads/";
+
 /// A kind of route. Tables by class follow the order of [`RouteClass::ALL`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -76,6 +79,7 @@ impl RouteClass {
     /// The most that a request's body may weigh, in bytes; a larger one is refused before it is sent.
     pub fn body_limit(self, path: &str) -> u64 {
         match self {
+            Self::Api if path.starts_with(PARTS) => FILE_LIMIT + (64 << 10),
             Self::Api | Self::Forms if FILES.contains(&path) => FILE_LIMIT + (64 << 10),
             Self::Pages | Self::Forms | Self::SignIn | Self::Checkout | Self::Calculators => 64 << 10,
             Self::Webhooks | Self::Api => 1 << 20,

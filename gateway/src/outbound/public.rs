@@ -39,6 +39,9 @@ pub enum NotPublic {
     /// The address of a machine that is not on the public internet, or of none.
     #[error("{0} is not a public address")]
     Address(IpAddr),
+    /// A name that has no address, or whose name servers do not answer.
+    #[error("the name has no address")]
+    Name,
 }
 
 impl NotPublic {
@@ -50,6 +53,7 @@ impl NotPublic {
             Self::Port(_) => "port",
             Self::Host => "host",
             Self::Address(_) => "address",
+            Self::Name => "name",
         }
     }
 }
@@ -93,7 +97,7 @@ impl PublicGate {
         self.judge(url).inspect_err(|why| self.tell(why))
     }
 
-    /// As [`PublicGate::admit`], with the addresses that its name has now; a name that has none yet may have one later.
+    /// As [`PublicGate::admit`], with the addresses that its name has now: it has one at least.
     ///
     /// # Errors
     /// [`NotPublic`].
@@ -101,7 +105,8 @@ impl PublicGate {
         self.admit(url)?;
         let Some(Host::Domain(name)) = url.host() else { return Ok(()) };
         let found = tokio::time::timeout(RESOLVED, (self.lookup)(plain(name))).await;
-        self.all_public(found.ok().and_then(Result::ok).unwrap_or_default()).map(drop)
+        let found = self.all_public(found.ok().and_then(Result::ok).unwrap_or_default())?;
+        if found.is_empty() { Err(NotPublic::Name) } else { Ok(()) }
     }
 
     /// A client to build upon: it follows nothing, and no proxy of the environment stands between.
@@ -332,7 +337,7 @@ mod tests {
         let inside = naming(&[], &[&["8.8.8.8", "127.0.0.1"]]).admit_now(&url).await;
         assert_eq!(inside, Err(NotPublic::Address("127.0.0.1".parse().unwrap())));
         assert_eq!(naming(&[], &[&["8.8.8.8", "2606:4700::1111"]]).admit_now(&url).await, Ok(()));
-        assert_eq!(naming(&[], &[&[]]).admit_now(&url).await, Ok(()), "it may have one later");
+        assert_eq!(naming(&[], &[&[]]).admit_now(&url).await, Err(NotPublic::Name), "it has none");
         let local = Url::parse("https://localhost/").unwrap();
         assert!(
             matches!(gate().admit_now(&local).await, Err(NotPublic::Address(_))),

@@ -38,7 +38,14 @@ const MAIL: &str = "SendGrid";
 pub const CALCULATIONS: Activity = Activity {
     id: "calculations",
     side: Side::Processor,
-    kept: &[&datasets::KEPT, &datasets::DRAFT, &calculations::CALCULATION, &webhooks::DELIVERY],
+    kept: &[
+        &datasets::KEPT,
+        &datasets::DRAFT,
+        &datasets::UPLOAD,
+        &calculations::CALCULATION,
+        &calculations::ASSUMPTIONS,
+        &webhooks::DELIVERY,
+    ],
     ground: Ground::Contract,
     recipients: &[HOST],
 };

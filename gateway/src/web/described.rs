@@ -106,6 +106,9 @@ pub fn headers(texts: &Texts) -> Value {
         "WWW-Authenticate": text("www_authenticate", json!({ "type": "string" })),
         "Location": text("location", json!({ "type": "string", "format": "uri-reference" })),
         "ETag": text("etag", json!({ "type": "string" })),
+        "Tus-Resumable": text("tus_resumable", json!({ "type": "string", "const": "1.0.0" })),
+        "Upload-Offset": text("upload_offset", json!({ "type": "integer", "minimum": 0 })),
+        "Upload-Length": text("upload_length", json!({ "type": "integer", "minimum": 1 })),
         "Content-Disposition": text("content_disposition", json!({ "type": "string" })),
     })
 }

@@ -340,9 +340,16 @@ pub async fn read_body(body: Body, limit: usize) -> Result<bytes::Bytes, WebErro
     match Limited::new(body, limit).collect().await {
         Ok(collected) => Ok(collected.to_bytes()),
         Err(error) if error.downcast_ref::<LengthLimitError>().is_some() => Err(WebError::TooLarge),
-        Err(error) if too_slow(error.as_ref()) => Err(WebError::TooSlow),
-        Err(_) => Err(WebError::BadRequest("the body could not be read to its end")),
+        Err(error) => Err(body_fault(error.as_ref())),
     }
+}
+
+/// What became of a body that did not come to its end.
+pub fn body_fault(error: &(dyn std::error::Error + 'static)) -> WebError {
+    if too_slow(error) {
+        return WebError::TooSlow;
+    }
+    WebError::BadRequest("the body could not be read to its end")
 }
 
 fn too_slow(error: &(dyn std::error::Error + 'static)) -> bool {

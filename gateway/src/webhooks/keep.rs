@@ -8,14 +8,16 @@ use super::secret::Secrets;
 use crate::app::App;
 use crate::audit::{self, Event};
 use crate::outbound::NotPublic;
-use crate::records::{self, RecordError};
+use crate::records::{self, RecordError, Turn};
 use crate::store::{Batch, Change, Expect, StoreError, Write};
 use crate::web::WebError;
 use crate::web::conditional::IfMatch;
 
 /// The longest address, in characters.
 const LONGEST: usize = 2_000;
-const TRIES: usize = 16;
+const TRIES: usize = 32;
+/// What is registered one at a time.
+const ADMISSION: &str = "webhooks";
 
 /// Who asks.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -67,7 +69,8 @@ fn kinds(words: &[String]) -> Result<Vec<Kind>, Refused> {
     if kinds.is_empty() { Err(wrong("webhook_events")) } else { Ok(kinds) }
 }
 
-/// Registers a webhook; without a word of events, it hears of all. Two at once may be one more than there may be.
+/// Registers a webhook; without a word of events, it hears of all. Those who register at once do so in turn, so that there
+/// are never more than there may be.
 ///
 /// # Errors
 /// [`Refused`].
@@ -78,9 +81,6 @@ pub(super) async fn add(app: &App, who: &Who, wanted: &Wanted) -> Result<Webhook
         Some(words) => kinds(words)?,
         None => Kind::ALL.to_vec(),
     };
-    if all(app, &who.organisation).await?.len() >= MOST {
-        return Err(Refused::Field("url", "webhooks_many".into()));
-    }
     let webhook = Webhook {
         id: new_id().map_err(RecordError::from)?,
         url: place(app, typed).await?,
@@ -90,11 +90,22 @@ pub(super) async fn add(app: &App, who: &Who, wanted: &Wanted) -> Result<Webhook
         secrets: Secrets::draw().map_err(RecordError::from)?,
         off: wanted.active.is_some_and(|active| !active).then(|| off(app)),
     };
-    let mut batch = Batch::new(&who.organisation);
-    webhook.put(app, &mut batch, Expect::Absent).await?;
-    note(app, &mut batch, who, "webhook registered", &webhook.id)?;
-    app.store.commit(batch).await?;
-    Ok(webhook)
+    for _ in 0..TRIES {
+        let turn = Turn::of(app, &who.organisation, ADMISSION).await?;
+        if all(app, &who.organisation).await?.len() >= MOST {
+            return Err(Refused::Field("url", "webhooks_many".into()));
+        }
+        let mut batch = Batch::new(&who.organisation);
+        turn.take(&mut batch)?;
+        webhook.put(app, &mut batch, Expect::Absent).await?;
+        note(app, &mut batch, who, "webhook registered", &webhook.id)?;
+        match app.store.commit(batch).await {
+            Ok(()) => return Ok(webhook),
+            Err(StoreError::Conflict(_)) => tokio::task::yield_now().await,
+            Err(error) => return Err(error.into()),
+        }
+    }
+    Err(WebError::Unavailable("webhooks are registered by too many at once".into()).into())
 }
 
 /// Changes a webhook; switched on again, its failures are forgotten.

@@ -346,3 +346,40 @@ async fn messages_are_listed_the_newest_first_page_after_page() {
     }
     assert_eq!(seen, [4, 3, 2, 1, 0].map(|number| json!(number)));
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn of_thirty_that_are_registered_at_once_there_are_ten() {
+    let folder = tempfile::tempdir().unwrap();
+    let (here, _) = server(200).await;
+    let (app, account, key) = client(folder.path(), here).await;
+    let asked = (0..30).map(|number| {
+        let (app, key) = (app.clone(), key.clone());
+        let url = json!({ "url": format!("http://{here}/{number}") });
+        tokio::spawn(async move { send(&app, &key, Method::POST, ALL, &url).await.status() })
+    });
+    for asked in asked.collect::<Vec<_>>() {
+        let status = asked.await.unwrap();
+        let known = [StatusCode::CREATED, StatusCode::UNPROCESSABLE_ENTITY, StatusCode::SERVICE_UNAVAILABLE];
+        assert!(known.contains(&status), "{status}");
+    }
+    // Whoever came too often at once comes again, and finds that there are enough.
+    for number in 0..document::MOST {
+        let url = json!({ "url": format!("http://{here}/again/{number}") });
+        send(&app, &key, Method::POST, ALL, &url).await;
+    }
+    assert_eq!(document::all(&app, &account.organisation).await.unwrap().len(), document::MOST);
+}
+
+#[tokio::test]
+async fn a_name_that_leads_nowhere_is_refused_where_it_is_typed() {
+    let folder = tempfile::tempdir().unwrap();
+    let (here, _) = server(200).await;
+    let (app, _, key) = client(folder.path(), here).await;
+    let url = json!({ "url": "https://nowhere.invalid/aops" });
+    let refused = send(&app, &key, Method::POST, ALL, &url).await;
+    assert_eq!(refused.status(), StatusCode::UNPROCESSABLE_ENTITY);
+    let error = refused.extensions().get::<crate::web::WebError>().cloned();
+    let Some(crate::web::WebError::Unprocessable(told)) = error else { panic!("{error:?}") };
+    // The frame of tests has no words: the key of the sentence stands for it.
+    assert_eq!(told["errors"]["url"], "error.webhook_name");
+}

@@ -1,5 +1,6 @@
 //! `/api/v1/calculations`: asking for calculations, following them, fetching their reports, deleting them, for programs.
 
+use aops_engine::Fault;
 use aops_manifest::Language;
 use axum::body::Body;
 use axum::extract::{Path, State};
@@ -17,6 +18,7 @@ use super::{Form, State as JobState, events, forms, worker};
 use crate::accounts;
 use crate::accounts::api_keys::{ApiClient, Mode};
 use crate::app::{App, SharedApp};
+use crate::calculations::assumptions;
 use crate::calculations::compute::{BODY_LIMIT, is_json};
 use crate::calculations::faults;
 use crate::calculations::paying::Paying;
@@ -49,6 +51,9 @@ struct Request {
     module: String,
     #[serde(default)]
     dataset: Option<String>,
+    /// What the parameters come over.
+    #[serde(default)]
+    assumptions: Option<String>,
     #[serde(default)]
     parameters: Map<String, Value>,
     #[serde(default)]
@@ -101,34 +106,66 @@ async fn created(
     {
         return Ok(accepted(&job));
     }
-    let asked = asked(&body)?;
+    let (asked, begun) = asked(app, &client, uri, headers, &body).await?;
     let sound = match client.mode {
         Mode::Test => submit::sample(app, asked),
         Mode::Live => submit::sound(app, who, plans, asked).await,
     };
-    let sound = match sound {
-        Ok(sound) => sound,
-        Err(Refused::Web(error)) => return Err(error),
-        Err(Refused::Faults(found)) => {
-            let language = negotiation::language(uri, headers);
-            return Err(WebError::Unprocessable(faults::told(&app.site.load().texts, language, &found)));
-        }
-    };
-    paid.spend(sound.cost.saturating_sub(1))?;
-    Ok(accepted(&submit::submit(app, who, plans, sound, once.as_ref()).await?))
+    let sound = sound.map_err(|refused| told(app, uri, headers, refused))?;
+    paid.spend(paid.later(sound.cost).saturating_sub(1))?;
+    let job = submit::submit(app, who, plans, sound, once.as_ref()).await?;
+    if let Some(id) = begun {
+        assumptions::used(app, who.organisation, &id).await?;
+    }
+    Ok(accepted(&job))
 }
 
-fn asked(body: &[u8]) -> Result<Asked, WebError> {
+/// A refusal in the language of whoever asks.
+pub(super) fn told(app: &App, uri: &Uri, headers: &HeaderMap, refused: Refused) -> WebError {
+    match refused {
+        Refused::Web(error) => error,
+        Refused::Faults(found) => {
+            let language = negotiation::language(uri, headers);
+            WebError::Unprocessable(faults::told(&app.site.load().texts, language, &found))
+        }
+    }
+}
+
+/// What a body asks, its parameters over the assumptions that it names; and which these are.
+pub(super) async fn asked(
+    app: &App,
+    client: &ApiClient,
+    uri: &Uri,
+    headers: &HeaderMap,
+    body: &[u8],
+) -> Result<(Asked, Option<String>), WebError> {
+    let Request { module, dataset, assumptions, mut parameters, name, notify } = read(body)?;
+    // A key for trying out asks the sample of its module, whatever came with it.
+    let begun = assumptions.filter(|_| client.mode == Mode::Live);
+    if let Some(id) = &begun {
+        let language = negotiation::language(uri, headers);
+        let found = assumptions::find(app, &client.organisation, id, language).await?;
+        let found = found.ok_or(WebError::NotFound)?;
+        if found.module != module {
+            let known = [("found", found.module), ("known", module)];
+            let fault = Refused::Faults(vec![Fault::new("/assumptions", "unknown_value", &known)]);
+            return Err(told(app, uri, headers, fault));
+        }
+        let over = std::mem::replace(&mut parameters, found.values);
+        assumptions::merge(&mut parameters, over);
+    }
+    let name = name.map(|name| name.chars().filter(|c| !c.is_control()).take(LONGEST_NAME).collect());
+    Ok((Asked { module, dataset, parameters, name, letter: notify == Some(Notify::Mail) }, begun))
+}
+
+fn read(body: &[u8]) -> Result<Request, WebError> {
     let value: Value =
         serde_json::from_slice(body).map_err(|_| WebError::BadRequest("the body is not JSON"))?;
     let unknown = |error: serde_json::Error| {
         let told = json!([{ "pointer": "", "code": "wrong_type", "message": error.to_string() }]);
         WebError::Unprocessable(Map::from_iter([("faults".to_owned(), told)]))
     };
-    let Request { module, dataset, parameters, name, notify } =
-        serde_json::from_value(value).map_err(unknown)?;
-    let name = name.map(|name| name.chars().filter(|c| !c.is_control()).take(LONGEST_NAME).collect());
-    Ok(Asked { module, dataset, parameters, name, letter: notify == Some(Notify::Mail) })
+    serde_json::from_value(value).map_err(unknown)
 }
 
 fn accepted(job: &Job) -> Response {

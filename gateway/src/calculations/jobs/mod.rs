@@ -10,6 +10,7 @@ mod again;
 mod apart;
 mod api;
 mod data;
+mod estimate;
 mod events;
 mod forms;
 mod idempotency;
@@ -27,7 +28,7 @@ mod worker;
 
 pub(super) use self::again::run;
 pub use self::apart::{Bounds, Nursery, calculate, nurse};
-pub(super) use self::api::{download, routes};
+pub(super) use self::api::download;
 pub(super) use self::data::choices as datasets;
 pub(super) use self::events::stream;
 pub(super) use self::forms::{Computed, Form, computed};
@@ -36,8 +37,13 @@ pub use self::leased::leave;
 pub(super) use self::queue::Jobs;
 pub use self::records::SHAPES;
 pub(super) use self::records::{Job, State, list, parameters, read};
-pub(super) use self::remove::{cancel, remove};
-pub use self::remove::{end_all, removed, stop_removed};
+pub(super) use self::remove::{cancel, end_all, remove};
+pub use self::remove::{removed, stop_removed};
 pub(super) use self::shared::Shared;
 pub(super) use self::submit::{Asked, Refused, Who, sound, submit};
 pub use self::worker::follow;
+
+/// The routes of this folder.
+pub(super) fn routes() -> axum::Router<crate::app::SharedApp> {
+    api::routes().merge(estimate::routes())
+}

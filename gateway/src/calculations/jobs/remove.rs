@@ -54,7 +54,7 @@ pub(in crate::calculations) async fn remove(
 ///
 /// # Errors
 /// [`RecordError`].
-pub async fn end_all(app: &App, batch: &mut Batch) -> Result<(), RecordError> {
+pub(in crate::calculations) async fn end_all(app: &App, batch: &mut Batch) -> Result<(), RecordError> {
     for id in records::names(app, HEADS, &batch.partition).await? {
         let gone = all_of(&batch.partition, &id, Expect::Anything).writes;
         batch.writes.extend(gone.into_iter().filter(|write| write.collection != records::KEYS));

@@ -19,6 +19,7 @@ use super::records::{INPUTS, Inputs, Job, OUTCOMES, Outcome, QUEUE, Queued, Stat
 use crate::accounts::random;
 use crate::app::{App, SharedApp};
 use crate::blobs;
+use crate::calculations::assumptions;
 use crate::calculations::faults::Kept;
 use crate::checkout;
 use crate::records::{self, RecordError, sound};
@@ -286,6 +287,7 @@ async fn end(app: &App, organisation: &str, id: &str, came: &Came) -> Result<Att
             let blob = blobs::put(app, &mut batch, &key, &outcome_of(id), packed.as_bytes(), gone).await?;
             let outcome = Outcome::Content(blob);
             records::put_sealed(&mut batch, &key, OUTCOMES, id, Expect::Anything, &outcome, gone)?;
+            remembered(app, organisation, &job, &mut batch).await?;
         }
         Came::Faults(faults) => job.faults = faults.iter().take(MOST_FAULTS).cloned().collect(),
         Came::Incident(why) => job.incident = Some(incident(id, why)?),
@@ -318,6 +320,17 @@ async fn end(app: &App, organisation: &str, id: &str, came: &Came) -> Result<Att
         }
         Err(error) => Err(error.into()),
     }
+}
+
+/// What the next calculation of the module may begin with; trials begin nothing.
+async fn remembered(app: &App, organisation: &str, job: &Job, batch: &mut Batch) -> Result<(), WebError> {
+    if job.test {
+        return Ok(());
+    }
+    if let Some(asked) = super::parameters(app, organisation, job).await? {
+        assumptions::remember(app, batch, (&job.module, &job.account), &asked).await?;
+    }
+    Ok(())
 }
 
 /// A name for what went wrong, told to the client and in the log.

@@ -7,6 +7,8 @@ use aops_report::{Kind, Words};
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 
+use crate::calculations::assumptions::{Note, is_assumption};
+
 /// Members of requests that are no assumptions: asked for elsewhere.
 const ELSEWHERE: [&str; 2] = ["explain", "tables"];
 /// Lines of data, which a dataset brings.
@@ -16,7 +18,7 @@ const BETWEEN: char = '.';
 
 /// A field of a form.
 #[derive(Debug, Clone, Serialize)]
-pub(super) struct Field {
+pub(in crate::calculations) struct Field {
     name: String,
     title: String,
     /// `number`, `choice`, `date`, `flag`, `text` or `json`.
@@ -29,10 +31,17 @@ pub(super) struct Field {
     options: Vec<Value>,
     /// Shown under « more ».
     more: bool,
+    /// What it is for and where its value comes from.
+    note: Option<Note>,
 }
 
 /// The fields of a module with these values; lines of data where no dataset brings them.
-pub(super) fn of(module: &str, values: &Value, with_data: bool, words: &Words) -> Vec<Field> {
+pub(in crate::calculations) fn of(
+    module: &str,
+    values: &Value,
+    with_data: bool,
+    words: &Words,
+) -> Vec<Field> {
     let mut fields = Vec::new();
     let Some(schema) = aops_engine::schema(module) else { return fields };
     walk(&schema, "", "", Some(values), &mut |place| {
@@ -45,8 +54,28 @@ pub(super) fn of(module: &str, values: &Value, with_data: bool, words: &Words) -
     fields
 }
 
+/// The fields of a module's assumptions alone.
+pub(in crate::calculations) fn assumptions(module: &str, values: &Value, words: &Words) -> Vec<Field> {
+    let mut fields = of(module, values, false, words);
+    fields.retain(|field| is_assumption(module, &field.name));
+    // None is asked for before it is needed.
+    fields.iter_mut().for_each(|field| field.required = false);
+    fields
+}
+
+/// Says of fields what they are for, where it is known; these are in sight, filled in or not.
+pub(in crate::calculations) fn noted(fields: &mut [Field], notes: &[Note]) {
+    for note in notes {
+        for field in fields.iter_mut().filter(|field| field.name == note.field) {
+            field.note = Some(note.clone());
+            field.more = false;
+        }
+    }
+    fields.sort_by_key(|field| field.more);
+}
+
 /// The fields as they were typed, so that nothing that is wrong is lost or out of sight.
-pub(super) fn as_typed(fields: &mut [Field], typed: &BTreeMap<String, String>) {
+pub(in crate::calculations) fn as_typed(fields: &mut [Field], typed: &BTreeMap<String, String>) {
     for field in fields.iter_mut() {
         if let Some(text) = typed.get(&field.name) {
             field.value.clone_from(text);
@@ -121,6 +150,7 @@ fn field(place: &Place<'_>, words: &Words) -> Field {
         }),
         options: options.map(|code| json!({ "value": code, "label": word(code) })).collect(),
         more: !place.required && place.value.is_none(),
+        note: None,
     }
 }
 
@@ -160,7 +190,7 @@ fn shown(value: &Value, percent: bool) -> String {
 }
 
 /// What was typed as parameters; or as far as it is one, and by field the code of what is wrong.
-pub(super) fn read(
+pub(in crate::calculations) fn read(
     module: &str,
     typed: &BTreeMap<String, String>,
 ) -> Result<Map<String, Value>, (Value, BTreeMap<String, String>)> {

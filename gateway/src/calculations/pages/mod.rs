@@ -1,7 +1,7 @@
 //! `/espace-client/calculs`: calculations for people, without JavaScript. What they do is what the API does.
 
 mod compare;
-mod fields;
+pub(super) mod fields;
 mod list;
 mod new;
 mod one;

@@ -328,6 +328,11 @@ impl Limit {
         if alone { &self.alone } else { &self.together }
     }
 
+    /// Half of what may be had at once.
+    pub fn half(&self) -> u32 {
+        (self.together.rate.burst() / 2).max(1)
+    }
+
     /// Units that a client may have here before others hear of them: an eighth of the burst.
     pub fn reserve(&self) -> u32 {
         (self.together.rate.burst() / 8).max(1)

@@ -479,3 +479,29 @@ async fn p_instructions_a_calculation_is_stopped_or_deleted_while_it_runs() {
         assert_eq!(count(&app, OUTCOMES, &account.organisation).await, 0);
     }
 }
+
+#[tokio::test]
+async fn no_portfolio_is_too_large_to_be_asked_for() {
+    let folder = tempfile::tempdir().unwrap();
+    let app = testing::shared(folder.path()).await;
+    let (_, headers) = client(&app, "a@example.com").await;
+    let lines = (0..20_000).map(|n| format!("{n};M;1970-05-12;1998-09-01;45000\n")).collect::<String>();
+    let lines = format!("id;sex;birth_date;hire_date;annual_salary\n{lines}");
+    let mut sent = headers.clone();
+    sent.insert(header::CONTENT_TYPE, HeaderValue::from_static("text/csv"));
+    let place = "/api/v1/datasets?module=ifc&warranty=accepted";
+    let loaded = testing::ask(&app, Method::POST, place, &sent, Body::from(lines)).await;
+    assert_eq!(loaded.status(), StatusCode::CREATED);
+    let loaded: Value = serde_json::from_str(&testing::text(loaded).await).unwrap();
+    let mut ask = example("ifc");
+    ask["parameters"].as_object_mut().unwrap().remove("employees");
+    ask["dataset"] = loaded["id"].clone();
+    let (status, told) = asked(&app, &headers, &ask).await;
+    assert_eq!(status, StatusCode::ACCEPTED, "{told}");
+    // Asking goes on being bounded: two of its size are all that may be had at once.
+    let mut came = Vec::new();
+    for _ in 0..3 {
+        came.push(asked(&app, &headers, &ask).await.0);
+    }
+    assert!(came.contains(&StatusCode::TOO_MANY_REQUESTS), "{came:?}");
+}
