@@ -68,11 +68,11 @@ for (const width of [390, 1280]) {
     await picture(page, `calcul-nouveau-${width}`);
     await page.locator('[name=nom]').fill('Taux plus bas');
     await page.locator('[name="assumptions.discount_rate"]').fill('abc');
-    await page.locator('main form.form button[type=submit]').click();
+    await page.getByRole('button', { name: 'Lancer le calcul' }).click();
     await page.waitForSelector('.fault-summary');
     await clean(page);
     await page.locator('[name="assumptions.discount_rate"]').fill('2,9');
-    await page.locator('main form.form button[type=submit]').click();
+    await page.getByRole('button', { name: 'Lancer le calcul' }).click();
     await page.waitForSelector('text=Rapport en PDF', { timeout: 60_000 });
     await page.locator('form[action$="/comparaison"] button').click();
     await page.waitForSelector('#hypotheses');

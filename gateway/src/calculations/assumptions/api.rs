@@ -181,9 +181,10 @@ async fn changed(
     headers: &HeaderMap,
     body: Body,
 ) -> Result<Response, WebError> {
+    // Whether it is there comes first: what is wrong with a change is told of what is one's own alone.
+    let (before, _) = stored::read(app, &client.organisation, id).await?.ok_or(WebError::NotFound)?;
     let Changed { name, source, values } = asked(headers, body).await?;
     let seen = IfMatch::of(headers)?;
-    let (before, _) = stored::read(app, &client.organisation, id).await?.ok_or(WebError::NotFound)?;
     if let Some(values) = &values {
         known(app, uri, headers, &before.module, values)?;
     }

@@ -130,8 +130,9 @@ async fn send(
         return Ok(refused);
     }
     let who = Who::from(client);
+    let found = place(&app, &who.organisation, &id).await?;
     let offset = protocol::offset(&headers)?;
-    let (upload, version) = match place(&app, &who.organisation, &id).await? {
+    let (upload, version) = match found {
         Place::Open(upload, version) => (*upload, version),
         // The answer to the last part may have been lost.
         Place::Finished(done) if offset == done.length => {
