@@ -112,7 +112,7 @@ async fn a_client_mends_a_file_reads_its_profile_and_compares_it_with_the_year_b
     assert_eq!(faulty.status(), 422);
     let text = whole(&faulty.text().await.unwrap());
     assert!(
-        text.contains("Fautes dans ce fichier\u{a0}: 1.") && text.contains("« Identifiant » (id) manque"),
+        text.contains("Fautes dans ce fichier : 1.") && text.contains("« Identifiant » (id) manque"),
         "{text}"
     );
     let action =

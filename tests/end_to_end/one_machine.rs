@@ -89,7 +89,8 @@ impl Drop for Kit {
 
 /// Asks until it is taken, as a client does that has no answer or is told to come again.
 async fn insisted(gateways: [&Gateway; 2], key: &str, once: &str, body: &Value) -> String {
-    for attempt in 0..200 {
+    let mut last = "no answer".to_owned();
+    for attempt in 0..600 {
         let gateway = gateways[attempt % 2];
         let post = gateway.client().post(gateway.url(ALL)).bearer_auth(key).header("idempotency-key", once);
         if let Ok(answer) = post.json(body).send().await {
@@ -98,13 +99,15 @@ async fn insisted(gateways: [&Gateway; 2], key: &str, once: &str, body: &Value) 
                     let told: Value = answer.json().await.unwrap();
                     return told["id"].as_str().unwrap().to_owned();
                 }
-                StatusCode::SERVICE_UNAVAILABLE | StatusCode::CONFLICT => {}
+                status @ (StatusCode::SERVICE_UNAVAILABLE | StatusCode::CONFLICT) => {
+                    last = format!("{status}: {}", answer.text().await.unwrap());
+                }
                 other => panic!("{other}: {}", answer.text().await.unwrap()),
             }
         }
         tokio::time::sleep(Duration::from_millis(200)).await;
     }
-    panic!("nobody takes it");
+    panic!("nobody takes it; {last}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
