@@ -26,6 +26,9 @@ fn asked(gateway: &Gateway, name: &str, arguments: &[&str]) -> BTreeMap<String, 
             "60",
             "--exclude-checks",
             EXCLUDED,
+            // The bytes of a part have a media type (tus) that it cannot write; other tests send them.
+            "--exclude-operation-id",
+            "upload_send",
             "--seed",
             "10",
             "--generation-database",
@@ -83,7 +86,7 @@ async fn operations(gateway: &Gateway) -> Vec<String> {
         methods.map(|method| format!("{} {path}", method.to_uppercase())).collect::<Vec<_>>()
     };
     let others = paths.iter().filter(|(path, _)| *path != "/api/openapi.json");
-    others.flat_map(of_path).collect()
+    others.flat_map(of_path).filter(|operation| operation != "PATCH /api/v1/uploads/{id}").collect()
 }
 
 #[tokio::test]
