@@ -110,7 +110,6 @@ async fn insisted(gateways: [&Gateway; 2], key: &str, once: &str, body: &Value) 
     panic!("nobody takes it; {last}");
 }
 
-#[ignore = "it fails: once a part was killed, asking for a calculation is answered 503 for minutes (ROADMAP, step 8)"]
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_kit_carries_the_whole_journey_while_each_part_is_killed_in_turn() {
     let kit = Kit::new();
