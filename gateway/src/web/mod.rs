@@ -8,6 +8,7 @@ pub mod dress;
 pub mod error;
 pub mod heads;
 pub mod hosts;
+pub mod json_body;
 pub mod live_reload;
 pub mod negotiation;
 pub mod pages;

@@ -9,7 +9,6 @@ use axum::routing::{get, post};
 use axum::{Json, Router};
 use http::{HeaderMap, HeaderValue, StatusCode, Uri, header};
 use serde::Deserialize;
-use serde::de::DeserializeOwned;
 use serde_json::{Map, Value, json};
 
 use super::announce::{again, test};
@@ -19,14 +18,12 @@ use super::told;
 use crate::accounts::api_keys::ApiClient;
 use crate::app::{App, SharedApp};
 use crate::web::conditional::{self, IfMatch};
-use crate::web::posted::read_body;
-use crate::web::{WebError, negotiation};
+use crate::web::{WebError, json_body, negotiation};
 
 const ALL: &str = "/api/v1/webhooks";
 /// Messages of a page, at most.
 const PAGE: usize = 50;
 const BODY_LIMIT: usize = 16 * 1024;
-const KINDS: [&str; 2] = ["application/json", "application/merge-patch+json"];
 
 /// The routes of this file.
 pub(super) fn routes() -> Router<SharedApp> {
@@ -66,21 +63,6 @@ struct Changed {
     active: Option<bool>,
 }
 
-async fn asked<T: DeserializeOwned>(headers: &HeaderMap, body: Body) -> Result<T, WebError> {
-    let kind = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
-    let kind = kind.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
-    if !KINDS.contains(&kind.as_str()) {
-        return Err(WebError::Unsupported);
-    }
-    let body = read_body(body, BODY_LIMIT).await?;
-    let value: Value =
-        serde_json::from_slice(&body).map_err(|_| WebError::BadRequest("the body is not JSON"))?;
-    serde_json::from_value(value).map_err(|error| {
-        let told = json!([{ "pointer": "", "code": "wrong_type", "message": error.to_string() }]);
-        WebError::Unprocessable(Map::from_iter([("faults".to_owned(), told)]))
-    })
-}
-
 /// A refusal with its sentence in the language of whoever asks.
 fn refused(app: &App, uri: &Uri, headers: &HeaderMap, refused: Refused) -> WebError {
     match refused {
@@ -110,7 +92,7 @@ async fn create(
     client: ApiClient,
     body: Body,
 ) -> Result<Response, WebError> {
-    let New { url, events } = asked(&headers, body).await?;
+    let New { url, events } = json_body::read(&headers, body, BODY_LIMIT).await?;
     let who = Who::from(client);
     let wanted = Wanted { url: Some(url), events, active: None };
     let made = keep::add(&app, &who, &wanted).await;
@@ -155,7 +137,7 @@ async fn change(
     client: ApiClient,
     body: Body,
 ) -> Result<Response, WebError> {
-    let Changed { url, events, active } = asked(&headers, body).await?;
+    let Changed { url, events, active } = json_body::read(&headers, body, BODY_LIMIT).await?;
     let (who, seen) = (Who::from(client), IfMatch::of(&headers)?);
     let wanted = Wanted { url, events, active };
     let changed = keep::change(&app, &who, &id, &seen, &wanted).await;

@@ -10,7 +10,6 @@ use axum::routing::get;
 use axum::{Json, Router};
 use http::{HeaderMap, HeaderValue, StatusCode, Uri, header};
 use serde::Deserialize;
-use serde::de::DeserializeOwned;
 use serde_json::{Map, Value, json};
 
 use super::keep::{self, Kept, Refused};
@@ -21,11 +20,9 @@ use crate::calculations::compute::BODY_LIMIT;
 use crate::calculations::jobs::Who;
 use crate::calculations::paying::Paying;
 use crate::web::conditional::{self, IfMatch};
-use crate::web::posted::read_body;
-use crate::web::{WebError, negotiation};
+use crate::web::{WebError, json_body, negotiation};
 
 const ALL: &str = "/api/v1/assumptions";
-const KINDS: [&str; 2] = ["application/json", "application/merge-patch+json"];
 
 /// The routes of this file.
 pub(super) fn routes() -> Router<SharedApp> {
@@ -139,7 +136,7 @@ async fn created(
     headers: &HeaderMap,
     body: Body,
 ) -> Result<Response, WebError> {
-    let New { module, name, source, values } = asked(headers, body).await?;
+    let New { module, name, source, values } = json_body::read(headers, body, BODY_LIMIT).await?;
     let say = |refused| refused_as(app, uri, headers, refused);
     let module = MODULES.iter().copied().find(|known| *known == module);
     let module = module.ok_or_else(|| say(Refused::Field("module", "assumptions_module")))?;
@@ -183,7 +180,7 @@ async fn changed(
 ) -> Result<Response, WebError> {
     // Whether it is there comes first: what is wrong with a change is told of what is one's own alone.
     let (before, _) = stored::read(app, &client.organisation, id).await?.ok_or(WebError::NotFound)?;
-    let Changed { name, source, values } = asked(headers, body).await?;
+    let Changed { name, source, values } = json_body::read(headers, body, BODY_LIMIT).await?;
     let seen = IfMatch::of(headers)?;
     if let Some(values) = &values {
         known(app, uri, headers, &before.module, values)?;
@@ -246,21 +243,6 @@ fn refused_as(app: &App, uri: &Uri, headers: &HeaderMap, refused: Refused) -> We
 fn field(name: &str, sentence: &str) -> WebError {
     let errors = BTreeMap::from([(name, sentence)]);
     WebError::Unprocessable(Map::from_iter([("errors".to_owned(), json!(errors))]))
-}
-
-async fn asked<T: DeserializeOwned>(headers: &HeaderMap, body: Body) -> Result<T, WebError> {
-    let kind = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
-    let kind = kind.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
-    if !KINDS.contains(&kind.as_str()) {
-        return Err(WebError::Unsupported);
-    }
-    let body = read_body(body, BODY_LIMIT).await?;
-    let value: Value =
-        serde_json::from_slice(&body).map_err(|_| WebError::BadRequest("the body is not JSON"))?;
-    serde_json::from_value(value).map_err(|error| {
-        let told = json!([{ "pointer": "", "code": "wrong_type", "message": error.to_string() }]);
-        WebError::Unprocessable(Map::from_iter([("faults".to_owned(), told)]))
-    })
 }
 
 fn head(found: &Found) -> Value {
