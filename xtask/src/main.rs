@@ -57,6 +57,9 @@ enum Task {
         /// Only files of 100,000 employees, received and checked
         #[arg(long)]
         datasets: bool,
+        /// Only calculations asked for by a program, and their reports
+        #[arg(long)]
+        service: bool,
         /// Count the allocations of a request instead
         #[arg(long)]
         allocations: bool,
@@ -115,7 +118,7 @@ fn main() -> Result<()> {
         Task::Test { slow } => test::run(slow),
         Task::Bench { flame: true, .. } => bench::flame(),
         Task::Bench { allocations: true, .. } => bench::allocations(),
-        Task::Bench { edge, data, accounts, newsletter, payments, datasets, .. } => {
+        Task::Bench { edge, data, accounts, newsletter, payments, datasets, service, .. } => {
             let only = [
                 (edge, Part::Edge),
                 (data, Part::Data),
@@ -123,6 +126,7 @@ fn main() -> Result<()> {
                 (newsletter, Part::Newsletter),
                 (payments, Part::Payments),
                 (datasets, Part::Datasets),
+                (service, Part::Service),
             ];
             bench::run(only.into_iter().find_map(|(wanted, part)| wanted.then_some(part)))
         }

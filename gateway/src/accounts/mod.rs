@@ -34,6 +34,7 @@ mod second_factor;
 pub mod sessions;
 mod sign_in;
 mod sign_up;
+mod strays;
 mod throttle;
 
 use aops_manifest::Language;

@@ -1,5 +1,5 @@
-//! Password hashing (`p-password-hash`): Argon2id in a small pool of threads, so that sign-ins cannot take
-//! the memory or the cores from the rest. It keeps nothing; hashes are sealed with the account.
+//! Password hashing (`p-password-hash`): Argon2id in a small pool of threads that yield to all others, so that sign-ins
+//! cannot take the memory or the cores from the rest. It keeps nothing; hashes are sealed with the account.
 //!
 //! Beside the salt a pepper goes in (NIST SP 800-63B § 3.1.1.2: a keyed hash): a key that follows from the store's root,
 //! which the master key wraps. Whoever reads hashes without it can try no guess on them. A hash says by which pepper and
@@ -10,8 +10,10 @@ use std::time::Duration;
 
 use argon2::password_hash::phc::PasswordHash;
 use argon2::{Algorithm, Argon2, KeyId, Params, ParamsBuilder, PasswordHasher, PasswordVerifier, Version};
+use rayon::{ThreadPool, ThreadPoolBuilder};
+use rustix::process::{getpriority_process, setpriority_process};
 use sha2::{Digest, Sha256};
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, oneshot};
 use zeroize::Zeroizing;
 
 /// Memory of one hash, in KiB: 19 MiB, OWASP's floor for t = 2, p = 1.
@@ -22,6 +24,9 @@ const PASSES: u32 = 2;
 const LANES: u32 = 1;
 /// Hashes computed at once: 4 × 19 MiB at most.
 const AT_ONCE: usize = 4;
+/// How far the threads that hash yield to those that answer (nice(2)): a tenth of a processor that others keep busy is
+/// theirs, and all of one that rests.
+const YIELDING: i32 = 10;
 /// The longest wait for a turn; past it the client is told to come back.
 const PATIENCE: Duration = Duration::from_secs(10);
 
@@ -40,6 +45,7 @@ pub enum PasswordError {
 #[derive(Debug, Clone)]
 pub struct Passwords {
     turns: Arc<Semaphore>,
+    threads: Arc<ThreadPool>,
     pepper: Arc<Pepper>,
     decoy: Arc<str>,
 }
@@ -48,11 +54,12 @@ impl Passwords {
     /// A pool, with a pepper, and a decoy hash made now by the same parameters.
     ///
     /// # Errors
-    /// [`PasswordError::Hash`] when the system has no randomness or no memory for one hash.
+    /// [`PasswordError::Hash`] when the system has no randomness, no memory for one hash, or no threads.
     pub fn new(pepper: Zeroizing<[u8; 32]>) -> Result<Self, PasswordError> {
         let pepper = Pepper::new(pepper)?;
         let decoy = hash(&pepper, b"no account has this password")?;
-        Ok(Self { turns: Arc::new(Semaphore::new(AT_ONCE)), pepper: Arc::new(pepper), decoy: decoy.into() })
+        let (turns, threads) = (Arc::new(Semaphore::new(AT_ONCE)), Arc::new(threads()?));
+        Ok(Self { turns, threads, pepper: Arc::new(pepper), decoy: decoy.into() })
     }
 
     /// The PHC string of a password, with a fresh salt.
@@ -95,13 +102,34 @@ impl Passwords {
     ) -> Result<T, PasswordError> {
         let turn = tokio::time::timeout(PATIENCE, self.turns.clone().acquire_owned());
         let turn = turn.await.map_err(|_| PasswordError::Busy)?.map_err(|_| PasswordError::Busy)?;
-        let worked = tokio::task::spawn_blocking(move || {
+        let (answer, answered) = oneshot::channel();
+        self.threads.spawn(move || {
             let done = work();
             drop(turn);
-            done
+            // Who asked may have gone.
+            let _ = answer.send(done);
         });
-        worked.await.map_err(|error| PasswordError::Hash(error.to_string()))
+        answered.await.map_err(|_| PasswordError::Hash("its thread ended before it".into()))
     }
+}
+
+/// The threads that hash. A panic costs its own hash alone.
+fn threads() -> Result<ThreadPool, PasswordError> {
+    let yielding = |_| {
+        // Where the whole process yields more, nothing is to be done.
+        let own = getpriority_process(None).unwrap_or_default();
+        if own < YIELDING
+            && let Err(error) = setpriority_process(None, YIELDING)
+        {
+            tracing::warn!(%error, "sign-ins are not made to yield to pages");
+        }
+    };
+    let builder = ThreadPoolBuilder::new().num_threads(AT_ONCE).thread_name(|n| format!("password-{n}"));
+    builder
+        .start_handler(yielding)
+        .panic_handler(|_| tracing::error!("the hashing of a password panicked"))
+        .build()
+        .map_err(fault)
 }
 
 /// What goes into a hash beside the password and the salt.
@@ -222,6 +250,16 @@ pub(super) mod tests {
     async fn an_unknown_address_never_signs_in_even_with_the_decoy_s_password() {
         let passwords = passwords();
         assert!(!passwords.verify("no account has this password", None).await.unwrap());
+    }
+
+    #[test]
+    fn the_threads_that_hash_yield_and_outlive_a_panic() {
+        let threads = threads().unwrap();
+        threads.spawn(|| panic!("one hash fails"));
+        let own = getpriority_process(None).unwrap();
+        let priorities = threads.broadcast(|_| getpriority_process(None).unwrap());
+        assert_eq!(priorities, [own.max(YIELDING); AT_ONCE]);
+        assert!(own < YIELDING, "the others are as they were: {own}");
     }
 
     #[tokio::test]

@@ -6,7 +6,7 @@ use serde_json::json;
 
 use super::{
     ACCOUNTS, Account, Owner, address, devices, duties, letter, passkeys, people, reservation, sessions,
-    sign_up,
+    sign_up, strays,
 };
 use crate::app::App;
 use crate::email::Email;
@@ -60,6 +60,10 @@ impl Kept for Accounts {
             let_go(app, &account).await?;
         }
         Ok(Some(Ended { by: &LAPSED, batch: ending(app, address, stored).await? }))
+    }
+
+    async fn strays(&self, app: &App) -> Result<Option<(&'static str, u64)>, RecordError> {
+        Ok(Some(("orphaned_reservation", strays::remove(app).await?)))
     }
 
     /// Its holder is told a month before: to sign in is to stay.

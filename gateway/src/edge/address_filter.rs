@@ -36,6 +36,8 @@ const LARGEST: u64 = 64 << 20;
 #[derive(Debug, Default)]
 pub struct AddressFilter {
     files: ArcSwap<Files>,
+    /// How the files stood just before they were read first: what changes from then on is read again.
+    first: Stamps,
     listed: ArcSwap<Listed>,
     fed: ArcSwap<Blocks>,
     banned: ArcSwap<Banned>,
@@ -174,11 +176,13 @@ impl AddressFilter {
     /// # Errors
     /// [`BlocklistError`] when a file exists and is wrong; a missing list of blocks blocks nobody.
     pub fn new(files: Files, bans: Vec<Ban>) -> Result<Self, BlocklistError> {
+        let files = Arc::new(files);
+        let first = stamps(&files);
         let listed = Listed::read(&files)?;
         listed.tell();
-        let (files, listed) = (ArcSwap::from_pointee(files), ArcSwap::from_pointee(listed));
+        let (files, listed) = (ArcSwap::new(files), ArcSwap::from_pointee(listed));
         let bans = bans.into_iter().map(|ban| (ban.net, ban)).collect();
-        let filter = Self { files, listed, bans: Mutex::new(bans), ..Self::default() };
+        let filter = Self { files, first, listed, bans: Mutex::new(bans), ..Self::default() };
         filter.change(|_| ());
         Ok(filter)
     }
@@ -243,18 +247,11 @@ impl AddressFilter {
     /// Reads the files again whenever one changes, for ever, and ends the connections of those refused from then
     /// on; a wrong file changes nothing and is told.
     pub async fn follow(&self, open: &OpenConnections, now: impl Fn() -> Timestamp) {
-        let stamps = || {
-            let files = self.files.load_full();
-            let table = files.countries.as_ref().map(|countries| &countries.table);
-            let stamped = [files.block.as_ref(), files.allow.as_ref(), table].map(|path| stamp(path?));
-            // Another file, or other countries, are another list.
-            (stamped, Arc::as_ptr(&files) as usize)
-        };
-        let mut seen = stamps();
+        let mut seen = self.first;
         let mut doubted = None;
         loop {
             tokio::time::sleep(RELOAD_PERIOD).await;
-            let found = stamps();
+            let found = stamps(&self.files.load_full());
             let settled = doubted.is_some_and(|since: Instant| since.elapsed() >= DOUBT);
             if found == seen && !settled {
                 continue;
@@ -376,6 +373,16 @@ fn read(path: &Path) -> Result<Vec<IpNet>, BlocklistError> {
     Ok(blocks)
 }
 
+/// How the files stand, and which they are.
+type Stamps = ([Option<(SystemTime, u64)>; 3], usize);
+
+fn stamps(files: &Arc<Files>) -> Stamps {
+    let table = files.countries.as_ref().map(|countries| &countries.table);
+    let stamped = [files.block.as_ref(), files.allow.as_ref(), table].map(|path| stamp(path?));
+    // Other files, or other countries, are another list.
+    (stamped, Arc::as_ptr(files) as usize)
+}
+
 fn stamp(path: &Path) -> Option<(SystemTime, u64)> {
     let metadata = std::fs::metadata(path).ok()?;
     Some((metadata.modified().ok()?, metadata.len()))
@@ -483,6 +490,24 @@ mod tests {
             some.refuses_class(abroad, RouteClass::SignIn) && !some.refuses_class(abroad, RouteClass::Pages)
         );
         assert!(!some.refuses_class(here, RouteClass::SignIn));
+    }
+
+    #[tokio::test]
+    async fn a_change_between_the_first_reading_and_the_first_look_is_taken() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        let files = Files { block: Some(file.path().to_owned()), ..Files::default() };
+        let (filter, open) = (AddressFilter::new(files, Vec::new()).unwrap(), OpenConnections::default());
+        std::fs::write(file.path(), "192.0.2.0/24\n").unwrap();
+        let taken = async {
+            while !filter.refuses("192.0.2.7".parse().unwrap(), at(0)) {
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
+        };
+        let taken = tokio::time::timeout(Duration::from_secs(60), taken);
+        tokio::select! {
+            () = filter.follow(&open, || at(0)) => panic!("it goes on for ever"),
+            taken = taken => taken.unwrap(),
+        }
     }
 
     #[test]

@@ -67,6 +67,14 @@ pub trait Kept: Send + Sync {
         now: Timestamp,
     ) -> Result<Option<Ended>, RecordError>;
 
+    /// Removes what a hard stop left of documents that are no more, by the name of what its removal proves and how many.
+    ///
+    /// # Errors
+    /// [`RecordError`].
+    async fn strays(&self, _app: &App) -> Result<Option<(&'static str, u64)>, RecordError> {
+        Ok(None)
+    }
+
     /// Warns whoever it concerns within [`WARNING`] of the end, once; whether a letter was written.
     ///
     /// # Errors
@@ -139,6 +147,14 @@ pub async fn run(app: &App, kept: &[&dyn Kept], now: Timestamp) -> Result<Vec<Do
         outcome = walk(app, *kept, now, &mut counts).await;
         if outcome.is_err() {
             break;
+        }
+        match kept.strays(app).await {
+            Ok(None | Some((_, 0))) => {}
+            Ok(Some((what, strays))) => drop(counts.insert((what.into(), "delete"), strays)),
+            Err(error) => {
+                outcome = Err(error);
+                break;
+            }
         }
     }
     // What left the store leaves the bucket of contents, orphans too.

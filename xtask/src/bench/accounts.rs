@@ -64,9 +64,9 @@ fn beside_pages() -> Result<()> {
 }
 
 fn account(gateway: &Gateway, n: usize) -> Result<()> {
-    let mut create =
-        gateway.command(&["admin", "account", "create", "--password-stdin", "--verified", "--email"])?;
-    let mut child = create.arg(email(n)).stdin(Stdio::piped()).stdout(Stdio::null()).spawn()?;
+    let email = email(n);
+    let arguments = ["admin", "account", "create", "--password-stdin", "--verified", "--email", &email];
+    let mut child = gateway.command(&arguments)?.stdin(Stdio::piped()).stdout(Stdio::null()).spawn()?;
     let mut input = child.stdin.take().context("no standard input")?;
     writeln!(input, "{PASSWORD}")?;
     drop(input);

@@ -28,7 +28,7 @@ pub(super) fn run() -> Result<()> {
         for (name, kind, file) in [("CSV", "text/csv", csv()), ("XLSX", WORKBOOK, workbook()?)] {
             // A gateway of its own, so that its memory tells of this form alone.
             let gateway = Gateway::start("release").await?;
-            let key = key(&gateway)?;
+            let key = key(&gateway, &[])?;
             let before = gateway.resident()?;
             let mut best = Duration::MAX;
             let mut most = before;
@@ -56,19 +56,11 @@ pub(super) fn run() -> Result<()> {
     })
 }
 
-fn key(gateway: &Gateway) -> Result<String> {
-    let create = [
-        "admin",
-        "account",
-        "create",
-        "--email",
-        "a@example.org",
-        "--password-stdin",
-        "--verified",
-        "--json",
-    ];
+/// The key of a new account, made with these options as well.
+pub(super) fn key(gateway: &Gateway, options: &[&str]) -> Result<String> {
+    let create = ["admin", "account", "create", "--email", "a@example.org", "--password-stdin", "--verified"];
     let mut child = gateway
-        .command(&create)?
+        .command(&[&create, options].concat())?
         .stdin(std::process::Stdio::piped())
         .stdout(std::process::Stdio::null())
         .spawn()?;
@@ -80,7 +72,8 @@ fn key(gateway: &Gateway) -> Result<String> {
     Ok(told["key"].as_str().context("no key was made")?.to_owned())
 }
 
-async fn send(gateway: &Gateway, key: &str, kind: &str, file: Vec<u8>) -> Result<()> {
+/// Sends a file; answers the id of the data set.
+pub(super) async fn send(gateway: &Gateway, key: &str, kind: &str, file: Vec<u8>) -> Result<String> {
     let url = gateway.url("/api/v1/datasets?module=ifc&warranty=accepted&name=paie");
     let answer =
         gateway.client()?.post(url).bearer_auth(key).header("content-type", kind).body(file).send().await?;
@@ -90,11 +83,12 @@ async fn send(gateway: &Gateway, key: &str, kind: &str, file: Vec<u8>) -> Result
         answer.status(),
         answer.text().await?
     );
-    Ok(())
+    let told: Value = serde_json::from_slice(&answer.bytes().await?)?;
+    Ok(told["id"].as_str().context("no id was told")?.to_owned())
 }
 
 /// A payroll as French software exports it.
-fn csv() -> Vec<u8> {
+pub(super) fn csv() -> Vec<u8> {
     let mut text = HEAD.join(";") + "\n";
     for index in 0..PEOPLE {
         let sex = if index % 2 == 0 { "H" } else { "F" };

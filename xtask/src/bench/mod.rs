@@ -7,6 +7,7 @@ mod edge;
 mod engine;
 mod generator;
 mod payments;
+mod service;
 
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
@@ -31,6 +32,8 @@ pub(crate) enum Part {
     Payments,
     /// Files of 100,000 employees, received and checked.
     Datasets,
+    /// Calculations asked for by a program, and their reports.
+    Service,
 }
 
 /// Measures builds and edits of a site, calculations, pages a second, and data at rest; or one part alone.
@@ -46,6 +49,7 @@ pub(crate) fn run(only: Option<Part>) -> Result<()> {
         Some(Part::Edge) => edge::run(),
         Some(Part::Payments) => payments::run(),
         Some(Part::Datasets) => datasets::run(),
+        Some(Part::Service) => service::run(),
         Some(Part::Accounts) => accounts::run(),
         Some(_) => data::run(),
         None => {
@@ -54,6 +58,7 @@ pub(crate) fn run(only: Option<Part>) -> Result<()> {
             edge::run()?;
             payments::run()?;
             datasets::run()?;
+            service::run()?;
             accounts::run()?;
             data::run()
         }

@@ -25,6 +25,8 @@ const OBTAINED: &str = "the authority's answer";
 #[derive(Debug)]
 pub struct Certificates {
     followed: ArcSwap<Followed>,
+    /// How the files stood just before they were read first: what changes from then on is read again.
+    first: Stamps,
     /// Whether a client that names nobody is answered.
     nameless: bool,
     pairs: ArcSwap<Vec<Pair>>,
@@ -53,9 +55,10 @@ impl Certificates {
     /// [`TlsError`], with the file.
     pub fn load(sources: Vec<TlsFiles>, hosts: &[String], nameless: bool) -> Result<Self, TlsError> {
         let hosts: Vec<_> = hosts.iter().map(|host| host.to_ascii_lowercase()).collect();
+        let first = stamps(&sources);
         let pairs = pairs(&sources, &hosts)?;
         let followed = ArcSwap::from_pointee(Followed { sources, hosts });
-        let certificates = Self { followed, nameless, pairs: ArcSwap::from_pointee(pairs) };
+        let certificates = Self { followed, first, nameless, pairs: ArcSwap::from_pointee(pairs) };
         certificates.tell_expiry();
         Ok(certificates)
     }
@@ -103,11 +106,11 @@ impl Certificates {
 
     /// Reads the files again when they change, for ever.
     pub async fn follow(&self) {
-        let mut seen = self.stamps();
+        let mut seen = self.first.clone();
         loop {
             tokio::time::sleep(PERIOD).await;
             self.tell_expiry();
-            let found = self.stamps();
+            let found = stamps(&self.followed.load().sources);
             if found != seen {
                 seen = found;
                 self.reload();
@@ -134,12 +137,6 @@ impl Certificates {
                 tracing::error!(%error, "the certificates were not taken; those before stay in force");
             }
         }
-    }
-
-    fn stamps(&self) -> Vec<Option<(SystemTime, u64)>> {
-        let followed = self.followed.load();
-        let files = followed.sources.iter().flat_map(|files| [&files.certificate, &files.key]);
-        files.map(|path| stamp(path)).collect()
     }
 
     fn tell_expiry(&self) {
@@ -213,6 +210,13 @@ fn told(
         return Err(wrong(&format!("none that covers any of {}", hosts.join(", "))));
     }
     Ok((covers, until))
+}
+
+/// How files stand, each certificate's and then its key's.
+type Stamps = Vec<Option<(SystemTime, u64)>>;
+
+fn stamps(sources: &[TlsFiles]) -> Stamps {
+    sources.iter().flat_map(|files| [&files.certificate, &files.key]).map(|path| stamp(path)).collect()
 }
 
 fn stamp(path: &Path) -> Option<(SystemTime, u64)> {
