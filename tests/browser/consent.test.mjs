@@ -287,6 +287,8 @@ test('p-third-party-embeds: one click loads one video, the link stays, and nothi
   assert.deepEqual(strangers, []);
   await choose(page, 'Non merci');
   await gone(page);
+  await page.waitForTimeout(200);
+  assert.deepEqual([strangers, await page.locator('.embed iframe').count()], [[], 0], 'a refusal opens none');
   await page.locator('[data-player]').click();
   await page.locator('.embed iframe').waitFor();
   await page.waitForTimeout(400);

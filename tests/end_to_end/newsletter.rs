@@ -2,6 +2,7 @@
 
 use crate::support::{Gateway, link};
 
+/// Proves p-newsletter-fields.
 #[tokio::test]
 async fn a_visitor_subscribes_confirms_and_unsubscribes() {
     let gateway = Gateway::start().await;
@@ -17,7 +18,7 @@ async fn a_visitor_subscribes_confirms_and_unsubscribes() {
     let listed = gateway.admin(&["subscribers", "list"]);
     assert_eq!(listed[0]["email"], "claire@example.org");
     assert_eq!(listed[0]["state"], "confirmed");
-    // p-newsletter-fields: the proof of consent.
+    // The proof of consent.
     assert!(listed[0]["confirmed"].is_string());
     assert_eq!(listed[0]["policy"], "2023-01-25");
     assert_eq!(listed[0]["page"], "/newsletter");

@@ -95,9 +95,14 @@ enum Task {
         /// Look at these promises alone
         #[arg(long, num_args = 1.., value_name = "PROMISE", conflicts_with = "mutate")]
         only: Vec<String>,
-        /// Instead, break promises on purpose, those named or all, and fail where no test notices
+        /// Instead, break promises on purpose in a copy of the sources, those named or all, and fail where no test notices:
+        /// first what needs no build, then what does
         #[arg(long, num_args = 0.., value_name = "PROMISE")]
         mutate: Option<Vec<String>>,
+        /// Break so many at once and build once for them, each in a file and with tests of its own; those of a batch that does
+        /// not build are tried one by one
+        #[arg(long, default_value = "1", value_name = "N", requires = "mutate")]
+        together: std::num::NonZeroUsize,
     },
     /// Write the components of the binary as CycloneDX, as its evidence packs have them
     Sbom {
@@ -140,7 +145,8 @@ fn main() -> Result<()> {
             sh::run(sh::command("cargo", &["build", "--release", "--workspace", "--bins"]))?;
             soak::run(minutes, "release")
         }
-        Task::Promises { json, gaps_told, run, report, only, mutate } => {
+        Task::Promises { json, gaps_told, run, report, only, mutate, together } => {
+            let mutate = mutate.map(|only| promises::Mutate { only, together });
             promises::run(&promises::Asked { json, gaps_told, run, report, only, mutate })
         }
         Task::Sbom { file } => sbom::write(&file),

@@ -48,15 +48,22 @@ pub(crate) fn output(mut command: Command) -> Result<String> {
     Ok(String::from_utf8_lossy(&output.stdout).into_owned())
 }
 
+/// The folder into which cargo builds this repository.
+///
+/// # Errors
+/// When cargo does not tell it.
+pub(crate) fn target() -> Result<PathBuf> {
+    let metadata = output(command("cargo", &["metadata", "--format-version=1", "--no-deps"]))?;
+    let metadata: serde_json::Value = serde_json::from_str(&metadata)?;
+    Ok(metadata["target_directory"].as_str().context("cargo tells no target folder")?.into())
+}
+
 /// The built binary of a profile (`debug`, `release`), wherever cargo puts it.
 ///
 /// # Errors
-/// When cargo does not tell its target folder.
+/// As [`target`].
 pub(crate) fn binary(profile: &str) -> Result<PathBuf> {
-    let metadata = output(command("cargo", &["metadata", "--format-version=1", "--no-deps"]))?;
-    let metadata: serde_json::Value = serde_json::from_str(&metadata)?;
-    let target = metadata["target_directory"].as_str().context("cargo tells no target folder")?;
-    Ok(Path::new(target).join(profile).join("aops"))
+    Ok(target()?.join(profile).join("aops"))
 }
 
 /// Whether a program is on the path.

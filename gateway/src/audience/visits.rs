@@ -218,6 +218,7 @@ mod tests {
 
     const PEER: IpAddr = IpAddr::V4(Ipv4Addr::new(192, 0, 2, 7));
 
+    /// Proves p-audience-metrics.
     #[test]
     fn a_visit_is_its_pages_without_a_rest_of_half_an_hour() {
         let mut visits = Visits::new().unwrap();
@@ -251,6 +252,7 @@ mod tests {
         assert_eq!(counts.len(), 2, "each day has its own visit");
     }
 
+    /// Proves p-audience-anonymous.
     #[test]
     fn neighbours_in_a_prefix_are_told_apart_by_their_browsers_alone() {
         let visits = Visits::new().unwrap();

@@ -69,6 +69,14 @@ async fn p_access_control_an_entry_changed_taken_out_swapped_or_cut_off_is_told_
     alter(&app, 3, |entry| entry.event = entry.event.replace("ban add", "ban list")).await;
     assert_eq!(wrong(&app).await, [3]);
     let (_folder, app) = fresh().await;
+    let before = list(&app, None, None).await.unwrap()[1].digest.clone();
+    alter(&app, 3, |entry| {
+        entry.event = entry.event.replace("ban add", "ban list");
+        entry.digest = chain::digest(&before, 3, &entry.event);
+    })
+    .await;
+    assert_eq!(wrong(&app).await, [4], "its digest was made anew, from which the next does not follow");
+    let (_folder, app) = fresh().await;
     remove(&app, 4).await;
     assert_eq!(wrong(&app).await, [4]);
     let (_folder, app) = fresh().await;

@@ -240,3 +240,28 @@ pub(super) async fn all(app: &App) -> Result<Vec<(String, Request)>, RecordError
     all.sort_by(|(_, one), (_, other)| (one.first, &one.id).cmp(&(other.first, &other.id)));
     Ok(all)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn p_audit_yearly_an_access_is_open_on_its_days_in_paris_and_no_longer() {
+        let request = Request {
+            id: "aud_a".into(),
+            asked: Timestamp::UNIX_EPOCH,
+            by: "acc_a".into(),
+            first: "2027-03-04".parse().unwrap(),
+            last: "2027-03-05".parse().unwrap(),
+            auditor: Auditor { name: "A".into(), firm: "B".into(), email: "a@example.org".into() },
+            scope: "Accès".into(),
+            state: State::Accepted,
+            decided: None,
+        };
+        let open = |at: &str| request.is_open(at.parse().unwrap());
+        assert_eq!((open("2027-03-03T22:59:59Z"), open("2027-03-03T23:00:00Z")), (false, true));
+        assert_eq!((open("2027-03-05T22:59:59Z"), open("2027-03-05T23:00:00Z")), (true, false));
+        let ended = Request { state: State::Ended, ..request };
+        assert!(!ended.is_open("2027-03-04T12:00:00Z".parse().unwrap()), "ended before its time");
+    }
+}

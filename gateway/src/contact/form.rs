@@ -254,6 +254,9 @@ mod tests {
             let answer = testing::post(&app, path, &HeaderMap::new(), faulty).await;
             assert_eq!(answer.status(), StatusCode::UNPROCESSABLE_ENTITY);
         }
+        let more = format!("{}&role=admin", form("un"));
+        let answer = testing::post(&app, "/contact", &HeaderMap::new(), &more).await;
+        assert_eq!(answer.status(), StatusCode::UNPROCESSABLE_ENTITY, "a field that is not promised");
         assert!(list(&app).await.unwrap().is_empty());
     }
 

@@ -4,15 +4,19 @@
 //! A test bears a promise by its name (`p_retention_…`, `p-gpc: …` in a browser), or by a line of its comment:
 //! `Proves p-retention, p-rights.`
 
+mod batches;
+mod breaking;
 mod declared;
 mod mutations;
 mod passages;
 mod proofs;
 mod report;
 mod running;
+mod scratch;
 mod table;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
@@ -42,8 +46,17 @@ pub(crate) struct Asked {
     pub(crate) report: Option<PathBuf>,
     /// These promises alone, when any is named.
     pub(crate) only: Vec<String>,
-    /// Break each promise on purpose; those of these promises alone, when any is named.
-    pub(crate) mutate: Option<Vec<String>>,
+    /// Break each promise on purpose instead.
+    pub(crate) mutate: Option<Mutate>,
+}
+
+/// How promises are broken.
+#[derive(Debug)]
+pub(crate) struct Mutate {
+    /// These alone, when any is named.
+    pub(crate) only: Vec<String>,
+    /// So many mutations of Rust with one build.
+    pub(crate) together: NonZeroUsize,
 }
 
 /// One line of the table.
@@ -64,11 +77,12 @@ struct Promise {
 pub(crate) fn run(asked: &Asked) -> Result<()> {
     let root = sh::repository();
     let ids = listed(&root)?;
-    if let Some(only) = &asked.mutate {
-        return mutations::run(&root, &proofs::all(&root, &ids)?, only);
-    }
-    if let Some(unknown) = asked.only.iter().find(|id| !ids.contains(*id)) {
+    let named = asked.mutate.as_ref().map_or(&asked.only, |mutate| &mutate.only);
+    if let Some(unknown) = named.iter().find(|id| !ids.contains(*id)) {
         bail!("`{unknown}` is no promise in {LIST}");
+    }
+    if let Some(mutate) = &asked.mutate {
+        return breaking::run(&root, &proofs::all(&root, &ids)?.proofs, mutate);
     }
     let built = built_page(&root)?;
     let (mut promises, mut faults) = gathered(&root, &ids, &built)?;
@@ -76,7 +90,7 @@ pub(crate) fn run(asked: &Asked) -> Result<()> {
     faults.extend(promises.iter().flat_map(|promise| lacks(promise, asked.gaps_told)));
     if asked.run {
         let tested = sources::digest(&root)?;
-        let outcomes = running::run(&root, promises.iter().flat_map(|promise| &promise.proofs))?;
+        let outcomes = running::run(&root, promises.iter().flat_map(|promise| &promise.proofs), None)?;
         for promise in &mut promises {
             let outcome = Outcome::of(&promise.proofs, &outcomes);
             faults.extend(outcome.failed.iter().map(|name| format!("{}: `{name}` fails", promise.id)));

@@ -44,6 +44,13 @@ pub(super) struct Proof {
     pub(super) promises: BTreeSet<String>,
 }
 
+impl Proof {
+    /// Whether it stands within a library, so that no program has to be built for it.
+    pub(super) fn is_within(&self) -> bool {
+        self.kind == Kind::Rust && self.file.contains("/src/")
+    }
+}
+
 /// Every test that bears a promise, and what is wrong with those that should.
 #[derive(Debug, Default)]
 pub(super) struct Proofs {

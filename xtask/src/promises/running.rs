@@ -1,10 +1,12 @@
 //! Running exactly the tests that bear promises, and how each ended.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
 use std::path::Path;
 use std::process::{Command, Output};
 
 use anyhow::{Context, Result, bail};
+use tempfile::TempDir;
 
 use super::proofs::{Kind, Proof};
 use crate::{sh, tools};
@@ -46,29 +48,90 @@ impl Outcome {
     }
 }
 
-/// Runs tests in a tree of sources.
+/// The tests and the program of a tree of sources, built once: they are run again without asking cargo, whatever becomes
+/// of the sources meanwhile.
+pub(super) struct Built {
+    /// What nextest wants to know of it, gone with this.
+    told: TempDir,
+}
+
+const BINARIES: &str = "binaries.json";
+const PACKAGES: &str = "packages.json";
+
+impl Built {
+    /// Builds all of it.
+    ///
+    /// # Errors
+    /// When it does not build.
+    pub(super) fn new(root: &Path) -> Result<Self> {
+        let told = tempfile::tempdir()?;
+        let write = |name: &str, arguments: &[&str]| -> Result<()> {
+            let mut command = cargo(root)?;
+            command.args(arguments);
+            Ok(fs::write(told.path().join(name), sh::output(command)?)?)
+        };
+        let list =
+            ["nextest", "list", "--workspace", "--list-type", "binaries-only", "--message-format", "json"];
+        write(BINARIES, &list)?;
+        write(PACKAGES, &["metadata", "--format-version", "1"])?;
+        build_program(root)?;
+        Ok(Self { told })
+    }
+}
+
+/// Runs tests in a tree of sources: as they were built, or built anew.
 ///
 /// # Errors
 /// When they cannot be built or started; a test that fails is an outcome.
-pub(super) fn run<'a>(root: &Path, proofs: impl Iterator<Item = &'a Proof>) -> Result<Outcomes> {
+pub(super) fn run<'a>(
+    root: &Path,
+    proofs: impl Iterator<Item = &'a Proof>,
+    built: Option<&Built>,
+) -> Result<Outcomes> {
     let (rust, browser): (Vec<&Proof>, Vec<&Proof>) = proofs.partition(|proof| proof.kind == Kind::Rust);
     let mut outcomes = BTreeMap::new();
     if !rust.is_empty() {
-        outcomes.extend(by_nextest(root, &rust)?);
+        outcomes.extend(by_nextest(root, &rust, built)?);
     }
     if !browser.is_empty() {
+        if built.is_none() {
+            build_program(root)?;
+        }
         outcomes.extend(by_node(root, &browser)?);
     }
     Ok(outcomes)
 }
 
-fn by_nextest(root: &Path, proofs: &[&Proof]) -> Result<Outcomes> {
-    let names: BTreeSet<&str> = proofs.iter().map(|proof| proof.name.as_str()).collect();
-    let those = format!("test(/(^|::)({})$/)", names.into_iter().collect::<Vec<_>>().join("|"));
+/// cargo in a tree of sources: whatever its place, what it builds goes where this repository's goes.
+fn cargo(root: &Path) -> Result<Command> {
     let mut command = Command::new("cargo");
-    command.current_dir(root).env("PATH", tools::path()?).args(["nextest", "run", "--workspace"]);
-    if proofs.iter().all(|proof| proof.file.contains("/src/")) {
-        command.arg("--lib");
+    command.current_dir(root).env("CARGO_TARGET_DIR", sh::target()?).env("PATH", tools::path()?);
+    Ok(command)
+}
+
+fn build_program(root: &Path) -> Result<()> {
+    let mut build = cargo(root)?;
+    build.args(["build", "--quiet", "--workspace", "--bins"]);
+    sh::output(build).map(drop)
+}
+
+fn by_nextest(root: &Path, proofs: &[&Proof], built: Option<&Built>) -> Result<Outcomes> {
+    let names: BTreeSet<&str> = proofs.iter().map(|proof| proof.name.as_str()).collect();
+    let mut those = format!("test(/(^|::)({})$/)", names.into_iter().collect::<Vec<_>>().join("|"));
+    let within = proofs.iter().all(|proof| proof.is_within());
+    let mut command = cargo(root)?;
+    command.args(["nextest", "run"]);
+    match built {
+        Some(Built { told }) => {
+            command.arg("--binaries-metadata").arg(told.path().join(BINARIES));
+            command.arg("--cargo-metadata").arg(told.path().join(PACKAGES));
+            if within {
+                those.insert_str(0, "kind(lib) & ");
+            }
+        }
+        None => {
+            command.arg("--workspace").args(within.then_some("--lib"));
+        }
     }
     command.args([
         "--no-fail-fast",
@@ -112,9 +175,6 @@ fn from_nextest(told: &str) -> Outcomes {
 
 fn by_node(root: &Path, proofs: &[&Proof]) -> Result<Outcomes> {
     let files: BTreeSet<&str> = proofs.iter().map(|proof| proof.file.as_str()).collect();
-    let mut build = Command::new("cargo");
-    build.current_dir(root).args(["build", "--quiet", "--workspace", "--bins"]);
-    sh::output(build)?;
     let mut command = Command::new("node");
     command.current_dir(root).env("AOPS", sh::binary("debug")?).args(["--test", "--test-reporter=tap"]);
     for proof in proofs {

@@ -12,6 +12,7 @@ fn request(second: i64, page: &str) -> Request {
     Request { at: at(second), policy: "2023-01-25".into(), page: page.into(), text: Some("a1".into()) }
 }
 
+/// Proves p-newsletter-fields.
 #[test]
 fn asking_again_at_once_sends_no_second_letter() {
     let email = Email::parse("a@example.org").unwrap();
