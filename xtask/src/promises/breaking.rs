@@ -35,6 +35,7 @@ pub(super) fn run(root: &Path, proofs: &[Proof], asked: &Mutate) -> Result<()> {
     let mut mutations = mutations::read(root)?;
     mutations.retain(|mutation| asked.only.is_empty() || asked.only.contains(&mutation.promise));
     let scratch = Scratch { root: scratch::made(root)?, proofs };
+    println!("building {}, then running the tests where nothing is broken", scratch.root.display());
     let built = Built::new(&scratch.root)?;
     let named = mutations.iter().flat_map(|mutation| mutation.proofs(proofs));
     let whole = running::run(&scratch.root, named, Some(&built))?;
