@@ -11,6 +11,8 @@ use crate::gateway::Gateway;
 
 const PEOPLE: u32 = 100_000;
 const ROUNDS: usize = 3;
+pub(super) const EMAIL: &str = "a@example.org";
+pub(super) const PASSWORD: &str = "Cheval-correct-agrafe-9";
 const HEAD: [&str; 6] =
     ["Matricule", "Sexe", "Date de naissance", "Date d'entrée", "Salaire annuel brut", "Catégorie"];
 const WORKBOOK: &str = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet";
@@ -58,16 +60,15 @@ pub(super) fn run() -> Result<()> {
 
 /// The key of a new account, made with these options as well.
 pub(super) fn key(gateway: &Gateway, options: &[&str]) -> Result<String> {
-    let create = ["admin", "account", "create", "--email", "a@example.org", "--password-stdin", "--verified"];
+    let create = ["admin", "account", "create", "--email", EMAIL, "--password-stdin", "--verified"];
     let mut child = gateway
         .command(&[&create, options].concat())?
         .stdin(std::process::Stdio::piped())
         .stdout(std::process::Stdio::null())
         .spawn()?;
-    std::io::Write::write_all(child.stdin.as_mut().context("no input")?, b"Cheval-correct-agrafe-9\n")?;
+    std::io::Write::write_all(child.stdin.as_mut().context("no input")?, format!("{PASSWORD}\n").as_bytes())?;
     ensure!(child.wait()?.success(), "no account could be made");
-    let made =
-        gateway.command(&["admin", "apikey", "create", "--account", "a@example.org", "--json"])?.output()?;
+    let made = gateway.command(&["admin", "apikey", "create", "--account", EMAIL, "--json"])?.output()?;
     let told: Value = serde_json::from_slice(&made.stdout)?;
     Ok(told["key"].as_str().context("no key was made")?.to_owned())
 }
