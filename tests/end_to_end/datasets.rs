@@ -10,7 +10,7 @@ use crate::support::{Gateway, REPOSITORY};
 const HEAD: &str = "Matricule;Nom;Sexe;Date de naissance;Date d'entrée;Salaire annuel brut;Statut\n";
 
 /// People of a payroll, in Windows-1252 as French spreadsheets write it.
-fn payroll(people: usize, pay: usize) -> Vec<u8> {
+pub(crate) fn payroll(people: usize, pay: usize) -> Vec<u8> {
     let mut text = HEAD.to_owned();
     for index in 0..people {
         let (sex, day, year) = (if index % 2 == 0 { "H" } else { "F" }, index % 28 + 1, 1962 + index % 38);

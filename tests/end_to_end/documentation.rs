@@ -1,4 +1,4 @@
-//! The examples of the API's page, as a reader copies them: with curl, and with PyPI's `requests`.
+//! The examples of the API's page, as a reader copies them: with curl, with PyPI's `requests`, and with our own client.
 
 use std::fs;
 use std::path::PathBuf;
@@ -23,7 +23,9 @@ fn printed(gateway: &Gateway, key: &str, mut command: Command) -> String {
         .env("AOPS_URL", gateway.url(""))
         .env("AOPS_API_KEY", key)
         .env("CURL_CA_BUNDLE", &authority)
-        .env("REQUESTS_CA_BUNDLE", &authority);
+        .env("REQUESTS_CA_BUNDLE", &authority)
+        .env("SSL_CERT_FILE", &authority)
+        .env("PYTHONDONTWRITEBYTECODE", "1");
     let output = command.output().unwrap();
     let (told, fault) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
     assert!(output.status.success(), "{told}\n{fault}");
@@ -32,12 +34,12 @@ fn printed(gateway: &Gateway, key: &str, mut command: Command) -> String {
     told.into_owned()
 }
 
-/// The Python beside which `requests` is installed: that of schemathesis, which is made of it.
-fn python() -> PathBuf {
+/// The Python of a tool: beside `schemathesis` stands `requests`, of which it is made, and beside `pytest` what our client
+/// needs.
+fn python_of(tool: &str) -> PathBuf {
     let path = std::env::var_os("PATH").unwrap();
-    let program =
-        std::env::split_paths(&path).map(|folder| folder.join("schemathesis")).find(|file| file.exists());
-    let program = program.expect("`cargo xtask test` installs schemathesis on the path");
+    let program = std::env::split_paths(&path).map(|folder| folder.join(tool)).find(|file| file.exists());
+    let program = program.unwrap_or_else(|| panic!("`cargo xtask test` installs {tool} on the path"));
     fs::canonicalize(program).unwrap().with_file_name("python")
 }
 
@@ -49,21 +51,30 @@ async fn the_examples_of_the_page_run_as_they_stand() {
     shell.args(["-euo", "pipefail", "-c", &code("bash")]);
     let by_curl = printed(&gateway, &key, shell);
     assert!(by_curl.contains("event: end") && by_curl.contains("/rate"), "{by_curl}");
-    let mut script = Command::new(python());
+    let mut script = Command::new(python_of("schemathesis"));
     script.args(["-c", &code("python")]);
     let by_requests = printed(&gateway, &key, script);
-    let value = |told: &str| -> f64 {
-        told.lines().find_map(|line| line.trim().parse().ok().filter(|value| *value > 1_000.0)).unwrap()
+    let mut script = Command::new(python_of("pytest"));
+    script.args(["-c", &code("py")]).env("PYTHONPATH", format!("{REPOSITORY}/clients/python/src"));
+    let by_client = printed(&gateway, &key, script);
+    // Each computes an annuity, or a liability, that another computes too.
+    let values = |told: &str| -> Vec<f64> {
+        told.lines().filter_map(|line| line.trim().parse().ok()).filter(|value| *value > 1_000.0).collect()
     };
-    assert!((value(&by_curl) - value(&by_requests)).abs() < 1e-6, "{by_curl}\n{by_requests}");
+    let curls = values(&by_curl);
+    for other in [&by_requests, &by_client] {
+        let others = values(other);
+        let same = |value: &f64| curls.iter().any(|curl| (curl - value).abs() < 1e-6);
+        assert!(!others.is_empty() && others.iter().all(same), "{by_curl}\n{other}");
+    }
     let reference = gateway.get("/api/reference").await.text().await.unwrap();
     let described: serde_json::Value = gateway.get("/api/openapi.json").await.json().await.unwrap();
     for path in described["paths"].as_object().unwrap().keys() {
         assert!(reference.contains(&format!(" {path}</code>")), "{path}");
     }
     assert!(!reference.contains("api_reference."), "a word is missing");
-    // Both left nothing behind.
-    for list in ["calculations", "datasets"] {
+    // All left nothing behind.
+    for list in ["calculations", "datasets", "uploads"] {
         let asked = gateway.client().get(gateway.url(&format!("/api/v1/{list}"))).bearer_auth(&key);
         let left: serde_json::Value = asked.send().await.unwrap().json().await.unwrap();
         assert_eq!(left[list], serde_json::json!([]));

@@ -71,5 +71,6 @@ mod shapes;
 mod slow;
 mod traces;
 mod two_names;
+mod uploads;
 mod webhooks;
 mod workers;

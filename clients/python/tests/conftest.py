@@ -15,8 +15,12 @@ Connect = Callable[..., Client]
 
 
 @pytest.fixture
-def connect() -> Connect:
-    authority = ssl.create_default_context(cafile=os.environ["AOPS_TEST_AUTHORITY"])
+def authority() -> ssl.SSLContext:
+    return ssl.create_default_context(cafile=os.environ["AOPS_TEST_AUTHORITY"])
+
+
+@pytest.fixture
+def connect(authority: ssl.SSLContext) -> Connect:
     return partial(Client, base_url=os.environ["AOPS_TEST_URL"], verify=authority)
 
 

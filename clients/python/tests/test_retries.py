@@ -7,7 +7,7 @@ from collections.abc import Callable
 import httpx
 import pytest
 
-from aops import AopsError, Client, RateLimited, Unavailable
+from aops import AopsError, Client, RateLimited, Unavailable, UploadInterrupted
 
 LATER = {"retry-after": "7"}
 
@@ -66,3 +66,72 @@ def test_a_key_is_needed(monkeypatch: pytest.MonkeyPatch) -> None:
         Client()
     monkeypatch.setenv("AOPS_API_KEY", "aops_x")
     Client().close()
+
+
+UPLOAD = {
+    "id": "up_1",
+    "state": "receiving",
+    "offset": 0,
+    "length": 6,
+    "created": "2026-11-28T09:00:00Z",
+    "ends": "2026-11-29T09:00:00Z",
+}
+
+
+def test_a_part_is_sent_again_from_where_the_service_says(pauses: list[float]) -> None:
+    arrived = b""
+    answers = iter(["later", "moved", "cut"])
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        nonlocal arrived
+        if request.method == "POST":
+            return httpx.Response(201, json=UPLOAD)
+        if request.method == "PATCH":
+            match next(answers, None):
+                case "later":
+                    return httpx.Response(503, headers=LATER)
+                case "moved":
+                    arrived = b"id"
+                    return httpx.Response(409)
+                case "cut":
+                    arrived += request.read()[:1]
+                    raise httpx.ReadTimeout("cut")
+            assert int(request.headers["upload-offset"]) == len(arrived)
+            arrived += request.read()
+        if request.url.path.startswith("/api/v1/datasets/"):
+            raise httpx.ReadError("that will do")
+        place = {"location": "/api/v1/datasets/ds_1"}
+        return httpx.Response(204, headers={"upload-offset": str(len(arrived)), **place})
+
+    with pytest.raises(httpx.ReadError):
+        client(answer).uploads.upload(b"id\n1\n\n", module="ifc", warranty=True, part=2)
+    assert arrived == b"id\n1\n\n"
+    assert 7 <= pauses[0] < 8
+
+
+def test_a_file_in_parts_is_given_up_where_nothing_arrives_and_can_be_resumed(
+    pauses: list[float],
+) -> None:
+    methods: list[str] = []
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        methods.append(request.method)
+        if request.method == "POST":
+            return httpx.Response(201, json=UPLOAD)
+        if request.method == "PATCH":
+            raise httpx.WriteError("cut")
+        return httpx.Response(200, headers={"upload-offset": "0"})
+
+    with pytest.raises(UploadInterrupted) as raised:
+        client(answer).uploads.upload(b"id\n1\n\n", module="ifc", warranty=True)
+    assert (raised.value.upload, raised.value.offset) == ("up_1", 0)
+    assert methods == ["POST", "PATCH", "HEAD", "PATCH", "HEAD", "PATCH"]
+
+
+def test_a_change_that_depends_on_what_was_read_is_not_sent_twice(pauses: list[float]) -> None:
+    def cut(_: httpx.Request) -> httpx.Response:
+        raise httpx.ReadError("cut")
+
+    with pytest.raises(httpx.ReadError):
+        client(cut).assumptions.change("as_1", name="a", if_match='"1"')
+    assert pauses == []

@@ -19,4 +19,5 @@ pub use self::action::Action;
 pub use self::decision::{Actor, Decision, Object, may};
 pub use self::guard::guard;
 pub use self::role::Role;
+pub use self::routes::methods;
 pub use self::scope::Scope;

@@ -48,7 +48,7 @@ impl Class {
 /// One route.
 #[derive(Debug, Clone, Copy)]
 pub struct Row {
-    /// `GET` (and `HEAD`), `POST`, `PATCH` or `DELETE`.
+    /// `GET` (and `HEAD`), `POST`, `PATCH`, `DELETE` or `OPTIONS`.
     pub method: &'static str,
     /// As the router has it.
     pub path: &'static str,
@@ -88,6 +88,10 @@ const fn delete(path: &'static str, class: Class) -> Row {
     Row { method: "DELETE", path, class, proof: false, page: "" }
 }
 
+const fn options(path: &'static str, class: Class) -> Row {
+    Row { method: "OPTIONS", path, class, proof: false, page: "" }
+}
+
 /// The row of a route; `HEAD` is as `GET`.
 pub fn row(method: &Method, path: &str) -> Option<&'static Row> {
     let method = if method == Method::HEAD { "GET" } else { method.as_str() };
@@ -95,7 +99,7 @@ pub fn row(method: &Method, path: &str) -> Option<&'static Row> {
 }
 
 /// The methods of a path, as an `Allow` tells them.
-pub(super) fn methods(path: &str) -> Vec<&'static str> {
+pub fn methods(path: &str) -> Vec<&'static str> {
     let rows = BY_PATH.get(path).map(Vec::as_slice).unwrap_or_default();
     let named = |row: &&Row| if row.method == "GET" { vec!["GET", "HEAD"] } else { vec![row.method] };
     rows.iter().flat_map(named).collect()
@@ -345,6 +349,7 @@ const API: &[Row] = &[
     delete("/api/v1/datasets/{id}", Api(Action::WriteData)),
     get("/api/v1/uploads", Api(Action::WriteData)),
     post("/api/v1/uploads", Api(Action::WriteData)),
+    options("/api/v1/uploads", Api(Action::WriteData)),
     get("/api/v1/uploads/{id}", Api(Action::WriteData)),
     patch("/api/v1/uploads/{id}", Api(Action::WriteData)),
     delete("/api/v1/uploads/{id}", Api(Action::WriteData)),

@@ -12,7 +12,7 @@ use axum::{Json, Router};
 use http::{HeaderMap, HeaderValue, StatusCode, Uri, header};
 use serde_json::{Map, Value, json};
 
-use super::guard::Who;
+use super::guard::{self, Who};
 use super::receive::{self, Asked, Received, receive};
 use super::{keep, mapping, told};
 use crate::accounts::api_keys::ApiClient;
@@ -61,6 +61,7 @@ async fn upload(
     asked.mapping = mapping;
     let turn = app.datasets.receive().await?;
     let bytes = read_body(body, FILE_LIMIT as usize).await?;
+    guard::program_still(&app, &headers).await?;
     let received = receive(&app, &who, asked, bytes).await?;
     drop(turn);
     let site = app.site.load();

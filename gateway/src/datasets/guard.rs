@@ -2,9 +2,10 @@
 
 use http::HeaderMap;
 
-use crate::accounts::api_keys::ApiClient;
+use crate::accounts::api_keys::{self, ApiClient};
 use crate::accounts::{self, SignInNeeded};
 use crate::app::App;
+use crate::web::WebError;
 
 /// Who asks, and for which organisation.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -26,4 +27,12 @@ impl From<ApiClient> for Who {
 pub(super) async fn person(app: &App, headers: &HeaderMap, wanted: &str) -> Result<Who, SignInNeeded> {
     let session = accounts::require(app, headers, wanted).await?;
     Ok(Who { organisation: session.organisation, account: session.account })
+}
+
+/// Refuses a program whose key ended while its file came: nothing is made of what it sent.
+///
+/// # Errors
+/// [`WebError::Unauthorized`].
+pub(super) async fn program_still(app: &App, headers: &HeaderMap) -> Result<(), WebError> {
+    api_keys::authenticate(app, headers).await.map(drop)
 }

@@ -12,7 +12,7 @@ from urllib.parse import quote
 
 from aops.errors import CalculationFailed, WaitExpired
 from aops.transport import Transport
-from aops.types import Calculation, Json
+from aops.types import Calculation, Estimate, Json
 
 _ALL = "/api/v1/calculations"
 _FIRST_PAUSE = 0.1
@@ -30,23 +30,37 @@ class Calculations:
         module: str,
         *,
         dataset: str | None = None,
+        assumptions: str | None = None,
         parameters: Json | None = None,
         name: str | None = None,
         idempotency_key: str | None = None,
     ) -> str:
         """Asks for a calculation; its id.
 
+        It begins with the `assumptions` of this id, and `parameters` come over them, member by
+        member.
+
         It is made and charged once, however often the request has to be sent: the key is made here
         unless the caller, who may be restarted in between, has one.
         """
-        body: dict[str, object] = {"module": module, "parameters": dict(parameters or {})}
-        if dataset is not None:
-            body["dataset"] = dataset
+        body = _asked(module, dataset, assumptions, parameters)
         if name is not None:
             body["name"] = name
         headers = {"idempotency-key": idempotency_key or str(uuid.uuid4())}
         told = self._transport.json("POST", _ALL, body=body, headers=headers)
         return str(told["id"])
+
+    def estimate(
+        self,
+        module: str,
+        *,
+        dataset: str | None = None,
+        assumptions: str | None = None,
+        parameters: Json | None = None,
+    ) -> Estimate:
+        """What `create` of the same would use and cost; nothing is computed, counted or kept."""
+        body = _asked(module, dataset, assumptions, parameters)
+        return Estimate.read(self._transport.json("POST", f"{_ALL}/estimate", body=body))
 
     def get(self, id: str) -> Calculation:
         """Where it stands, with its result once it is done."""
@@ -112,6 +126,17 @@ class Calculations:
     def delete(self, id: str) -> None:
         """Deletes it at once, with its reports; stops it first where it runs."""
         self._transport.json("DELETE", _path(id))
+
+
+def _asked(
+    module: str, dataset: str | None, assumptions: str | None, parameters: Json | None
+) -> dict[str, object]:
+    body: dict[str, object] = {"module": module, "parameters": dict(parameters or {})}
+    if dataset is not None:
+        body["dataset"] = dataset
+    if assumptions is not None:
+        body["assumptions"] = assumptions
+    return body
 
 
 def _path(id: str) -> str:

@@ -9,11 +9,13 @@ from urllib.parse import quote
 
 import httpx
 
+from aops.assumptions import AssumptionSets
 from aops.calculations import Calculations
 from aops.datasets import Datasets
 from aops.errors import AopsError
 from aops.transport import Transport
 from aops.types import Account, Json
+from aops.uploads import Uploads
 
 BASE_URL = "https://actuarem.com"
 
@@ -42,7 +44,9 @@ class Client:
             transport=transport,
         )
         self._transport = Transport(http, retries)
+        self.assumptions = AssumptionSets(self._transport)
         self.datasets = Datasets(self._transport)
+        self.uploads = Uploads(self._transport, self.datasets)
         self.calculations = Calculations(self._transport)
 
     def account(self) -> Account:

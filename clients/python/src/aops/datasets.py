@@ -10,6 +10,8 @@ from urllib.parse import quote
 from aops.transport import Transport
 from aops.types import Dataset
 
+File = str | Path | bytes | IO[bytes]
+
 _ALL = "/api/v1/datasets"
 _XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 _ZIP = b"PK\x03\x04"
@@ -23,7 +25,7 @@ class Datasets:
 
     def upload(
         self,
-        file: str | Path | bytes | IO[bytes],
+        file: File,
         *,
         module: str,
         warranty: bool,
@@ -38,16 +40,10 @@ class Datasets:
 
         Raises `Invalid`, whose `faults` have every fault with its `row` and `column`.
         """
-        query: dict[str, str] = {"module": module, "pseudonyms": "yes" if pseudonyms else "no"}
-        if warranty:
-            query["warranty"] = "accepted"
-        query.update({f"map.{column}": target for column, target in (mapping or {}).items()})
+        query = asked(file, module, warranty, name, pseudonyms, mapping)
         if isinstance(file, (str, Path)):
-            query["name"] = name or Path(file).name
             with open(file, "rb") as content:
                 return self._sent(query, content)
-        if name:
-            query["name"] = name
         return self._sent(query, file)
 
     def _sent(self, query: Mapping[str, str], content: bytes | IO[bytes]) -> Dataset:
@@ -77,3 +73,23 @@ class Datasets:
     def delete(self, id: str) -> None:
         """Deletes it at once, with its key."""
         self._transport.json("DELETE", f"{_ALL}/{quote(id, safe='')}")
+
+
+def asked(
+    file: File | None,
+    module: str,
+    warranty: bool,
+    name: str | None,
+    pseudonyms: bool,
+    mapping: Mapping[str, str] | None,
+) -> dict[str, str]:
+    """What is said of a file, whether it comes at once or in parts; a path gives it its name."""
+    query = {"module": module, "pseudonyms": "yes" if pseudonyms else "no"}
+    if warranty:
+        query["warranty"] = "accepted"
+    query.update({f"map.{column}": target for column, target in (mapping or {}).items()})
+    if not name and isinstance(file, (str, Path)):
+        name = Path(file).name
+    if name:
+        query["name"] = name
+    return query

@@ -46,6 +46,14 @@ class NotFound(Problem):
     """Nothing of this name in the organisation, or no result yet."""
 
 
+class Conflict(Problem):
+    """Something else was done with it at the same time."""
+
+
+class PreconditionFailed(Problem):
+    """It was changed since it was read: the tag is no longer its own."""
+
+
 class Gone(Problem):
     """What the same Idempotency-Key made was deleted."""
 
@@ -95,12 +103,25 @@ class WaitExpired(AopsError):
         super().__init__(f"calculation {calculation.id} is still {calculation.state}")
 
 
+class UploadInterrupted(AopsError):
+    """A file in parts did not come to its end; what came is kept for a day, and can be resumed."""
+
+    def __init__(self, upload: str, offset: int) -> None:
+        self.upload = upload
+        """Its id, for `client.uploads.resume`."""
+        self.offset = offset
+        """Bytes that are known to have come."""
+        super().__init__(f"upload {upload} was interrupted after {offset} bytes")
+
+
 _BY_STATUS: dict[int, type[Problem]] = {
     401: Unauthorized,
     402: PaymentRequired,
     403: Forbidden,
     404: NotFound,
+    409: Conflict,
     410: Gone,
+    412: PreconditionFailed,
     413: TooLarge,
     422: Invalid,
     429: RateLimited,

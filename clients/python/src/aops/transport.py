@@ -25,6 +25,11 @@ class Transport:
         self._http = http
         self._retries = retries
 
+    @property
+    def retries(self) -> int:
+        """How often something is tried again."""
+        return self._retries
+
     def close(self) -> None:
         self._http.close()
 
@@ -38,10 +43,31 @@ class Transport:
         headers: Mapping[str, str] | None = None,
     ) -> Any:
         """The body of a good answer; none of 204. Sending it twice must do no more than once."""
-        request = self._http.build_request(method, path, params=query, json=body, headers=headers)
-        with self._sent(request, again=True) as response:
+        response = self.answer(method, path, query=query, body=body, headers=headers)
+        return response.json() if response.content else None
+
+    def answer(
+        self,
+        method: str,
+        path: str,
+        *,
+        query: Query | None = None,
+        body: Any = None,
+        content: bytes | None = None,
+        headers: Mapping[str, str] | None = None,
+        again: bool = True,
+    ) -> httpx.Response:
+        """A good answer, its body read.
+
+        `again` says that sending it twice does no more than once; without it, it is sent a second
+        time only where the first was refused unread.
+        """
+        request = self._http.build_request(
+            method, path, params=query, json=body, content=content, headers=headers
+        )
+        with self._sent(request, again) as response:
             response.read()
-            return response.json() if response.content else None
+            return response
 
     def upload(self, path: str, query: Query, content: bytes | IO[bytes], kind: str) -> Any:
         """As `json`, of what is not sent again unless it was refused unread."""
@@ -86,22 +112,22 @@ class Transport:
                 # Nothing was sent.
                 if last:
                     raise
-                time.sleep(_pause(attempt, None))
+                time.sleep(pause(attempt, None))
                 continue
             except httpx.TransportError:
                 if last or not again:
                     raise
-                time.sleep(_pause(attempt, None))
+                time.sleep(pause(attempt, None))
                 continue
             refused_unread = response.status_code == 429
             if last or response.status_code not in _LATER or not (again or refused_unread):
                 return response
             response.close()
-            time.sleep(_pause(attempt, errors.retry_after(response)))
+            time.sleep(pause(attempt, errors.retry_after(response)))
         raise AssertionError("the last attempt answers or raises")
 
 
-def _pause(attempt: int, told: float | None) -> float:
-    """Never earlier than told; many clients do not come back at the same instant."""
+def pause(attempt: int, told: float | None) -> float:
+    """Seconds: never earlier than told; many clients do not come back at the same instant."""
     wait = told if told is not None else min(0.5 * 2.0**attempt, 8.0)
     return float(min(wait, LONGEST_PAUSE) + random.uniform(0.0, 0.25))

@@ -8,6 +8,8 @@ from datetime import datetime
 from typing import Any, Literal
 
 State = Literal["queued", "running", "done", "failed", "cancelled"]
+Origin = Literal["preset", "last", "own"]
+UploadState = Literal["receiving", "received", "kept"]
 Json = Mapping[str, Any]
 
 
@@ -132,4 +134,150 @@ class Account:
             organisation=told["organisation"],
             modules=tuple(told["modules"]),
             tariff=told["tariff"],
+        )
+
+
+@dataclass(frozen=True)
+class Note:
+    """What a field of a preset is for, and where its value comes from or is to be read."""
+
+    field: str
+    """With a dot between the names of objects."""
+    help: str
+    source: str
+
+
+@dataclass(frozen=True)
+class Assumptions:
+    """What a calculation may begin with."""
+
+    id: str
+    origin: Origin
+    """The service's presets, the last calculation of the module, or saved under a name."""
+    module: str
+    name: str | None
+    """None of those of the last calculation."""
+    about: str | None
+    """What a preset is for."""
+    source: str | None
+    """Where whoever saved them says that they come from."""
+    changed: datetime | None
+    """Presets never are."""
+    values: Json | None
+    """Not told in lists."""
+    notes: tuple[Note, ...]
+    """Of presets, field by field."""
+    etag: str | None
+    """What was read, for `if_match`; not told in lists."""
+
+    @classmethod
+    def read(cls, told: Json, etag: str | None = None) -> Assumptions:
+        return cls(
+            id=told["id"],
+            origin=told["origin"],
+            module=told["module"],
+            name=told.get("name"),
+            about=told.get("about"),
+            source=told.get("source"),
+            changed=_time(told["changed"]) if "changed" in told else None,
+            values=told.get("values"),
+            notes=tuple(
+                Note(one["field"], one["help"], one["source"]) for one in told.get("notes", ())
+            ),
+            etag=etag,
+        )
+
+
+@dataclass(frozen=True)
+class Quota:
+    """Calculations that a plan includes."""
+
+    used: int
+    included: int
+    left: int
+    left_after: int
+    """What is left once the calculation was asked for."""
+    until: datetime | None
+    """When it begins anew or ends."""
+
+
+@dataclass(frozen=True)
+class Price:
+    """What comes on top of the plan, before tax."""
+
+    cents: int
+    currency: str
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """What a calculation would use and cost, before it is asked for."""
+
+    module: str
+    possible: bool
+    units: int
+    """What it takes of the limits on requests."""
+    offer: str | None
+    """The offer of the plan that opens it."""
+    counts: int
+    """How much of the quota it takes, or is billed: 0 or 1."""
+    quota: Quota | None
+    """None where the plan counts nothing."""
+    billed: bool
+    """Whether it comes on top of the plan; `price` says how much where that is known."""
+    price: Price | None
+
+    @classmethod
+    def read(cls, told: Json) -> Estimate:
+        quota, price = told["quota"], told["price"]
+        return cls(
+            module=told["module"],
+            possible=told["possible"],
+            units=told["units"],
+            offer=told["offer"],
+            counts=told["counts"],
+            quota=quota
+            and Quota(
+                used=quota["used"],
+                included=quota["included"],
+                left=quota["left"],
+                left_after=quota["left_after"],
+                until=_time(quota["until"]) if quota["until"] else None,
+            ),
+            billed=told["billed"],
+            price=price and Price(price["cents"], price["currency"]),
+        )
+
+
+@dataclass(frozen=True)
+class Upload:
+    """A file that comes in parts, as it stood when it was asked about."""
+
+    id: str
+    state: UploadState
+    """`received` is whole and not, or not yet, a data set; `kept` is the data set `dataset`."""
+    module: str | None
+    """None once it is kept, as `name`: the data set tells them."""
+    name: str | None
+    offset: int
+    """Bytes that have come."""
+    length: int
+    """Bytes of the whole file."""
+    created: datetime
+    ends: datetime
+    """When what came is deleted if nobody goes on with it."""
+    dataset: str | None
+
+    @classmethod
+    def read(cls, told: Json) -> Upload:
+        return cls(
+            id=told["id"],
+            state=told["state"],
+            module=told.get("module"),
+            name=told.get("name"),
+            offset=told["offset"],
+            length=told["length"],
+            created=_time(told["created"]),
+            ends=_time(told["ends"]),
+            dataset=told.get("dataset"),
         )

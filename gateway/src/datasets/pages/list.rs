@@ -100,13 +100,15 @@ async fn upload(
     headers: HeaderMap,
     body: Body,
 ) -> Result<Response, WebError> {
+    let language = negotiation::language(&uri, &headers);
+    let turn = app.datasets.receive().await?;
+    let sent = sent::read(&app, &headers, body).await?;
+    // Whether they may was decided before a byte was read. A large file takes its time: who signed out meanwhile, or was
+    // signed out, keeps nothing here.
     let who = match guard::person(&app, &headers, PATH).await {
         Ok(who) => who,
         Err(needed) => return Ok(needed.into_response()),
     };
-    let language = negotiation::language(&uri, &headers);
-    let turn = app.datasets.receive().await?;
-    let sent = sent::read(&app, &headers, body).await?;
     let (asked, errors) = asked(&sent);
     let Some(mut asked) = asked else {
         let told = Told { values: sent.fields, errors, ..Told::default() };

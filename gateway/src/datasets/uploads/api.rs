@@ -10,7 +10,7 @@ use jiff::Timestamp;
 use serde_json::{Map, Value, json};
 
 use super::super::api::asked;
-use super::super::guard::Who;
+use super::super::guard::{self, Who};
 use super::super::{receive, told};
 use super::append::append;
 use super::document::{Finished, UPLOAD, Upload, finished, read};
@@ -19,6 +19,7 @@ use super::keep::{self, Refused};
 use super::protocol;
 use crate::accounts::api_keys::ApiClient;
 use crate::app::{App, SharedApp};
+use crate::authorisation;
 use crate::web::{WebError, negotiation};
 
 const ALL: &str = "/api/v1/uploads";
@@ -26,7 +27,7 @@ const ALL: &str = "/api/v1/uploads";
 /// The routes of this file.
 pub(super) fn routes() -> Router<SharedApp> {
     Router::new()
-        .route(ALL, get(list).post(begin))
+        .route(ALL, get(list).post(begin).options(offer))
         .route("/api/v1/uploads/{id}", get(show).patch(send).delete(give_up))
 }
 
@@ -40,6 +41,11 @@ async fn list(State(app): State<SharedApp>, client: ApiClient) -> Result<Respons
         }
     }
     Ok(protocol::spoken(Json(json!({ "uploads": told })).into_response()))
+}
+
+/// `OPTIONS`: which versions and extensions are spoken, and how large a file may be. It looks at no version of its own.
+async fn offer() -> Response {
+    protocol::offered(&authorisation::methods(ALL).join(", "))
 }
 
 /// `POST`, with what a file that comes at once is sent with: 201 with the place of the upload.
@@ -117,7 +123,7 @@ async fn place(app: &App, organisation: &str, id: &str) -> Result<Place, WebErro
 
 /// `PATCH`: a part behind what is here; 204 with where it stands now. With the last part the file is read: 204 with the
 /// place of the data set, or 422 with every fault, as for one that comes at once. An empty part where all is here reads it
-/// again.
+/// again. A key that ended while the last part came makes no data set of it.
 async fn send(
     State(app): State<SharedApp>,
     Path(id): Path<String>,
@@ -155,6 +161,9 @@ async fn send(
     if !upload.is_whole() {
         let answer = StatusCode::NO_CONTENT.into_response();
         return Ok(protocol::stands(answer, upload.offset, length, ends));
+    }
+    if let Err(refused) = guard::program_still(&app, &headers).await {
+        return Ok(protocol::stands(refused.into_response(), length, length, ends));
     }
     match finish(&app, &who, &id).await? {
         Came::Kept(done) => Ok(is_kept(&app, StatusCode::NO_CONTENT, &id, &done)),

@@ -10,6 +10,8 @@ use crate::web::described::{answers, bears, in_path, in_query, of_json, referenc
 
 /// The fields that say where an upload stands.
 const STANDS: [&str; 3] = ["Tus-Resumable", "Upload-Offset", "Upload-Length"];
+/// The fields that say what is spoken.
+const OFFERED: [&str; 5] = ["Allow", "Tus-Resumable", "Tus-Version", "Tus-Extension", "Tus-Max-Size"];
 
 /// Paths of OpenAPI 3.1.
 pub(in crate::datasets) fn described(texts: &Texts) -> Map<String, Value> {
@@ -30,6 +32,8 @@ pub(in crate::datasets) fn described(texts: &Texts) -> Map<String, Value> {
         "uploads": { "type": "array", "items": reference("schemas", "Upload") },
     } });
     let list = act("list", json!([]), answers(texts, 200, of_json(listed), &[]));
+    let mut offer = act("offer", json!([]), answers(texts, 204, Value::Null, &[]));
+    OFFERED.iter().for_each(|field| bears(&mut offer, 204, field));
     let asked = json!([
         in_query("module", true, json!({ "type": "string", "enum": modules })),
         in_query("warranty", true, json!({ "type": "string", "const": "accepted" })),
@@ -58,7 +62,7 @@ pub(in crate::datasets) fn described(texts: &Texts) -> Map<String, Value> {
     let delete =
         act("delete", json!([in_path("id"), version()]), answers(texts, 204, Value::Null, &[404, 412]));
     Map::from_iter([
-        ("/api/v1/uploads".to_owned(), json!({ "get": list, "post": create })),
+        ("/api/v1/uploads".to_owned(), json!({ "get": list, "post": create, "options": offer })),
         ("/api/v1/uploads/{id}".to_owned(), json!({ "get": show, "patch": send, "delete": delete })),
     ])
 }

@@ -3,7 +3,7 @@
 use axum::response::{IntoResponse, Response};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use http::{HeaderMap, HeaderName, HeaderValue, header};
+use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use jiff::Timestamp;
 use jiff::fmt::rfc2822;
 
@@ -16,6 +16,8 @@ const LENGTH: HeaderName = HeaderName::from_static("upload-length");
 const METADATA: HeaderName = HeaderName::from_static("upload-metadata");
 const EXPIRES: HeaderName = HeaderName::from_static("upload-expires");
 const VERSION: HeaderValue = HeaderValue::from_static("1.0.0");
+/// What is spoken beyond the core.
+const EXTENSIONS: HeaderValue = HeaderValue::from_static("creation,expiration,termination");
 /// What a part is sent as.
 const PART: &str = "application/offset+octet-stream";
 
@@ -25,6 +27,19 @@ pub(super) fn refused(headers: &HeaderMap) -> Option<Response> {
     let mut refused = WebError::PreconditionFailed.into_response();
     refused.headers_mut().insert("tus-version", VERSION);
     Some(spoken(refused))
+}
+
+/// What is spoken here, for who asks before it sends; `methods` are those of the resource.
+pub(super) fn offered(methods: &str) -> Response {
+    let mut answer = spoken(StatusCode::NO_CONTENT.into_response());
+    let headers = answer.headers_mut();
+    headers.insert("tus-version", VERSION);
+    headers.insert("tus-extension", EXTENSIONS);
+    headers.insert("tus-max-size", HeaderValue::from(FILE_LIMIT));
+    if let Ok(methods) = HeaderValue::from_str(methods) {
+        headers.insert(header::ALLOW, methods);
+    }
+    answer
 }
 
 /// How much will come, in bytes.

@@ -1,7 +1,7 @@
 use axum::body::Body;
 use axum::response::Response;
 use bytes::Bytes;
-use futures::stream;
+use futures::{StreamExt, stream};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
 use jiff::SignedDuration;
 use serde_json::{Value, json};
@@ -210,6 +210,78 @@ async fn each_wrong_request_is_told_by_its_status_and_keeps_nothing_past_the_end
     assert_eq!(gone.status(), StatusCode::NO_CONTENT);
     let gone = ask(&app, &key, Method::HEAD, &place, &[], Body::empty()).await;
     assert_eq!(gone.status(), StatusCode::NOT_FOUND);
+}
+
+#[tokio::test]
+async fn what_is_spoken_is_told_to_who_has_a_key_whatever_version_it_names() {
+    let folder = tempfile::tempdir().unwrap();
+    let app = testing::shared(folder.path()).await;
+    let (_, key) = keyed(&app, "a@example.com").await;
+    for version in ["1.0.0", "0.2.2"] {
+        let fields = [("tus-resumable", version)];
+        let answer = ask(&app, &key, Method::OPTIONS, "/api/v1/uploads", &fields, Body::empty()).await;
+        assert_eq!(answer.status(), StatusCode::NO_CONTENT);
+        for (name, value) in [
+            ("allow", "GET, HEAD, POST, OPTIONS"),
+            ("tus-resumable", "1.0.0"),
+            ("tus-version", "1.0.0"),
+            ("tus-extension", "creation,expiration,termination"),
+            ("tus-max-size", "33554432"),
+        ] {
+            assert_eq!(answer.headers()[name], value, "{name}");
+        }
+        assert_eq!(testing::text(answer).await, "");
+    }
+    let nobody = HeaderMap::new();
+    for (key, path, expected) in [
+        (&nobody, "/api/v1/uploads", StatusCode::UNAUTHORIZED),
+        (&key, "/api/v1/uploads/up_x", StatusCode::METHOD_NOT_ALLOWED),
+    ] {
+        let answer = ask(&app, key, Method::OPTIONS, path, &[], Body::empty()).await;
+        assert_eq!(answer.status(), expected, "{path}");
+    }
+}
+
+#[tokio::test]
+async fn a_key_that_ended_while_the_file_came_makes_no_data_set_of_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let app = testing::shared(folder.path()).await;
+    let account = testing::account(&app, "a@example.com").await;
+    let session = testing::signed_in(&app, &account).await;
+    let second = key(&app, &account).await;
+    let file = file(50);
+    let place = begun(&app, &second, file.len()).await;
+    let at_once = [("content-type", "text/csv")];
+    let part = [("content-type", "application/offset+octet-stream"), ("upload-offset", "0")];
+    for (method, path, fields) in [
+        (Method::POST, "/api/v1/datasets?module=ifc&warranty=accepted", &at_once[..]),
+        (Method::PATCH, place.as_str(), &part[..]),
+    ] {
+        let made = api_keys::create(&app, &account).await.unwrap();
+        let bearer = HeaderValue::from_str(&format!("Bearer {}", made.key)).unwrap();
+        let first = HeaderMap::from_iter([(header::AUTHORIZATION, bearer)]);
+        let revoke = {
+            let (app, session) = (app.clone(), session.clone());
+            async move {
+                let path = format!("/espace-client/cles/{}/retrait", made.id);
+                assert_eq!(testing::post(&app, &path, &session, "").await.status(), StatusCode::SEE_OTHER);
+            }
+        };
+        let (begin, end) = file.split_at(700);
+        let (begin, end) = (Bytes::from(begin.to_owned()), Bytes::from(end.to_owned()));
+        let came = stream::iter([Ok::<_, std::io::Error>(begin)]).chain(stream::once(async move {
+            revoke.await;
+            Ok(end)
+        }));
+        let answer = ask(&app, &first, method.clone(), path, fields, Body::from_stream(came)).await;
+        assert_eq!(answer.status(), StatusCode::UNAUTHORIZED, "{method} {path}");
+        assert_eq!(told(&app, &second, "/api/v1/datasets").await["datasets"], json!([]), "{method} {path}");
+    }
+    // What came is there for a key that has not ended.
+    assert_eq!(told(&app, &second, &place).await["state"], "received");
+    let answer = send(&app, &second, &place, file.len(), Body::empty()).await;
+    assert_eq!(answer.status(), StatusCode::NO_CONTENT);
+    assert_eq!(told(&app, &second, testing::location(&answer)).await["rows"], 50);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
