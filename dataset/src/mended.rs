@@ -5,12 +5,13 @@ use std::collections::{BTreeMap, HashMap};
 
 use rust_xlsxwriter::{Color, Format, Workbook, XlsxError};
 
+use crate::bounds::Bounds;
 use crate::canonical::is_formula;
 use crate::fault::{Fault, Faults};
 use crate::sheet::Sheet;
 
-/// The longest text of a cell (ECMA-376 part 1 § 18.3.1.4 as Excel bounds it).
-const CELL: usize = 32_000;
+/// The longest text of a cell, in bytes: what is sent back must be read again.
+const CELL: usize = Bounds::USUAL.cell;
 const WIDTH: f64 = 18.0;
 const WIDE: f64 = 80.0;
 
@@ -47,7 +48,8 @@ pub fn annotated(
     out.write_string_with_format(0, last, title, &bold)?;
     let told = |found: &[&Fault]| -> String {
         let sentences: Vec<String> = found.iter().map(|fault| sentence(fault)).collect();
-        sentences.join(" ").chars().take(CELL).collect()
+        let told = sentences.join(" ");
+        told.char_indices().take_while(|(at, one)| at + one.len_utf8() <= CELL).map(|(_, one)| one).collect()
     };
     if let Some(found) = by_row.get(&1) {
         out.write_string(0, last + 1, told(found))?;
@@ -59,7 +61,8 @@ pub fn annotated(
             found.iter().filter_map(|fault| places.get(&*fault.column).copied()).collect();
         for at in 0..last {
             let cell = sheet.cell(index, usize::from(at));
-            let number = cell.parse::<f64>().ok().filter(|number| number.to_string() == cell);
+            let same = |number: &f64| number.is_finite() && number.to_string() == cell;
+            let number = cell.parse::<f64>().ok().filter(same);
             let faulty = at_fault.contains(&at);
             match (number, faulty) {
                 (Some(number), true) => out.write_number_with_format(row, at, number, &wrong)?,

@@ -203,6 +203,18 @@ fn a_file_to_mend_comes_back_as_it_was_and_holds_no_formula() {
 }
 
 #[test]
+fn a_file_to_mend_is_read_again_however_much_there_is_to_tell_of_it_and_names_like_numbers_stay() {
+    let csv = "id;sex;birth_date;hire_date;annual_salary\nNaN;X;1970-01-01;2000-01-01;30000\ninf;F;hier;2000-01-01;-1\n";
+    let sheet = read(csv.as_bytes(), &Bounds::USUAL).unwrap();
+    let mut found = checked(&sheet).faults;
+    found.listed.insert(0, Fault { row: Some(1), ..found.listed[0].clone() });
+    let mended = aops_dataset::annotated(&sheet, &found, "À corriger", |_| "é".repeat(3_000)).unwrap();
+    let again = read(&mended, &Bounds::USUAL).unwrap();
+    assert_eq!((again.cell(0, 0), again.cell(1, 0)), ("NaN", "inf"));
+    assert_eq!((again.cell(0, 5).len(), again.cell(1, 5).len()), (Bounds::USUAL.cell, Bounds::USUAL.cell));
+}
+
+#[test]
 fn a_template_is_a_file_without_people_and_its_names_are_all_known() {
     let words = aops_dataset::Words {
         data: "Données".into(),

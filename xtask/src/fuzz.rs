@@ -1,11 +1,12 @@
-//! The fuzz targets of the generator, of the engine and of the edge, a fixed time each, by libFuzzer and the compiler's own coverage.
+//! The fuzz targets of the generator, of the engine, of the readers of data sets and of the edge, a fixed time each, by
+//! libFuzzer and the compiler's own coverage.
 
 use anyhow::Result;
 
 use crate::sh;
 
 /// By folder: the targets.
-const TARGETS: [(&str, &[&str]); 3] = [
+const TARGETS: [(&str, &[&str]); 4] = [
     ("generator/fuzz", &["front_matter", "links", "shortcodes", "typography"]),
     (
         "engine/fuzz",
@@ -21,6 +22,7 @@ const TARGETS: [(&str, &[&str]); 3] = [
             "sante",
         ],
     ),
+    ("dataset/fuzz", &["delimited", "mapping", "workbook"]),
     (
         "gateway/fuzz",
         &[
