@@ -11,11 +11,14 @@ use aops_engine::ifc::{Attribution, Band, Employee, Plan, Rules, Scale, Sex, Shi
 use aops_engine::life::{Annuity, Basis, Contract, Life, Lives, Status};
 use aops_engine::rates::Discount;
 use aops_engine::tables::{Fraction, Survivors, Table, find};
-use aops_engine::{Age, AnnualRate, Duration, Probability, Watch, calculate, calculate_lines};
+use aops_engine::{
+    Age, AnnualRate, BLOCK, Duration, Partial, Probability, Watch, calculate, calculate_cut, calculate_lines,
+    calculate_part, cut_lines,
+};
 use jiff::civil::date;
 use measure::{RUNS, measure, on_processor, report, section};
 use rayon::prelude::*;
-use serde_json::json;
+use serde_json::{Value, json};
 
 fn main() {
     let threads = rayon::current_num_threads();
@@ -23,19 +26,20 @@ fn main() {
     let Some((men, women)) = tables() else { return };
     // First, for the most memory held is its own.
     section("lines", lines);
+    section("chunks", chunks);
     section("annuities", || annuities(men, women));
     section("indemnities", || indemnities(men, women));
     section("scenarios", scenarios);
 }
 
-/// A CSV of 1,000,000 employees, from its text to the totals with ten sensitivities.
-fn lines() {
-    let request = json!({ "valuation_date": "2025-12-31", "scale": "legal_voluntary", "detail": false, "assumptions": {
+/// A valuation with ten sensitivities, and a CSV of so many employees.
+fn portfolio(count: u32, detail: bool) -> (Value, String) {
+    let request = json!({ "valuation_date": "2025-12-31", "scale": "legal_voluntary", "detail": detail, "assumptions": {
         "discount_rate": 0.034, "salary_growth": 0.02, "mortality": { "M": "TH 00-02", "F": "TF 00-02" },
         "turnover": [{ "age_from": 18, "age_to": 54, "rate": 0.03 }], "social_charge_rate": 0.42, "retirement_age": 64 } });
-    let mut text = String::with_capacity(80_000_000);
+    let mut text = String::with_capacity(80 * count as usize);
     text.push_str("id,sex,birth_date,hire_date,annual_salary,category,collective_agreement\n");
-    for index in 0..1_000_000_u32 {
+    for index in 0..count {
         let (sex, year, month) = (if index % 2 == 0 { "M" } else { "F" }, 1962 + index % 42, 1 + index % 12);
         let (hired, pay) = (2004 + index % 20, 24_000 + index % 997 * 40);
         let _ = writeln!(
@@ -43,6 +47,12 @@ fn lines() {
             "E{index:07},{sex},{year}-{month:02}-15,{hired}-{month:02}-01,{pay}.00,employés,IDCC 1672 sociétés"
         );
     }
+    (request, text)
+}
+
+/// A CSV of 1,000,000 employees, from its text to the totals with ten sensitivities.
+fn lines() {
+    let (request, text) = portfolio(1_000_000, false);
     println!("CSV of {} MB", text.len() / 1_000_000);
     let (start, before) = (Instant::now(), on_processor());
     let found = calculate_lines("ifc", &request, text, &Watch::default())
@@ -55,6 +65,44 @@ fn lines() {
         start.elapsed().as_secs_f64(),
         most_memory() / 1000
     );
+}
+
+/// The same in four chunks: what a chunk costs whoever takes it, and what the whole costs with them and without.
+fn chunks() {
+    const CHUNKS: usize = 4;
+    for (count, detail) in [(1_000_000_u32, false), (250_000, true)] {
+        let (request, text) = portfolio(count, detail);
+        let size = (count as usize).div_ceil(BLOCK).div_ceil(CHUNKS);
+        let blocks = |chunk: usize| chunk * size..(chunk + 1) * size;
+        let watch = Watch::default();
+        let part = |chunk: usize| {
+            let lines = cut_lines(&text, blocks(chunk));
+            calculate_part("ifc", &request, lines, chunk * size, &watch)
+        };
+        let parts: Vec<_> = (0..CHUNKS).filter_map(part).collect();
+        println!("IFC of {count} in {CHUNKS} chunks{}", if detail { ", each line told" } else { "" });
+        let last = CHUNKS - 1;
+        report("  to cut the last one", 0.0, "one pass", || cut_lines(&text, blocks(last)).len() as f64);
+        report("  to cut it and to compute it", 0.0, "reading, eleven valuations", || {
+            part(last).map_or(0.0, |_| 1.0)
+        });
+        let whole = |parts: &[Partial]| {
+            measure(|| {
+                let found = calculate_cut("ifc", &request, text.clone(), parts, &watch);
+                found.map_or(0.0, |found| found["dbo"].as_f64().unwrap_or(0.0))
+            })
+        };
+        let (with, without) = (whole(&parts), whole(&[]));
+        println!(
+            "  the whole with them {:.3} s, {:.3} s of processor; without {:.3} s, {:.3} s: {:.2} × at most, however many \
+             workers",
+            with.0,
+            with.1,
+            without.0,
+            without.1,
+            without.0 / with.0
+        );
+    }
 }
 
 /// Most kilobytes that this process held, from Linux; zero elsewhere.

@@ -3,6 +3,7 @@
 use serde_json::{Map, Value, json};
 
 use crate::call::Call;
+use crate::cut::{self, Partial};
 use crate::fault::Faults;
 use crate::field::{Default, Field, Kind};
 use crate::outcome::{Answer, Outcome, warning};
@@ -71,23 +72,47 @@ pub fn calculate_lines(
     lines: String,
     watch: &Watch,
 ) -> Result<Outcome, Faults> {
-    let call = Call::new(watch);
+    calculate_cut(module, request, lines, &[], watch)
+}
+
+/// As [`calculate_lines`], with what was computed of some blocks of these lines before, wherever that was
+/// ([`crate::calculate_part`]): the same bytes, whatever the parts are, and whichever are missing.
+///
+/// # Errors
+/// As [`calculate_lines`].
+pub fn calculate_cut(
+    module: &str,
+    request: &Value,
+    lines: String,
+    parts: &[Partial],
+    watch: &Watch,
+) -> Result<Outcome, Faults> {
+    let mut call = Call::new(watch);
     if !takes_lines(module) {
-        let parameters = [("found", module.chars().take(60).collect()), ("known", LINED.join(", "))];
+        let known = LINED.map(|(name, _)| name).join(", ");
+        let parameters = [("found", module.chars().take(60).collect()), ("known", known)];
         call.faults().push("", "unknown_module", &parameters);
         return Err(call.into_faults());
     }
     call.set_lines(lines);
+    call.give(cut::by_block(parts));
     run(module, request, call)
 }
 
 /// Whether a module takes its lines of data as CSV.
 pub fn takes_lines(module: &str) -> bool {
-    LINED.contains(&module)
+    figures_of(module).is_some()
 }
 
-/// Modules whose lines of data may be CSV.
-const LINED: [&str; 2] = ["ifc", "medailles"];
+/// What a part of a portfolio gives to the whole: figures of each of its blocks.
+type Figures = fn(&Reader<'_>) -> Option<Vec<Vec<f64>>>;
+
+/// Modules whose lines of data may be CSV, and cut.
+const LINED: [(&str, Figures); 2] = [("ifc", ifc::figures), ("medailles", ifc::award_figures)];
+
+pub(crate) fn figures_of(module: &str) -> Option<Figures> {
+    LINED.iter().find(|(name, _)| *name == module).map(|(_, figures)| *figures)
+}
 
 fn run(module: &str, request: &Value, mut call: Call<'_>) -> Result<Outcome, Faults> {
     let Some(module) = find(module) else {
@@ -96,16 +121,7 @@ fn run(module: &str, request: &Value, mut call: Call<'_>) -> Result<Outcome, Fau
         call.faults().push("", "unknown_module", &parameters);
         return Err(call.into_faults());
     };
-    let own = request.get("tables").filter(|value| !value.is_null());
-    if let Some(own) = own.map(|value| tables::read_own(value, &call)) {
-        call.own_tables(own);
-    }
-    if let Some(explain) = request.get("explain").filter(|value| !value.is_null()) {
-        if explain.as_bool().is_none() {
-            wrong_type(&call, "/explain", "true or false", explain);
-        }
-        call.set_explain(explain == true);
-    }
+    open(request, &mut call);
     let answer =
         Reader::with(request, "", module.fields, COMMON, &call).and_then(|reader| (module.answer)(&reader));
     let sound = call.sound().is_some();
@@ -121,6 +137,20 @@ fn run(module: &str, request: &Value, mut call: Call<'_>) -> Result<Outcome, Fau
             }
             Err(call.into_faults())
         }
+    }
+}
+
+/// Reads what every request may have beside the members of its module: [`COMMON`].
+pub(crate) fn open(request: &Value, call: &mut Call<'_>) {
+    let own = request.get("tables").filter(|value| !value.is_null());
+    if let Some(own) = own.map(|value| tables::read_own(value, call)) {
+        call.own_tables(own);
+    }
+    if let Some(explain) = request.get("explain").filter(|value| !value.is_null()) {
+        if explain.as_bool().is_none() {
+            wrong_type(call, "/explain", "true or false", explain);
+        }
+        call.set_explain(explain == true);
     }
 }
 

@@ -17,6 +17,7 @@ pub(crate) struct Call<'a> {
     own: Vec<(String, Table)>,
     explain: Cell<bool>,
     lines: Cell<Option<String>>,
+    given: BTreeMap<usize, Vec<f64>>,
     watch: &'a Watch,
 }
 
@@ -29,6 +30,7 @@ impl<'a> Call<'a> {
             own: Vec::new(),
             explain: Cell::new(false),
             lines: Cell::new(None),
+            given: BTreeMap::new(),
             watch,
         }
     }
@@ -83,6 +85,16 @@ impl<'a> Call<'a> {
     /// The lines, handed over to who reads them.
     pub(crate) fn take_lines(&self) -> Option<String> {
         self.lines.take()
+    }
+
+    /// Figures of some blocks of the lines, computed before, by the rank of the block.
+    pub(crate) fn give(&mut self, figures: BTreeMap<usize, Vec<f64>>) {
+        self.given = figures;
+    }
+
+    /// The figures that were given.
+    pub(crate) fn given(&self) -> &BTreeMap<usize, Vec<f64>> {
+        &self.given
     }
 
     /// Adds the tables of the request itself.

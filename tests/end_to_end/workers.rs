@@ -28,12 +28,17 @@ summary = { fr = "Essai.", en = "Trial." }
 
 /// A gateway or a worker on the server: all have one configuration.
 fn member(server: &Server) -> Gateway {
+    member_with(server, "")
+}
+
+/// One with more in its table of calculations.
+fn member_with(server: &Server, more: &str) -> Gateway {
     let member = server.gateway();
     let config = member.root().join("site.toml");
     let text = fs::read_to_string(&config).unwrap();
     let table = text.find("\n[[offers]]").unwrap();
     let with = format!("{}{COUNTED}{}", &text[..table], &text[table..])
-        .replace("\n[mail]\n", &format!("{ELSEWHERE}\n[mail]\n"));
+        .replace("\n[mail]\n", &format!("{ELSEWHERE}{more}\n[mail]\n"));
     fs::write(&config, with).unwrap();
     member
 }
@@ -141,6 +146,86 @@ async fn whichever_part_is_killed_each_calculation_ends_once_and_is_counted_once
     for process in [&first, &second] {
         assert!(!process.data().join("admin.sock").exists(), "a worker hears no commands");
     }
+}
+
+/// Lines of a chunk, the fewest that there may be.
+const CHUNKED: &str = "chunk_lines = 4096\n";
+
+/// Loads the staff of nine chunks and a bit; what asks for its valuation.
+async fn portfolio(gateway: &Gateway, key: &str) -> Value {
+    let mut lines = String::from("id;sex;birth_date;hire_date;annual_salary\n");
+    for n in 0..9 * 4_096 + 100 {
+        let (sex, birth, hire) = (["M", "F"][n % 2], 1963 + n % 37, 2003 + n % 21);
+        lines += &format!("{n};{sex};{birth}-05-12;{hire}-09-01;{}.37\n", 24_000 + n % 997 * 40);
+    }
+    let path = gateway.url("/api/v1/datasets?module=ifc&warranty=accepted");
+    let post = gateway.client().post(path).bearer_auth(key).header("content-type", "text/csv");
+    let loaded: Value = post.body(lines).send().await.unwrap().json().await.unwrap();
+    let mut body = example("ifc");
+    body["parameters"].as_object_mut().unwrap().remove("employees");
+    body["dataset"] = json!(loaded["id"].as_str().unwrap_or_else(|| panic!("{loaded}")));
+    body
+}
+
+/// The report for programs, without the moment at which it was computed.
+async fn report(gateway: &Gateway, key: &str, id: &str) -> String {
+    let path = format!("{ALL}/{id}/report.json");
+    let text = ask(gateway, key, Method::GET, &path, None).await.text().await.unwrap();
+    let made = text.find("\"made\":\"").unwrap() + 8;
+    let end = made + text[made..].find('"').unwrap();
+    format!("{}{}", &text[..made], &text[end..])
+}
+
+#[tokio::test]
+async fn a_portfolio_in_chunks_of_which_a_worker_was_killed_has_the_bytes_of_one_that_is_not_cut() {
+    let server = Server::start();
+    let mut gateway = member_with(&server, CHUNKED);
+    gateway.launch().await;
+    let mut workers = [member(&server), member(&server)];
+    for worker in &mut workers {
+        worker.launch_with(&["worker", "--workers", "1"]).await;
+    }
+    let [mut first, second] = workers;
+    let (_, key) = gateway.client_account("client@example.org", Some("illimite"));
+    let body = portfolio(&gateway, &key).await;
+    let id = asked(&gateway, &key, &body).await;
+    let (mut steps, mut killed) = (Vec::new(), false);
+    let mut other = false;
+    let told = loop {
+        let told = ask(&gateway, &key, Method::GET, &format!("{ALL}/{id}"), None).await;
+        let told: Value = told.json().await.unwrap();
+        if told["state"] == "running" {
+            steps.push(told["progress"].as_f64().unwrap() * 11.0);
+        }
+        other |= !computing(&second).is_empty();
+        // Both have computed, and this one is in the middle of a chunk.
+        let middle = steps.last().is_some_and(|step| (1.0..9.0).contains(step));
+        if !killed && other && middle && !computing(&first).is_empty() {
+            first.kill();
+            killed = true;
+        }
+        if !["queued", "running"].contains(&told["state"].as_str().unwrap()) {
+            break told;
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    };
+    assert_eq!(told["state"], "done", "{told}");
+    assert!(killed, "{steps:?}");
+    // Ten chunks and the whole: what is told before the last are chunks that have ended.
+    let odd = steps.iter().find(|step| **step < 9.5 && (**step - step.round()).abs() > 1e-9);
+    assert_eq!(odd, None, "{steps:?}");
+    let cut = report(&gateway, &key, &id).await;
+
+    gateway.kill();
+    let config = gateway.root().join("site.toml");
+    let text = fs::read_to_string(&config).unwrap();
+    fs::write(&config, text.replace(CHUNKED, "chunk_lines = 0\n")).unwrap();
+    gateway.launch().await;
+    let id = asked(&gateway, &key, &body).await;
+    assert_eq!(over(&gateway, &key, &id).await["state"], "done");
+    assert!(report(&gateway, &key, &id).await == cut, "the bytes differ");
+    let all: Value = ask(&gateway, &key, Method::GET, ALL, None).await.json().await.unwrap();
+    assert_eq!(all["calculations"].as_array().unwrap().len(), 2, "chunks are no calculations");
 }
 
 #[tokio::test]

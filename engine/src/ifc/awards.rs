@@ -2,15 +2,19 @@
 //! length of service. Not scales by seniority at retirement.
 
 use std::collections::BTreeMap;
+use std::ops::Range;
 
 use serde_json::{Value, json};
 
 use super::Scale;
 use super::assumed::{self, ByCategory, Sources};
+use super::blocks;
+use super::ids::Ids;
 use super::plan::{CHUNK, Obligation, Plan, Prepared, Shift};
-use super::request::{ASSUMED, EMPLOYEES, payments, rate_of_year, read_staff};
+use super::request::{ASSUMED, EMPLOYEES, Move, payments, rate_of_year, read_staff};
 use super::staff::{Staff, months_later};
 use crate::calculate::Module;
+use crate::call::Call;
 use crate::field::{Field, Kind};
 use crate::numeric::{in_chunks, sum};
 use crate::outcome::{Answer, Working};
@@ -50,28 +54,44 @@ struct Award {
     fixed: Option<f64>,
 }
 
+/// What a request asks.
+struct Asked<'a> {
+    plan: Plan<'a>,
+    staff: Staff,
+    ids: Ids,
+    awards: Vec<Award>,
+}
+
+impl<'a> Asked<'a> {
+    fn read(reader: &Reader<'a>) -> Option<Self> {
+        let date = reader.date("valuation_date");
+        let given = reader.object("assumptions");
+        let assumed = given.as_ref().map(assumed::read);
+        let awards = read_awards(reader);
+        let lines = reader.call().take_lines();
+        if lines.is_none() {
+            reader.required("employees");
+        }
+        let staff = read_staff(reader, date, assumed.as_ref(), None, lines);
+        let (awards, (staff, ids)) = (awards?, staff?);
+        reader.call().sound()?;
+        let assumed = assumed?;
+        // No scale: what an award pays is its own.
+        let scales = ByCategory::One(Scale::Steps(Vec::new()));
+        let sources = Sources { demographic: &assumed, financial: &assumed, scales: &scales };
+        let plan = assumed::plan(&staff, date?, &sources, "/employees")?;
+        Some(Self { plan, staff, ids, awards })
+    }
+}
+
 /// Answers a request of module `medailles`.
 fn calculate(reader: &Reader<'_>) -> Option<Answer> {
-    let date = reader.date("valuation_date");
-    let given = reader.object("assumptions");
-    let assumed = given.as_ref().map(assumed::read);
-    let awards = read_awards(reader);
-    let lines = reader.call().take_lines();
-    if lines.is_none() {
-        reader.required("employees");
-    }
-    let staff = read_staff(reader, date, assumed.as_ref(), None, lines);
-    let (awards, (staff, ids)) = (awards?, staff?);
-    reader.call().sound()?;
-    let assumed = assumed?;
-    // No scale: what an award pays is its own.
-    let scales = ByCategory::One(Scale::Steps(Vec::new()));
-    let sources = Sources { demographic: &assumed, financial: &assumed, scales: &scales };
-    let plan = assumed::plan(&staff, date?, &sources, "/employees")?;
+    let asked = Asked::read(reader)?;
+    let Asked { plan, staff, ids, awards } = &asked;
     let watch = reader.call().watch();
     let ready = plan.prepare(Shift::default());
     let lines = in_chunks(staff.len(), CHUNK, watch, |range| {
-        range.map(|index| each(&ready, &staff, index, &awards)).collect::<Vec<_>>()
+        range.map(|index| each(&ready, staff, index, awards)).collect::<Vec<_>>()
     })?
     .concat();
     let all: Vec<Obligation> = lines.iter().flatten().map(|(_, one)| *one).collect();
@@ -98,13 +118,13 @@ fn calculate(reader: &Reader<'_>) -> Option<Answer> {
             .iter()
             .map(|(year, amount)| json!({ "year": year, "amount": amount }))
             .collect::<Vec<_>>(),
-        "by_award": by_award(&awards, &lines),
+        "by_award": by_award(awards, &lines),
         "employees": employees.collect::<Vec<_>>(),
     });
     if reader.flag("sensitivities") {
-        results["sensitivities"] = sensitivities(&plan, &staff, &awards, reader)?;
+        results["sensitivities"] = sensitivities(&asked, &lines, reader.call())?;
     }
-    let explanation = if reader.call().explain() { vec![working(&awards, &lines)] } else { Vec::new() };
+    let explanation = if reader.call().explain() { vec![working(awards, &lines)] } else { Vec::new() };
     Some(Answer { results, explanation })
 }
 
@@ -202,22 +222,47 @@ fn by_award(awards: &[Award], lines: &[Vec<(usize, Obligation)>]) -> Value {
     sums.iter().map(line).collect()
 }
 
-fn sensitivities(plan: &Plan<'_>, staff: &Staff, awards: &[Award], reader: &Reader<'_>) -> Option<Value> {
+fn moves() -> [Move; 6] {
     let none = Shift::default();
-    let moves = [
+    [
         ("discount_rate", -0.005, Shift { discount: -0.005, ..none }),
         ("discount_rate", 0.005, Shift { discount: 0.005, ..none }),
         ("salary_growth", -0.005, Shift { salary_growth: -0.005, ..none }),
         ("salary_growth", 0.005, Shift { salary_growth: 0.005, ..none }),
         ("turnover", -0.1, Shift { turnover: -0.1, ..none }),
         ("turnover", 0.1, Shift { turnover: 0.1, ..none }),
-    ];
-    let revalued = moves.iter().map(|(name, by, shift)| {
-        let ready = plan.prepare(*shift);
-        let parts = in_chunks(staff.len(), CHUNK, reader.call().watch(), |range| {
-            sum(range.flat_map(|index| each(&ready, staff, index, awards)).map(|(_, one)| one.dbo))
-        })?;
-        Some(json!({ "assumption": name, "shift": by, "dbo": sum(parts) }))
-    });
-    revalued.collect::<Option<Vec<_>>>().map(Value::from)
+    ]
+}
+
+/// Obligations of some of the staff under each move.
+fn moved(ready: &[Prepared<'_, '_>], staff: &Staff, range: &Range<usize>, awards: &[Award]) -> Vec<f64> {
+    ready.iter().map(|ready| worth(ready, staff, range, awards)).collect()
+}
+
+/// The obligation of some of the staff.
+fn worth(ready: &Prepared<'_, '_>, staff: &Staff, range: &Range<usize>, awards: &[Award]) -> f64 {
+    sum(range.clone().flat_map(|index| each(ready, staff, index, awards)).map(|(_, one)| one.dbo))
+}
+
+fn sensitivities(asked: &Asked<'_>, lines: &[Vec<(usize, Obligation)>], call: &Call<'_>) -> Option<Value> {
+    let Asked { plan, staff, awards, .. } = asked;
+    let moves = moves();
+    let ready: Vec<_> = moves.iter().map(|(_, _, shift)| plan.prepare(*shift)).collect();
+    let own = |range: Range<usize>| sum(lines[range].iter().flatten().map(|(_, one)| one.dbo));
+    let figures = |range: Range<usize>| moved(&ready, staff, &range, awards);
+    let sums = blocks::summed(staff.len(), moves.len(), call, own, figures)?;
+    let told = |((name, by, _), dbo): (&Move, &f64)| json!({ "assumption": name, "shift": by, "dbo": dbo });
+    Some(moves.iter().zip(&sums).map(told).collect())
+}
+
+/// What a part of a portfolio gives to the sensitivities of the whole; nothing where none are asked for.
+pub(crate) fn figures(reader: &Reader<'_>) -> Option<Vec<Vec<f64>>> {
+    let Asked { plan, staff, awards, .. } = Asked::read(reader)?;
+    if !reader.flag("sensitivities") {
+        return Some(Vec::new());
+    }
+    let unmoved = plan.prepare(Shift::default());
+    let ready: Vec<_> = moves().iter().map(|(_, _, shift)| plan.prepare(*shift)).collect();
+    let own = |range: Range<usize>| worth(&unmoved, &staff, &range, &awards);
+    blocks::figures(staff.len(), reader.call(), own, |range| moved(&ready, &staff, &range, &awards))
 }

@@ -1,12 +1,15 @@
 //! Employees from lines of CSV straight into columns, part by part on all threads: the same checks as for JSON, without a
 //! tree in between. Not files.
 
+use std::ops::Range;
+
 use csv::{ByteRecord, ReaderBuilder};
 use jiff::civil::Date;
 use rayon::prelude::*;
 
 use super::assumed::whole_months;
 use super::ids::Ids;
+use super::plan::CHUNK;
 use super::staff::{Employee, Sex, Staff};
 use crate::call::Call;
 use crate::fault::Faults;
@@ -44,9 +47,7 @@ pub(super) fn read(
     call: &Call<'_>,
 ) -> Option<(Staff, Ids)> {
     let whole = text.trim_start_matches('\u{feff}');
-    let first = whole.lines().next().unwrap_or_default();
-    let semicolons = first.matches(';').count() > first.matches(',').count();
-    let delimiter = if semicolons { b';' } else { b',' };
+    let delimiter = delimiter(whole);
     let mut reader = ReaderBuilder::new().delimiter(delimiter).from_reader(whole.as_bytes());
     let columns = Columns::of(reader.byte_headers().ok()?, call)?;
     let start = usize::try_from(reader.position().byte()).ok()?;
@@ -71,6 +72,60 @@ pub(super) fn read(
         work.into_par_iter().map(|(part, first)| rules.read(part, first, watch)).collect();
     drop(text);
     merge(read.into_iter().collect::<Option<_>>()?, total, call)
+}
+
+/// The lines of some blocks of [`crate::BLOCK`] lines each, under the header; a portfolio that has none of these blocks
+/// gives the header alone.
+///
+/// ```
+/// let cut = aops_engine::cut_lines("id,sex\n1,F\n2,M\n", 0..1);
+/// assert_eq!(cut, "id,sex\n1,F\n2,M\n");
+/// assert_eq!(aops_engine::cut_lines("id,sex\n1,F\n2,M\n", 1..2), "id,sex\n");
+/// ```
+pub fn cut(text: &str, blocks: Range<usize>) -> String {
+    let whole = text.trim_start_matches('\u{feff}');
+    // Quotes may hold the end of a line: then records are read one by one.
+    let starts: Box<dyn Iterator<Item = usize> + '_> =
+        if whole.contains('"') { Box::new(records(whole)) } else { Box::new(starts(whole)) };
+    let mut starts = starts.skip(1);
+    let first = starts.next().unwrap_or(whole.len());
+    // From the first line on: what comes after the end of the lines is their end.
+    let mut lines = std::iter::once(first).chain(starts);
+    let from = lines.nth(blocks.start * CHUNK).unwrap_or(whole.len());
+    let more = (blocks.len() * CHUNK).checked_sub(1);
+    let to = more.map_or(from, |more| lines.nth(more).unwrap_or(whole.len()));
+    [&whole[..first], &whole[from..to]].concat()
+}
+
+/// Where each line begins that is not empty.
+fn starts(text: &str) -> impl Iterator<Item = usize> + '_ {
+    let mut next = 0;
+    text.as_bytes().split(|byte| matches!(byte, b'\n' | b'\r')).filter_map(move |line| {
+        let start = next;
+        next += line.len() + 1;
+        (!line.is_empty()).then_some(start)
+    })
+}
+
+/// Where each record begins; what cannot be read is one as well, and is told by who reads the whole.
+fn records(text: &str) -> impl Iterator<Item = usize> + '_ {
+    let reader = ReaderBuilder::new()
+        .delimiter(delimiter(text))
+        .has_headers(false)
+        .flexible(true)
+        .from_reader(text.as_bytes());
+    let start = |record: csv::Result<ByteRecord>| {
+        let position = record.ok()?.position()?.byte();
+        usize::try_from(position).ok()
+    };
+    reader.into_byte_records().map_while(start)
+}
+
+/// A comma, or a semicolon where the header has more of them.
+fn delimiter(text: &str) -> u8 {
+    let first = text.lines().next().unwrap_or_default();
+    let semicolons = first.matches(';').count() > first.matches(',').count();
+    if semicolons { b';' } else { b',' }
 }
 
 /// Pieces of whole lines; one alone where quotes may hold the end of a line.

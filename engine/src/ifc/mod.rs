@@ -4,6 +4,7 @@
 mod annex;
 mod assumed;
 mod awards;
+mod blocks;
 mod ids;
 mod lines;
 mod plan;
@@ -13,8 +14,10 @@ mod scale;
 mod staff;
 mod turnover;
 
-pub(crate) use awards::MODULE as AWARDS;
+pub(crate) use awards::{MODULE as AWARDS, figures as award_figures};
+pub use lines::cut as cut_lines;
+pub(crate) use plan::CHUNK;
 pub use plan::{Band, Obligation, Plan, Rules, Shift, Total};
-pub(crate) use request::MODULE;
+pub(crate) use request::{MODULE, figures};
 pub use scale::{Attribution, Scale};
 pub use staff::{Employee, Sex, Staff, months_later};

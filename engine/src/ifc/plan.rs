@@ -1,6 +1,8 @@
 //! The obligation for each employee: assumptions prepared once, then a few multiplications and one exponential a head.
 //! Not sums over staff, nor reading.
 
+use std::ops::Range;
+
 use jiff::civil::Date;
 
 use super::staff::{Line, Staff, day, months_later, years};
@@ -109,7 +111,7 @@ pub struct Total {
     pub service_cost: f64,
 }
 
-/// Employees valued between two looks at the watch.
+/// Employees of a block: sums are made block by block, and the watch is looked at between two.
 pub(crate) const CHUNK: usize = 4096;
 
 /// A plan with the logarithms that a shift needs.
@@ -141,15 +143,7 @@ impl<'a> Plan<'a> {
     /// Sums over the staff, the same bytes for any number of threads; `None` when a stop was asked for.
     pub fn total(&self, staff: &Staff, shift: Shift, watch: &Watch) -> Option<Total> {
         let prepared = self.prepare(shift);
-        let parts = in_chunks(staff.len(), CHUNK, watch, |range| {
-            let (mut dbo, mut service_cost) = (0.0, 0.0);
-            for index in range {
-                let one = prepared.retirement(staff, index);
-                dbo += one.dbo;
-                service_cost += one.service_cost;
-            }
-            Total { dbo, service_cost }
-        })?;
+        let parts = in_chunks(staff.len(), CHUNK, watch, |range| prepared.total(staff, range))?;
         Some(Total {
             dbo: sum(parts.iter().map(|part| part.dbo)),
             service_cost: sum(parts.iter().map(|part| part.service_cost)),
@@ -170,6 +164,17 @@ impl<'a> Plan<'a> {
 }
 
 impl Prepared<'_, '_> {
+    /// Obligation and service cost of some of the staff, added in their order.
+    pub(crate) fn total(&self, staff: &Staff, range: Range<usize>) -> Total {
+        let mut total = Total::default();
+        for index in range {
+            let one = self.retirement(staff, index);
+            total.dbo += one.dbo;
+            total.service_cost += one.service_cost;
+        }
+        total
+    }
+
     /// The benefit paid at retirement, by the scale.
     #[inline]
     pub(crate) fn retirement(&self, staff: &Staff, index: usize) -> Obligation {

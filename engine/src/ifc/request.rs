@@ -1,24 +1,26 @@
 //! The request of module `ifc`: read, checked as a whole, valued and summed. Not formulas.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Range;
 
 use jiff::civil::Date;
 use serde_json::{Value, json};
 
 use super::annex;
 use super::assumed::{self, ASSUMPTIONS, Assumed, ByCategory, Sources};
+use super::blocks;
 use super::ids::Ids;
-use super::plan::{Obligation, Plan, Shift};
+use super::plan::{Obligation, Plan, Prepared, Shift, Total};
 use super::reconciliation;
 use super::staff::{Employee, Sex, Staff, day};
 use super::{Attribution, Scale, lines, turnover};
 use crate::calculate::Module;
+use crate::call::Call;
 use crate::field::{Field, Kind, names};
 use crate::numeric::{Sum, sum};
 use crate::outcome::{Answer, Working};
 use crate::rates::Discount;
 use crate::reader::{Reader, join, unknown, wrong_type};
-use crate::watch::Watch;
 
 /// End-of-career indemnities.
 pub(crate) const MODULE: Module = Module {
@@ -116,7 +118,7 @@ fn calculate(reader: &Reader<'_>) -> Option<Answer> {
         results["employees"] = valued.ids.iter().zip(&obligations).map(|(id, one)| line(id, one)).collect();
     }
     if reader.flag("sensitivities") {
-        results["sensitivities"] = sensitivities(&valued.staff, &plan, watch)?;
+        results["sensitivities"] = sensitivities(&valued.staff, &plan, &obligations, reader.call())?;
     }
     let reconciled = match &opening {
         None => None,
@@ -395,26 +397,72 @@ fn line(id: &str, one: &Obligation) -> Value {
     })
 }
 
+/// A sensitivity: what moves, by how much, and how it is valued.
+pub(super) type Move = (&'static str, f64, Shift);
+
+const MOVES: [Move; 10] = [
+    ("discount_rate", -0.005, Shift { discount: -0.005, ..NONE }),
+    ("discount_rate", -0.0025, Shift { discount: -0.0025, ..NONE }),
+    ("discount_rate", 0.0025, Shift { discount: 0.0025, ..NONE }),
+    ("discount_rate", 0.005, Shift { discount: 0.005, ..NONE }),
+    ("salary_growth", -0.005, Shift { salary_growth: -0.005, ..NONE }),
+    ("salary_growth", 0.005, Shift { salary_growth: 0.005, ..NONE }),
+    ("turnover", -0.1, Shift { turnover: -0.1, ..NONE }),
+    ("turnover", 0.1, Shift { turnover: 0.1, ..NONE }),
+    ("retirement_age", -1.0, Shift { retirement_months: -12, ..NONE }),
+    ("retirement_age", 1.0, Shift { retirement_months: 12, ..NONE }),
+];
+const NONE: Shift = Shift { discount: 0.0, salary_growth: 0.0, turnover: 0.0, retirement_months: 0 };
+
+/// A plan ready for each of [`MOVES`].
+struct Moved<'p, 'a>(Vec<Prepared<'p, 'a>>);
+
+impl<'p, 'a> Moved<'p, 'a> {
+    /// Obligation and service cost under each move.
+    const COLUMNS: usize = 2 * MOVES.len();
+
+    fn of(plan: &'p Plan<'a>) -> Self {
+        Self(MOVES.iter().map(|(_, _, shift)| plan.prepare(*shift)).collect())
+    }
+
+    fn figures(&self, staff: &Staff, range: &Range<usize>) -> Vec<f64> {
+        let mut figures = Vec::with_capacity(Self::COLUMNS);
+        for moved in &self.0 {
+            let Total { dbo, service_cost } = moved.total(staff, range.clone());
+            figures.extend([dbo, service_cost]);
+        }
+        figures
+    }
+}
+
 /// Full revaluations, named by what moves and by how much.
-fn sensitivities(staff: &Staff, plan: &Plan<'_>, watch: &Watch) -> Option<Value> {
-    let none = Shift::default();
-    let moves = [
-        ("discount_rate", -0.005, Shift { discount: -0.005, ..none }),
-        ("discount_rate", -0.0025, Shift { discount: -0.0025, ..none }),
-        ("discount_rate", 0.0025, Shift { discount: 0.0025, ..none }),
-        ("discount_rate", 0.005, Shift { discount: 0.005, ..none }),
-        ("salary_growth", -0.005, Shift { salary_growth: -0.005, ..none }),
-        ("salary_growth", 0.005, Shift { salary_growth: 0.005, ..none }),
-        ("turnover", -0.1, Shift { turnover: -0.1, ..none }),
-        ("turnover", 0.1, Shift { turnover: 0.1, ..none }),
-        ("retirement_age", -1.0, Shift { retirement_months: -12, ..none }),
-        ("retirement_age", 1.0, Shift { retirement_months: 12, ..none }),
-    ];
-    let revalued = moves.iter().map(|(name, by, shift)| {
-        let total = plan.total(staff, *shift, watch)?;
-        Some(json!({ "assumption": name, "shift": by, "dbo": total.dbo, "service_cost": total.service_cost }))
-    });
-    revalued.collect::<Option<Vec<_>>>().map(Value::from)
+fn sensitivities(
+    staff: &Staff,
+    plan: &Plan<'_>,
+    obligations: &[Obligation],
+    call: &Call<'_>,
+) -> Option<Value> {
+    let moved = Moved::of(plan);
+    let own = |range: Range<usize>| obligations[range].iter().fold(0.0, |dbo, one| dbo + one.dbo);
+    let figures = |range: Range<usize>| moved.figures(staff, &range);
+    let sums = blocks::summed(staff.len(), Moved::COLUMNS, call, own, figures)?;
+    let told = |((name, by, _), sums): (&Move, &[f64])| {
+        let (dbo, service_cost) = (sums[0], sums[1]);
+        json!({ "assumption": name, "shift": by, "dbo": dbo, "service_cost": service_cost })
+    };
+    Some(MOVES.iter().zip(sums.chunks_exact(2)).map(told).collect())
+}
+
+/// What a part of a portfolio gives to the sensitivities of the whole; nothing where none are asked for.
+pub(crate) fn figures(reader: &Reader<'_>) -> Option<Vec<Vec<f64>>> {
+    let valued = Valued::read(reader, "")?;
+    let plan = valued.plan("")?;
+    if !reader.flag("sensitivities") {
+        return Some(Vec::new());
+    }
+    let (staff, unmoved, moved) = (&valued.staff, plan.prepare(NONE), Moved::of(&plan));
+    let own = |range: Range<usize>| unmoved.total(staff, range).dbo;
+    blocks::figures(staff.len(), reader.call(), own, |range| moved.figures(staff, &range))
 }
 
 /// The figures of the first employees, formula by formula.

@@ -1,5 +1,6 @@
 //! The `[calculations]` table of `site.toml`: how many run at once on this machine, and what one of them may take.
 
+use aops_engine::BLOCK;
 use serde::{Deserialize, Deserializer};
 
 /// The `[calculations]` table.
@@ -18,11 +19,20 @@ pub struct CalculationsConfig {
     /// The time that one may take by the clock.
     #[serde(deserialize_with = "seconds")]
     pub seconds: u64,
+    /// Lines of data of a chunk: a calculation of more is cut; 0 cuts none.
+    #[serde(deserialize_with = "chunk")]
+    pub chunk_lines: usize,
 }
 
 impl Default for CalculationsConfig {
     fn default() -> Self {
-        Self { workers: None, memory_mib: 2_048, processor_seconds: 3_600, seconds: 3_600 }
+        Self {
+            workers: None,
+            memory_mib: 2_048,
+            processor_seconds: 3_600,
+            seconds: 3_600,
+            chunk_lines: CHUNK_LINES,
+        }
     }
 }
 
@@ -33,8 +43,15 @@ impl CalculationsConfig {
         // With one core the second worker only waits for what is small: it is short.
         self.workers.map_or_else(|| cores().max(2), usize::from)
     }
+
+    /// Blocks of the engine in a chunk; none where nothing is cut.
+    pub fn chunk_blocks(self) -> Option<usize> {
+        (self.chunk_lines > 0).then(|| self.chunk_lines.div_ceil(BLOCK))
+    }
 }
 
+/// Below this the whole is computed sooner than a chunk is handed over.
+const CHUNK_LINES: usize = 250_000;
 /// Below this no process starts.
 const LEAST_MEMORY: u64 = 64;
 /// A day: what takes longer is asked for in parts.
@@ -59,6 +76,14 @@ fn seconds<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u64, D::Error> 
     Err(serde::de::Error::custom(format_args!("{seconds} seconds; from 1 to {LONGEST} are possible")))
 }
 
+fn chunk<'de, D: Deserializer<'de>>(deserializer: D) -> Result<usize, D::Error> {
+    let lines = usize::deserialize(deserializer)?;
+    if lines == 0 || lines >= BLOCK {
+        return Ok(lines);
+    }
+    Err(serde::de::Error::custom(format_args!("{lines} lines; 0 (no chunks) and from {BLOCK} are possible")))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -69,9 +94,13 @@ mod tests {
         assert_eq!(read("").unwrap(), CalculationsConfig::default());
         assert!(read("").unwrap().here() >= 2);
         assert_eq!(read("workers = 0").unwrap().here(), 0);
+        for (text, blocks) in [("", Some(62)), ("chunk_lines = 4097", Some(2)), ("chunk_lines = 0", None)] {
+            assert_eq!(read(text).unwrap().chunk_blocks(), blocks, "{text}");
+        }
         for (wrong, told) in [
             ("memory_mib = 8", "from 64"),
             ("seconds = 0", "from 1 to 86400"),
+            ("chunk_lines = 100", "from 4096"),
             ("processor_seconds = 1e9", "invalid type"),
             ("worker = 1", "unknown field"),
         ] {

@@ -75,6 +75,8 @@ const REACHED: &[(&str, Reached)] = &[
     ("assumptions", Organisation),
     ("turns", Nobody("how often something was written in turn, for an hour")),
     ("calculation_queue", Nobody("that a calculation waits")),
+    ("calculation_chunks", Nobody("that a chunk of a calculation waits")),
+    ("calculation_partials", Nobody(CLIENTS)),
     ("calculation_requests", Nobody("that a request was made once")),
     ("webhooks", Organisation),
     ("webhook_health", Organisation),

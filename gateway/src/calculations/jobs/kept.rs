@@ -1,8 +1,10 @@
-//! How long a calculation is kept, and how it goes: its head, inputs, outcome, place in the queue and key together.
+//! How long a calculation is kept, and how it goes: its head, inputs, chunks, outcome, place in the queue and key
+//! together.
 
 use async_trait::async_trait;
 use jiff::Timestamp;
 
+use super::chunks;
 use super::records::{HEADS, INPUTS, OUTCOMES, QUEUE};
 use crate::app::App;
 use crate::blobs;
@@ -38,12 +40,13 @@ impl Kept for Calculated {
     ) -> Result<Option<Ended>, RecordError> {
         app.calculations.jobs.stop(&address.key);
         let mut batch = all_of(&address.partition, &address.key, Expect::Version(stored.version));
+        chunks::remove_all(app, &mut batch, &address.key).await?;
         blobs::remove_all(app, &mut batch, &address.key).await?;
         Ok(Some(Ended { by: &CALCULATION, batch }))
     }
 }
 
-/// The removal of all that is kept of a calculation but its contents.
+/// The removal of all that is kept of a calculation but its chunks and its contents.
 pub(super) fn all_of(organisation: &str, id: &str, head: Expect) -> Batch {
     let batch = Batch::new(organisation).delete(HEADS, id, head);
     [INPUTS, OUTCOMES, QUEUE, KEYS]

@@ -106,6 +106,7 @@ async fn one(app: &App, shared: &Shared, held: &Held) -> Result<(), RedisError> 
 /// Prolongs the lease until another has it, or until nobody wants it any more.
 async fn until_unwanted(app: &App, shared: &Shared, held: &Held, lost: &mut bool) {
     let (organisation, id) = (&held.waiting.organisation, &held.waiting.id);
+    let calculation = held.waiting.calculation();
     loop {
         tokio::time::sleep(BEAT).await;
         match shared.beat(held, app.calculations.jobs.progress(id).unwrap_or(0.0)).await {
@@ -117,7 +118,7 @@ async fn until_unwanted(app: &App, shared: &Shared, held: &Held, lost: &mut bool
             // It may still be ours: its end is one batch, which another's end makes fail.
             Err(error) => tracing::debug!(%error, calculation = id, "a lease could not be prolonged"),
         }
-        match super::read(app, organisation, id).await {
+        match super::read(app, organisation, calculation).await {
             Ok(Some((job, _))) if !job.state.is_final() => {}
             Ok(_) => return,
             Err(error) => tracing::debug!(%error, calculation = id, "a calculation could not be looked at"),

@@ -9,6 +9,7 @@
 mod again;
 mod apart;
 mod api;
+mod chunks;
 mod data;
 mod estimate;
 mod events;
@@ -42,6 +43,7 @@ pub use self::remove::{removed, stop_removed};
 pub(super) use self::shared::Shared;
 pub(super) use self::submit::{Asked, Refused, Who, sound, submit};
 pub use self::worker::follow;
+pub(super) use self::worker::progress;
 
 /// The routes of this folder.
 pub(super) fn routes() -> axum::Router<crate::app::SharedApp> {

@@ -14,15 +14,30 @@ use super::shared::Shared;
 /// Of a size, in units of cost, that a person waits for.
 pub(super) const SMALL: u32 = 10;
 
-/// A calculation that waits for its turn.
+/// A calculation, or a chunk of one, that waits for its turn.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(in crate::calculations) struct Waiting {
     /// Whose it is.
     pub(super) organisation: String,
-    /// Its name.
+    /// Its name; that of a chunk begins with its calculation's.
     pub(super) id: String,
     /// Its size.
     pub(super) size: u32,
+}
+
+/// What stands between the name of a calculation and the number of a chunk of it.
+const CHUNK: char = '/';
+
+impl Waiting {
+    /// The calculation that it is, or is of.
+    pub(super) fn calculation(&self) -> &str {
+        self.id.split_once(CHUNK).map_or(self.id.as_str(), |(calculation, _)| calculation)
+    }
+
+    /// Which chunk of its calculation, if it is one.
+    pub(super) fn chunk(&self) -> Option<usize> {
+        self.id.split_once(CHUNK)?.1.parse().ok()
+    }
 }
 
 /// Which turns a worker takes.
@@ -110,9 +125,11 @@ impl Jobs {
         Running { jobs: self, id: id.to_owned(), run }
     }
 
-    /// Asks one to stop, if it runs here.
+    /// Asks one to stop, with its chunks, if it runs here.
     pub(super) fn stop(&self, id: &str) {
-        if let Some(run) = locked(&self.running).get(id) {
+        let is_of =
+            |name: &str| name.strip_prefix(id).is_some_and(|rest| rest.is_empty() || rest.starts_with(CHUNK));
+        for (_, run) in locked(&self.running).iter().filter(|(name, _)| is_of(name)) {
             run.stop();
         }
     }
@@ -262,6 +279,21 @@ mod tests {
         }
         let (least, most) = (served.values().min().unwrap(), served.values().max().unwrap());
         assert_eq!((served.len(), *least, *most), (50, 5, 5));
+    }
+
+    #[test]
+    fn a_chunk_is_of_its_calculation_and_stops_with_it() {
+        let jobs = Jobs::default();
+        let names = ["calc_1", "calc_1/00000", "calc_1/00012", "calc_12", "calc_12/00000"];
+        let running = names.map(|name| jobs.began(name));
+        let told =
+            names.map(|name| (waiting("a", name, 1).calculation().to_owned(), waiting("a", name, 1).chunk()));
+        assert_eq!(told[0], ("calc_1".to_owned(), None));
+        assert_eq!(told[2], ("calc_1".to_owned(), Some(12)));
+        jobs.stop("calc_1");
+        assert_eq!(running.each_ref().map(|one| one.run.is_stopped()), [true, true, true, false, false]);
+        jobs.stop("calc_12/00000");
+        assert_eq!(running.each_ref().map(|one| one.run.is_stopped()), [true, true, true, false, true]);
     }
 
     #[tokio::test]

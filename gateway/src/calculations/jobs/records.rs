@@ -1,6 +1,8 @@
-//! What is kept of a calculation: its head, which lists show; its inputs; its outcome. All sealed under its own key, so
-//! that destroying the key is deleting it; the place in the queue names nobody and is plain.
+//! What is kept of a calculation: its head, which lists show; its inputs; its outcome; until then, what its chunks
+//! computed. All sealed under its own key, so that destroying the key is deleting it; places in the queue name nobody and
+//! are plain.
 
+use aops_engine::Partial;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -21,6 +23,10 @@ pub(super) const HEADS: &str = "calculations";
 pub(super) const INPUTS: &str = "calculation_inputs";
 pub(super) const OUTCOMES: &str = "calculation_outcomes";
 pub(super) const QUEUE: &str = "calculation_queue";
+/// Places in the queue of chunks, which a program from before them leaves alone.
+pub(super) const CHUNKS: &str = "calculation_chunks";
+/// What chunks computed.
+pub(super) const PARTIALS: &str = "calculation_partials";
 pub(super) const ONCE: &str = "calculation_requests";
 
 /// How they are read.
@@ -29,6 +35,8 @@ pub const SHAPES: &[Shape] = &[
     Shape::sealed::<Inputs>(INPUTS),
     Shape::sealed::<Outcome>(OUTCOMES),
     Shape::plain::<Queued>(QUEUE),
+    Shape::plain::<Queued>(CHUNKS),
+    Shape::sealed::<Partial>(PARTIALS),
     Shape::plain::<Once>(ONCE),
 ];
 
@@ -89,6 +97,9 @@ pub(in crate::calculations) struct Job {
     /// When its data must be gone, and all that was made of them.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub(in crate::calculations) until: Option<Timestamp>,
+    /// How its data are cut, where they are.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub(in crate::calculations) cut: Option<Cut>,
     /// What counts it.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub(in crate::calculations) counter: Option<String>,
@@ -98,6 +109,17 @@ pub(in crate::calculations) struct Job {
     /// By which our log tells what went wrong here.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub(in crate::calculations) incident: Option<String>,
+}
+
+/// How the data of a calculation are cut, and how far its chunks are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub(in crate::calculations) struct Cut {
+    /// Blocks of the engine in a chunk.
+    pub(super) blocks: usize,
+    /// Chunks.
+    pub(super) of: u32,
+    /// Chunks that have ended.
+    pub(super) done: u32,
 }
 
 /// What was asked, beside the data.

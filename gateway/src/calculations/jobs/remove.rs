@@ -1,5 +1,6 @@
 //! Stopping a calculation and deleting one: at once, whatever it is doing.
 
+use super::chunks;
 use super::kept::all_of;
 use super::records::{HEADS, QUEUE, State};
 use super::submit::Who;
@@ -33,6 +34,7 @@ pub(in crate::calculations) async fn remove(
         // The tombstone keeps a restored backup from knowing it.
         batch.writes.retain(|write| write.collection != records::KEYS);
         records::erase(app, &mut batch, id).await?;
+        chunks::remove_all(app, &mut batch, id).await?;
         blobs::remove_all(app, &mut batch, id).await?;
         uncount(app, who, &job, &mut batch).await?;
         let event = Event::by_account(app, who.organisation, who.account, "calculation deleted", id);
@@ -59,6 +61,7 @@ pub(in crate::calculations) async fn end_all(app: &App, batch: &mut Batch) -> Re
         let gone = all_of(&batch.partition, &id, Expect::Anything).writes;
         batch.writes.extend(gone.into_iter().filter(|write| write.collection != records::KEYS));
         records::erase(app, batch, &id).await?;
+        chunks::remove_all(app, batch, &id).await?;
         blobs::remove_all(app, batch, &id).await?;
     }
     Ok(())
@@ -88,6 +91,7 @@ pub(in crate::calculations) async fn cancel(app: &App, who: Who<'_>, id: &str) -
             return Ok(false);
         }
         let mut batch = Batch::new(who.organisation).delete(QUEUE, id, Expect::Anything);
+        chunks::remove_all(app, &mut batch, id).await?;
         let key = records::subject_key(app, who.organisation, id, &mut batch).await?;
         uncount(app, who, &job, &mut batch).await?;
         (job.state, job.ended) = (State::Cancelled, Some(app.clock.now()));

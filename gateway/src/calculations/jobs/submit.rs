@@ -5,10 +5,10 @@ use aops_engine::{Fault, MODULES};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Map, Value};
 
+use super::chunks;
 use super::data;
 use super::idempotency::Key;
-use super::queue::Waiting;
-use super::records::{INPUTS, Inputs, Job, QUEUE, Queued, State, new_id};
+use super::records::{CHUNKS, Cut, INPUTS, Inputs, Job, QUEUE, Queued, State, new_id};
 use crate::app::App;
 use crate::audit::{self, Event};
 use crate::calculations::cost;
@@ -69,6 +69,8 @@ pub(in crate::calculations) struct Sound {
     pub(in crate::calculations) cost: u32,
     /// When the data must be gone.
     until: Option<Timestamp>,
+    /// How they are cut.
+    cut: Option<Cut>,
     test: bool,
 }
 
@@ -93,7 +95,14 @@ pub(in crate::calculations) fn sample(app: &App, asked: Asked) -> Result<Sound, 
     };
     let cost = cost::of(module, &Value::Object(parameters.clone()));
     let until = app.clock.now().saturating_add(TRIAL).ok();
-    Ok(Sound { asked: Asked { parameters, dataset: None, ..asked }, module, cost, until, test: true })
+    Ok(Sound {
+        asked: Asked { parameters, dataset: None, ..asked },
+        module,
+        cost,
+        until,
+        cut: None,
+        test: true,
+    })
 }
 
 /// Looks whether a calculation is possible: a module that is there, and is paid for, and data of one's own for it.
@@ -114,18 +123,19 @@ pub(in crate::calculations) async fn sound(
     if !plans.iter().any(|plan| plan.opens(module, now)) {
         return Err(WebError::PaymentRequired.into());
     }
-    let (cost, until) = match &asked.dataset {
-        None => (cost::of(module, &Value::Object(asked.parameters.clone())), None),
+    let (cost, until, cut) = match &asked.dataset {
+        None => (cost::of(module, &Value::Object(asked.parameters.clone())), None, None),
         Some(id) => {
             let data = data::head(app, who.organisation, id).await?.ok_or(WebError::NotFound)?;
             if data.module != module {
                 let known = [("found", data.module), ("known", module.to_owned())];
                 return Err(fault("/dataset", "unknown_value", &known));
             }
-            (cost::of_lines(data.rows), Some(data.ends))
+            let cut = chunks::cut(app, module, &asked.parameters, data.rows);
+            (cost::of_lines(data.rows), Some(data.ends), cut)
         }
     };
-    Ok(Sound { asked, module, cost, until, test: false })
+    Ok(Sound { asked, module, cost, until, cut, test: false })
 }
 
 /// Records a calculation and puts it in the queue; the earlier one where the key was sent before.
@@ -165,6 +175,7 @@ pub(in crate::calculations) async fn submit(
             letter: sound.asked.letter,
             test: sound.test,
             until: sound.until,
+            cut: sound.cut,
             counter,
             faults: Vec::new(),
             incident: None,
@@ -173,16 +184,21 @@ pub(in crate::calculations) async fn submit(
         job.put(app, &mut batch, &key, Expect::Absent)?;
         let inputs = Inputs { parameters: sound.asked.parameters.clone() };
         records::put_sealed(&mut batch, &key, INPUTS, &id, Expect::Absent, &inputs, Some(end))?;
-        let queued = Queued { size: sound.cost, begun: 0, died: 0 };
-        records::put_plain(&mut batch, QUEUE, &id, Expect::Absent, &queued, Some(end))?;
+        let places = chunks::places(organisation, &job);
+        for waiting in &places {
+            let queued = Queued { size: waiting.size, begun: 0, died: 0 };
+            let line = if waiting.chunk().is_some() { CHUNKS } else { QUEUE };
+            records::put_plain(&mut batch, line, &waiting.id, Expect::Absent, &queued, Some(end))?;
+        }
         audit::note(&mut batch, &asked_for(app, who, &id))?;
         if let Some(once) = once {
             once.note(app, &mut batch, &id)?;
         }
         match app.store.commit(batch).await {
             Ok(()) => {
-                let organisation = organisation.to_owned();
-                app.calculations.jobs.queue(Waiting { organisation, id, size: sound.cost }).await;
+                for waiting in places {
+                    app.calculations.jobs.queue(waiting).await;
+                }
                 return Ok(job);
             }
             Err(StoreError::Conflict(_)) => {

@@ -1,6 +1,6 @@
-//! The workers: each takes the next calculation, has it computed in a process apart, and ends it by one batch. What was
-//! under way when the gateway died is begun again; what takes its own process down three times, or never ends, is set
-//! apart.
+//! The workers: each takes the next calculation, or a chunk of one, has it computed in a process apart, and ends it by
+//! one batch. What was under way when the gateway died is begun again; what takes its own process down three times, or
+//! never ends, is set apart.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,11 +11,12 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use super::apart::{Answer, Heard, Work, hear};
+use super::chunks;
 use super::data;
 use super::leased;
 use super::letter;
 use super::queue::{Run, Takes, Waiting};
-use super::records::{INPUTS, Inputs, Job, OUTCOMES, Outcome, QUEUE, Queued, State, outcome_of};
+use super::records::{CHUNKS, Cut, INPUTS, Inputs, Job, OUTCOMES, Outcome, QUEUE, Queued, State, outcome_of};
 use crate::accounts::random;
 use crate::app::{App, SharedApp};
 use crate::blobs;
@@ -61,21 +62,30 @@ pub(super) fn places(app: &App) -> impl Iterator<Item = Takes> + use<> {
 
 /// Puts everything that is to be done into the queue.
 pub(super) async fn restore(app: &App) -> Result<(), RecordError> {
-    let mut after = None;
-    loop {
-        let scan = Scan { collection: QUEUE, partition: None, prefix: String::new(), after, limit: PAGE };
-        let page = app.store.scan(scan).await?;
-        for (address, stored) in page.documents {
-            if let Some(queued) = sound(records::decode::<Queued>(&address, &stored.body))? {
-                let (organisation, id) = (address.partition, address.key);
-                app.calculations.jobs.queue(Waiting { organisation, id, size: queued.size }).await;
+    for collection in [QUEUE, CHUNKS] {
+        let mut after = None;
+        loop {
+            let scan = Scan { collection, partition: None, prefix: String::new(), after, limit: PAGE };
+            let page = app.store.scan(scan).await?;
+            for (address, stored) in page.documents {
+                if let Some(queued) = sound(records::decode::<Queued>(&address, &stored.body))? {
+                    let (organisation, id) = (address.partition, address.key);
+                    app.calculations.jobs.queue(Waiting { organisation, id, size: queued.size }).await;
+                }
+            }
+            after = page.next;
+            if after.is_none() {
+                break;
             }
         }
-        after = page.next;
-        if after.is_none() {
-            return Ok(());
-        }
     }
+    Ok(())
+}
+
+/// Its place in the queue, as it is kept.
+fn place_of(waiting: &Waiting) -> Address {
+    let line = if waiting.chunk().is_some() { CHUNKS } else { QUEUE };
+    Address::new(line, &waiting.organisation, &waiting.id)
 }
 
 async fn work(app: &App, takes: Takes) {
@@ -104,7 +114,7 @@ pub(super) enum Attempt {
 
 /// What came of a calculation.
 enum Came {
-    /// An outcome, with what was asked.
+    /// An outcome, with what was asked; of a chunk, what it gives to the whole.
     Outcome(String),
     /// What is wrong with what was asked.
     Faults(Vec<Kept>),
@@ -126,19 +136,19 @@ impl From<Answer> for Came {
     }
 }
 
-/// One beginning of a calculation, and its end where there is one.
+/// One beginning of a calculation or of a chunk, and its end where there is one.
 ///
 /// # Errors
 /// [`WebError`] when the store does not answer: it stays where it was.
 pub(super) async fn attempt(app: &App, waiting: &Waiting) -> Result<Attempt, WebError> {
     let Waiting { organisation, id, .. } = waiting;
-    let Some((mut job, version)) = super::read(app, organisation, id).await? else {
+    let Some((mut job, version)) = super::read(app, organisation, waiting.calculation()).await? else {
         return forget(app, waiting).await;
     };
     if job.state.is_final() {
         return forget(app, waiting).await;
     }
-    let place = Address::new(QUEUE, organisation, id);
+    let place = place_of(waiting);
     let Some((queued, at)) = records::read_plain::<Queued>(app, &place).await? else {
         return Ok(Attempt::Over);
     };
@@ -147,10 +157,10 @@ pub(super) async fn attempt(app: &App, waiting: &Waiting) -> Result<Attempt, Web
             "it was begun {} times, took {} processes down and never ended",
             queued.begun, queued.died
         );
-        return end(app, organisation, id, &Came::Incident(why)).await;
+        return end(app, waiting, &Came::Incident(why)).await;
     }
     // Before it is begun: while data cannot be had, no beginning is spent on them.
-    let work = match asked(app, organisation, &job).await {
+    let work = match asked(app, waiting, &job).await {
         Ok(work) => work,
         Err(WebError::Internal(why)) => Err(Came::Incident(why)),
         Err(error) => return Err(error),
@@ -160,12 +170,15 @@ pub(super) async fn attempt(app: &App, waiting: &Waiting) -> Result<Attempt, Web
     // From here on it stops when it is deleted, cancelled or let go.
     let running = app.calculations.jobs.began(id);
     let mut batch = Batch::new(organisation);
-    let key = records::subject_key(app, organisation, id, &mut batch).await?;
-    job.state = State::Running;
-    job.put(app, &mut batch, &key, Expect::Version(version))?;
+    // Whatever stops it or removes it takes its place in the queue.
+    if job.state != State::Running {
+        let key = records::subject_key(app, organisation, &job.id, &mut batch).await?;
+        job.state = State::Running;
+        job.put(app, &mut batch, &key, Expect::Version(version))?;
+    }
     let begun = Queued { begun: queued.begun + 1, ..queued };
     let gone = Some(job.ends(app));
-    records::put_plain(&mut batch, QUEUE, id, Expect::Version(at), &begun, gone)?;
+    records::put_plain(&mut batch, place.collection, id, Expect::Version(at), &begun, gone)?;
     match app.store.commit(batch).await {
         Ok(()) => {}
         Err(StoreError::Conflict(_)) => return Ok(Attempt::Again),
@@ -182,7 +195,7 @@ pub(super) async fn attempt(app: &App, waiting: &Waiting) -> Result<Attempt, Web
     match came {
         Came::Died => died(app, &place, job.ends(app)).await,
         Came::Interrupted => Ok(Attempt::Again),
-        came => ended(app, organisation, id, &came).await,
+        came => ended(app, waiting, &came).await,
     }
 }
 
@@ -190,7 +203,8 @@ pub(super) async fn attempt(app: &App, waiting: &Waiting) -> Result<Attempt, Web
 ///
 /// # Errors
 /// [`WebError`].
-async fn asked(app: &App, organisation: &str, job: &Job) -> Result<Result<Work, Came>, WebError> {
+async fn asked(app: &App, waiting: &Waiting, job: &Job) -> Result<Result<Work, Came>, WebError> {
+    let organisation = &waiting.organisation;
     let address = Address::new(INPUTS, organisation, &job.id);
     let Some((inputs, _)) = records::read_sealed::<Inputs>(app, &address, &job.id).await? else {
         return Ok(Err(Came::Incident("its inputs are not there".into())));
@@ -201,7 +215,16 @@ async fn asked(app: &App, organisation: &str, job: &Job) -> Result<Result<Work, 
         let gone = Fault::new("/dataset", "missing", &[("name", "dataset".into())]);
         return Ok(Err(Came::Faults(vec![Kept::of(&gone)])));
     };
-    Ok(Ok(work.with(data.members, data.lines, data.name)))
+    let work = work.with(data.members, data.lines, data.name);
+    Ok(Ok(match (waiting.chunk(), job.cut) {
+        (Some(number), Some(Cut { blocks, .. })) => {
+            let cutting = move || work.chunk(number * blocks..(number + 1) * blocks);
+            let cut = tokio::task::spawn_blocking(cutting).await;
+            cut.map_err(|error| WebError::Internal(error.to_string()))?
+        }
+        (None, Some(cut)) => work.gathering(chunks::computed(app, organisation, job, cut).await?),
+        (_, None) => work,
+    }))
 }
 
 async fn compute(app: &App, job: &Job, work: Work, run: &Arc<Run>) -> Result<Came, WebError> {
@@ -242,7 +265,7 @@ async fn died(app: &App, place: &Address, gone: Timestamp) -> Result<Attempt, We
     };
     let mut batch = Batch::new(&place.partition);
     let noted = Queued { died: queued.died + 1, ..queued };
-    records::put_plain(&mut batch, QUEUE, &place.key, Expect::Version(at), &noted, Some(gone))?;
+    records::put_plain(&mut batch, place.collection, &place.key, Expect::Version(at), &noted, Some(gone))?;
     match app.store.commit(batch).await {
         Ok(()) | Err(StoreError::Conflict(_)) => Ok(Attempt::Again),
         Err(error) => Err(error.into()),
@@ -250,10 +273,11 @@ async fn died(app: &App, place: &Address, gone: Timestamp) -> Result<Attempt, We
 }
 
 /// Ends a calculation, again and again while what it is written to is away.
-async fn ended(app: &App, organisation: &str, id: &str, came: &Came) -> Result<Attempt, WebError> {
+async fn ended(app: &App, waiting: &Waiting, came: &Came) -> Result<Attempt, WebError> {
+    let id = &waiting.id;
     let mut tries = 1;
     loop {
-        match end(app, organisation, id, came).await {
+        match end(app, waiting, came).await {
             Err(WebError::Unavailable(why)) if tries < ENDINGS => {
                 tracing::warn!(
                     calculation = id,
@@ -268,8 +292,12 @@ async fn ended(app: &App, organisation: &str, id: &str, came: &Came) -> Result<A
     }
 }
 
-/// Ends a calculation, once: nothing is written where it was ended or deleted meanwhile.
-async fn end(app: &App, organisation: &str, id: &str, came: &Came) -> Result<Attempt, WebError> {
+/// Ends a calculation or a chunk, once: nothing is written where it was ended or deleted meanwhile.
+async fn end(app: &App, waiting: &Waiting, came: &Came) -> Result<Attempt, WebError> {
+    if waiting.chunk().is_some() {
+        return end_chunk(app, waiting, came).await;
+    }
+    let Waiting { organisation, id, .. } = waiting;
     let Some((mut job, version)) = super::read(app, organisation, id).await? else {
         return Ok(Attempt::Over);
     };
@@ -298,6 +326,9 @@ async fn end(app: &App, organisation: &str, id: &str, came: &Came) -> Result<Att
     {
         checkout::uncount_in(app, organisation, counter, &mut batch).await?;
     }
+    if job.cut.is_some() {
+        chunks::remove_all(app, &mut batch, id).await?;
+    }
     job.put(app, &mut batch, &key, Expect::Version(version))?;
     let done = job.state == State::Done;
     letter::write(app, &mut batch, &job).await?;
@@ -315,11 +346,24 @@ async fn end(app: &App, organisation: &str, id: &str, came: &Came) -> Result<Att
         }
         Err(StoreError::Conflict(_)) => Ok(Attempt::Again),
         Err(StoreError::Full(why)) if done => {
-            Box::pin(end(app, organisation, id, &Came::Incident(format!("there is no room for it: {why}"))))
-                .await
+            Box::pin(end(app, waiting, &Came::Incident(format!("there is no room for it: {why}")))).await
         }
         Err(error) => Err(error.into()),
     }
+}
+
+/// A chunk that computed nothing ends as well: the whole computes it, and tells what is wrong where something is.
+async fn end_chunk(app: &App, waiting: &Waiting, came: &Came) -> Result<Attempt, WebError> {
+    let computed = match came {
+        Came::Outcome(part) => serde_json::from_str(part).map_err(|error| error.to_string()),
+        Came::Incident(why) => Err(why.clone()),
+        Came::Faults(_) => Err("there are faults in it".into()),
+        Came::Died | Came::Interrupted => return Ok(Attempt::Again),
+    };
+    if let Err(why) = &computed {
+        tracing::warn!(chunk = waiting.id, why, "a chunk is left to the whole of its calculation");
+    }
+    chunks::end(app, waiting, computed.ok().as_ref()).await
 }
 
 /// What the next calculation of the module may begin with; trials begin nothing.
@@ -342,7 +386,8 @@ fn incident(id: &str, why: &str) -> Result<String, WebError> {
 
 /// Frees the place of one that is no more.
 async fn forget(app: &App, waiting: &Waiting) -> Result<Attempt, WebError> {
-    let batch = Batch::new(&waiting.organisation).delete(QUEUE, &waiting.id, Expect::Anything);
+    let place = place_of(waiting);
+    let batch = Batch::new(&place.partition).delete(place.collection, &place.key, Expect::Anything);
     app.store.commit(batch).await?;
     Ok(Attempt::Over)
 }
@@ -351,8 +396,17 @@ async fn forget(app: &App, waiting: &Waiting) -> Result<Attempt, WebError> {
 pub(super) fn told(app: &App, job: &Job) -> Value {
     let progress = match job.state {
         State::Queued => 0.0,
-        State::Running => app.calculations.jobs.progress(&job.id).unwrap_or(0.0),
+        State::Running => progress(app, job),
         _ => 1.0,
     };
     json!({ "id": job.id, "state": job.state, "progress": progress })
+}
+
+/// The part done of one that runs: of one in chunks, those that have ended, and then the whole like one more.
+pub(in crate::calculations) fn progress(app: &App, job: &Job) -> f64 {
+    let whole = app.calculations.jobs.progress(&job.id).unwrap_or(0.0);
+    match job.cut {
+        None => whole,
+        Some(Cut { of, done, .. }) => (f64::from(done) + whole) / (f64::from(of) + 1.0),
+    }
 }

@@ -13,7 +13,7 @@ use axum::Router;
 use http::HeaderMap;
 use serde_json::{Value, json};
 
-use super::jobs::{Job, Who};
+use super::jobs::{self, Job, Who};
 use crate::accounts::{self, Session, SignInNeeded};
 use crate::app::{App, SharedApp};
 
@@ -50,7 +50,7 @@ fn told(app: &App, job: &Job, language: Language) -> Value {
         "id": job.id, "module": job.module, "title": module, "name": job.name, "state": job.state,
         "created": job.created, "ended": job.ended, "ends": job.ends(app), "dataset": job.dataset,
         "faults": faults, "incident": job.incident,
-        "progress": app.calculations.jobs.progress(&job.id).unwrap_or(0.0),
+        "progress": jobs::progress(app, job),
         "over": job.state.is_final(), "test": job.test,
     })
 }

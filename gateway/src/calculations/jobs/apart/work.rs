@@ -1,6 +1,8 @@
 //! What one calculation is made of and what comes of it, wherever it is computed.
 
-use aops_engine::{Watch, calculate_lines, calculate_watched};
+use std::ops::Range;
+
+use aops_engine::{Partial, Watch, calculate_cut, calculate_part, calculate_watched, cut_lines};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
@@ -17,6 +19,10 @@ pub(in crate::calculations::jobs) struct Work {
     request: Map<String, Value>,
     /// What the owner of the data calls them.
     data: String,
+    /// Of a chunk, the rank of its first block; the lines are its own then.
+    chunk: Option<usize>,
+    /// What chunks computed of these lines.
+    computed: Vec<Partial>,
     /// Lines in CSV, for the modules that read them without a tree in between.
     #[serde(skip)]
     pub(super) lines: Option<String>,
@@ -25,7 +31,7 @@ pub(in crate::calculations::jobs) struct Work {
 /// What came of it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(in crate::calculations::jobs) enum Answer {
-    /// An outcome, with what was asked, as it is kept.
+    /// An outcome, with what was asked, as it is kept; of a chunk, what it gives to the whole, in JSON.
     Outcome(String),
     /// What is wrong with what was asked.
     Faults(Vec<Kept>),
@@ -36,7 +42,7 @@ pub(in crate::calculations::jobs) enum Answer {
 impl Work {
     /// What was asked alone.
     pub(in crate::calculations::jobs) fn asked(module: String, request: Map<String, Value>) -> Self {
-        Self { module, request, data: String::new(), lines: None }
+        Self { module, request, data: String::new(), chunk: None, computed: Vec::new(), lines: None }
     }
 
     /// With data in the place of lines that were asked.
@@ -52,13 +58,36 @@ impl Work {
         Self { data, lines, ..self }
     }
 
+    /// Some blocks of its lines alone.
+    #[must_use]
+    pub(in crate::calculations::jobs) fn chunk(mut self, blocks: Range<usize>) -> Self {
+        self.chunk = Some(blocks.start);
+        self.lines = self.lines.map(|lines| cut_lines(&lines, blocks));
+        self
+    }
+
+    /// The whole of what was computed in chunks.
+    #[must_use]
+    pub(in crate::calculations::jobs) fn gathering(self, computed: Vec<Partial>) -> Self {
+        Self { computed, ..self }
+    }
+
     /// Computes it.
     pub(in crate::calculations::jobs) fn answer(self, watch: &Watch) -> Answer {
-        let Self { module, request, data, lines } = self;
+        let Self { module, request, data, chunk, computed, lines } = self;
         let request = Value::Object(request);
+        if let Some(first) = chunk {
+            let part = calculate_part(&module, &request, lines.unwrap_or_default(), first, watch);
+            // What is wrong is found, and told, by the whole.
+            let Some(part) = part else { return Answer::Faults(Vec::new()) };
+            let told = serde_json::to_string(&part);
+            return told.map_or_else(|error| Answer::Incident(error.to_string()), Answer::Outcome);
+        }
         let digest = aops_report::digest(&request, lines.as_deref());
         let answered = match lines {
-            Some(lines) => calculate_lines(&module, &request, lines, watch).map(|outcome| (outcome, request)),
+            Some(lines) => {
+                calculate_cut(&module, &request, lines, &computed, watch).map(|outcome| (outcome, request))
+            }
             None => {
                 let request = aops_report::with_working(&request);
                 calculate_watched(&module, &request, watch).map(|outcome| (outcome, request))

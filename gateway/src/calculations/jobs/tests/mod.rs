@@ -1,4 +1,5 @@
 mod adverse;
+mod chunks;
 
 use std::sync::Arc;
 use std::time::Duration;
