@@ -95,7 +95,7 @@ for (const width of [360, 1280]) {
     await page.goto(gateway.origin + ALL);
     await send(page, payroll('paie-2026.csv', { people: 42, pay: 900, wrong: (index) => index % 15 === 3 }), 'Paie 2026');
     await page.waitForSelector('#fautes');
-    assert.match(await page.locator('.callout.fault').innerText(), /^3 faute/m);
+    assert.match(await page.locator('.callout.fault').innerText(), /^Fautes dans ce fichier\s: 3\./m);
     await clean(page);
     await picture(page, `donnees-fautes-${width}`);
     const [workbook] = await Promise.all([page.waitForEvent('download'), page.locator('a[href$="a-corriger.xlsx"]').click()]);
@@ -109,7 +109,7 @@ for (const width of [360, 1280]) {
     await page.goto(gateway.origin + ALL);
     await send(page, back, 'Paie 2026');
     await page.waitForSelector('#fautes');
-    assert.match(await page.locator('.callout.fault').innerText(), /^3 faute/m);
+    assert.match(await page.locator('.callout.fault').innerText(), /^Fautes dans ce fichier\s: 3\./m);
 
     // The mended file is sent in its place.
     await page.goto(gateway.origin + ALL);
@@ -221,7 +221,7 @@ test('a fault list of 30,000 lines stays usable on a phone', async () => {
   const head = HEAD.replace('Code interne', 'Matricule');
   await send(page, payroll('trente-mille.csv', { people: 30_000, head, wrong: () => true }), 'Trente mille');
   await page.waitForSelector('#fautes', { timeout: 60_000 });
-  assert.match((await page.locator('.callout.fault').innerText()).replace(/\s/g, ' '), /^30 000 faute/m);
+  assert.match((await page.locator('.callout.fault').innerText()).replace(/\s/g, ' '), /^Fautes dans ce fichier : 30 000\./m);
   assert.ok(await page.locator('section[aria-labelledby=fautes] tbody tr').count() <= 100, 'a page at a time');
   assert.ok(await page.evaluate(() => document.querySelectorAll('*').length) < 3_000, 'a page that a phone can hold');
   await clean(page);
