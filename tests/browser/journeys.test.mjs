@@ -118,7 +118,7 @@ for (const script of [true, false]) {
     };
     const signIn = () => fill(page.locator('main form'), { email, mot_de_passe: PASSWORD });
     await signIn();
-    await page.locator('a[href^="/espace-client/double-authentification"]').click();
+    await page.locator('a[href^="/espace-client/double-authentification"]').first().click();
     await fill(page.locator('main form'), { mot_de_passe_actuel: PASSWORD, code: '000000' });
     await page.locator('[name=code][aria-invalid=true]').waitFor();
     const secret = await page.locator('main ol code').innerText();
@@ -143,7 +143,7 @@ for (const script of [true, false]) {
     await signIn();
     await fill(page.locator('main form'), { code: recovery[1] });
     await page.waitForURL(/\/espace-client\/$/);
-    await page.locator('a[href^="/espace-client/double-authentification"]').click();
+    await page.locator('a[href^="/espace-client/double-authentification"]').first().click();
     assert.match(await page.locator('main').innerText(), /8 codes de secours/);
     await fill(page.locator('form[action*="/retrait"]'), { mot_de_passe_actuel: PASSWORD, code: recovery[2] });
     await page.waitForURL(/fait=double-authentification-retiree$/);
