@@ -177,8 +177,8 @@ mod tests {
         let (first, found) = list(&all, true);
         let LongList { apart, text } = found.unwrap();
         let text = String::from_utf8(text.concat()).unwrap();
-        let told: String = text.lines().collect();
-        assert!(told == tree.to_string(), "the text is another than the tree's");
+        let (told, expected): (String, String) = (text.lines().collect(), tree.to_string());
+        assert!(told == expected, "the text is another than the tree's");
         assert_eq!(text.lines().count(), all.len() + 2);
         assert_eq!(first.as_array().unwrap()[..], tree.as_array().unwrap()[..FIRST]);
         assert_eq!((apart.member.as_str(), apart.count), ("employees", all.len()));
