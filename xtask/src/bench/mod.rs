@@ -1,6 +1,7 @@
 //! `cargo xtask bench`: the figures of this machine, on a release build; nothing here passes or fails.
 
 mod accounts;
+mod area;
 mod data;
 mod datasets;
 mod edge;
@@ -8,6 +9,7 @@ mod engine;
 mod generator;
 mod payments;
 mod service;
+mod turns;
 
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
@@ -34,6 +36,8 @@ pub(crate) enum Part {
     Datasets,
     /// Calculations asked for by a program, and their reports.
     Service,
+    /// The order in which calculations of many take their turns, and one worker against two.
+    Turns,
 }
 
 /// Measures builds and edits of a site, calculations, pages a second, and data at rest; or one part alone.
@@ -50,6 +54,7 @@ pub(crate) fn run(only: Option<Part>) -> Result<()> {
         Some(Part::Payments) => payments::run(),
         Some(Part::Datasets) => datasets::run(),
         Some(Part::Service) => service::run(),
+        Some(Part::Turns) => turns::run(),
         Some(Part::Accounts) => accounts::run(),
         Some(_) => data::run(),
         None => {
@@ -59,6 +64,7 @@ pub(crate) fn run(only: Option<Part>) -> Result<()> {
             payments::run()?;
             datasets::run()?;
             service::run()?;
+            turns::run()?;
             accounts::run()?;
             data::run()
         }
