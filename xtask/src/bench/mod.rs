@@ -7,6 +7,7 @@ mod edge;
 mod engine;
 mod generator;
 mod payments;
+mod policy;
 mod service;
 
 use std::path::Path;
@@ -34,6 +35,8 @@ pub(crate) enum Part {
     Datasets,
     /// Calculations asked for by a program, and their reports.
     Service,
+    /// One person's rights among a million records, an evidence pack.
+    Policy,
 }
 
 /// Measures builds and edits of a site, calculations, pages a second, and data at rest; or one part alone.
@@ -43,6 +46,9 @@ pub(crate) enum Part {
 pub(crate) fn run(only: Option<Part>) -> Result<()> {
     if only == Some(Part::Newsletter) {
         return data::measured("a_hundred_thousand_readers");
+    }
+    if only == Some(Part::Policy) {
+        return policy::run();
     }
     build()?;
     match only {
@@ -60,7 +66,8 @@ pub(crate) fn run(only: Option<Part>) -> Result<()> {
             datasets::run()?;
             service::run()?;
             accounts::run()?;
-            data::run()
+            data::run()?;
+            policy::run()
         }
     }
 }
