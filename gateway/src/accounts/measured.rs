@@ -77,7 +77,7 @@ async fn put(app: &App, like: &Account, number: u64) {
     let key = records::subject_key(app, &account.organisation, &account.id, &mut batch).await.unwrap();
     let expires = retained::expiry(app, &account);
     records::put_sealed(&mut batch, &key, ACCOUNTS, &account.id, Expect::Absent, &account, expires).unwrap();
-    if number % NOTED == 0 {
+    if number.is_multiple_of(NOTED) {
         audit::note(&mut batch, &Event::of(app, &account, "account created", &account.id)).unwrap();
     }
     app.store.commit(batch).await.unwrap();
