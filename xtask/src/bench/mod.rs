@@ -8,6 +8,7 @@ mod edge;
 mod engine;
 mod generator;
 mod payments;
+mod policy;
 mod service;
 mod turns;
 
@@ -38,6 +39,8 @@ pub(crate) enum Part {
     Service,
     /// The order in which calculations of many take their turns, and one worker against two.
     Turns,
+    /// One person's rights among a million records, an evidence pack.
+    Policy,
 }
 
 /// Measures builds and edits of a site, calculations, pages a second, and data at rest; or one part alone.
@@ -47,6 +50,9 @@ pub(crate) enum Part {
 pub(crate) fn run(only: Option<Part>) -> Result<()> {
     if only == Some(Part::Newsletter) {
         return data::measured("a_hundred_thousand_readers");
+    }
+    if only == Some(Part::Policy) {
+        return policy::run();
     }
     build()?;
     match only {
@@ -66,7 +72,8 @@ pub(crate) fn run(only: Option<Part>) -> Result<()> {
             service::run()?;
             turns::run()?;
             accounts::run()?;
-            data::run()
+            data::run()?;
+            policy::run()
         }
     }
 }
