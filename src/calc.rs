@@ -81,12 +81,13 @@ pub(crate) fn run(json: bool, args: &CalcArgs) -> Result<ExitCode> {
     };
     let bytes = match form {
         Form::Json => (serde_json::to_string_pretty(&outcome)? + "\n").into_bytes(),
-        Form::Xlsx => xlsx(&tables(&args.module, &input.request, &outcome, &Words::french()?))?,
+        Form::Xlsx => xlsx(&tables(&args.module, &input.request, &outcome, &Words::french()?), None)?,
         Form::Pdf => {
             let told = Told {
                 module: &args.module,
                 request: &input.request,
                 outcome: &outcome,
+                apart: None,
                 made: Timestamp::now(),
                 digest: &asked,
                 owner: None,

@@ -12,8 +12,8 @@ use aops_engine::life::{Annuity, Basis, Contract, Life, Lives, Status};
 use aops_engine::rates::Discount;
 use aops_engine::tables::{Fraction, Survivors, Table, find};
 use aops_engine::{
-    Age, AnnualRate, BLOCK, Duration, Partial, Probability, Watch, calculate, calculate_cut, calculate_lines,
-    calculate_part, cut_lines,
+    Age, AnnualRate, BLOCK, Duration, Partial, Probability, Watch, calculate, calculate_apart, calculate_cut,
+    calculate_lines, calculate_part, cut_lines,
 };
 use jiff::civil::date;
 use measure::{RUNS, measure, on_processor, report, section};
@@ -27,6 +27,7 @@ fn main() {
     // First, for the most memory held is its own.
     section("lines", lines);
     section("chunks", chunks);
+    section("told", told);
     section("annuities", || annuities(men, women));
     section("indemnities", || indemnities(men, women));
     section("scenarios", scenarios);
@@ -103,6 +104,21 @@ fn chunks() {
             without.0 / with.0
         );
     }
+}
+
+/// 100,000 employees, each line told: all of them as a tree that is then written, or apart as text.
+fn told() {
+    let (request, text) = portfolio(100_000, true);
+    let watch = Watch::default();
+    report("IFC of 100,000, told as a tree, and written", 0.0, "the tree, on one thread", || {
+        let found = calculate_lines("ifc", &request, text.clone(), &watch);
+        found.map_or(0.0, |found| serde_json::to_vec(&found).map_or(0.0, |json| json.len() as f64))
+    });
+    report("the same, its lines apart", 0.0, "a million and a half decimals written", || {
+        let found = calculate_apart("ifc", &request, text.clone(), &[], &watch);
+        let list = found.ok().and_then(|(_, list)| list);
+        list.map_or(0.0, |list| list.text.iter().map(Vec::len).sum::<usize>() as f64)
+    });
 }
 
 /// Most kilobytes that this process held, from Linux; zero elsewhere.

@@ -2,6 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
+use crate::apart::LongList;
 use crate::call::Call;
 use crate::cut::{self, Partial};
 use crate::fault::Faults;
@@ -87,6 +88,31 @@ pub fn calculate_cut(
     parts: &[Partial],
     watch: &Watch,
 ) -> Result<Outcome, Faults> {
+    run(module, request, lined(module, lines, parts, watch)?)
+}
+
+/// As [`calculate_cut`], for whoever can take a long list apart from the outcome: where one has more than a block of
+/// lines, the outcome has its first [`crate::FIRST`] alone, and the list stands beside it.
+///
+/// # Errors
+/// As [`calculate_lines`].
+pub fn calculate_apart(
+    module: &str,
+    request: &Value,
+    lines: String,
+    parts: &[Partial],
+    watch: &Watch,
+) -> Result<(Outcome, Option<LongList>), Faults> {
+    let mut call = lined(module, lines, parts, watch)?;
+    call.take_apart(true);
+    match answered(module, request, &mut call) {
+        Some(outcome) => Ok((outcome, call.into_apart())),
+        None => Err(call.into_faults()),
+    }
+}
+
+/// A call whose lines of data are CSV.
+fn lined<'w>(module: &str, lines: String, parts: &[Partial], watch: &'w Watch) -> Result<Call<'w>, Faults> {
     let mut call = Call::new(watch);
     if !takes_lines(module) {
         let known = LINED.map(|(name, _)| name).join(", ");
@@ -96,7 +122,7 @@ pub fn calculate_cut(
     }
     call.set_lines(lines);
     call.give(cut::by_block(parts));
-    run(module, request, call)
+    Ok(call)
 }
 
 /// Whether a module takes its lines of data as CSV.
@@ -115,19 +141,24 @@ pub(crate) fn figures_of(module: &str) -> Option<Figures> {
 }
 
 fn run(module: &str, request: &Value, mut call: Call<'_>) -> Result<Outcome, Faults> {
+    answered(module, request, &mut call).ok_or_else(|| call.into_faults())
+}
+
+/// The outcome; `None` once a fault is recorded.
+fn answered(module: &str, request: &Value, call: &mut Call<'_>) -> Option<Outcome> {
     let Some(module) = find(module) else {
         let found: String = module.chars().take(60).collect();
         let parameters = [("found", found), ("known", MODULES.join(", "))];
         call.faults().push("", "unknown_module", &parameters);
-        return Err(call.into_faults());
+        return None;
     };
-    open(request, &mut call);
+    open(request, call);
     let answer =
-        Reader::with(request, "", module.fields, COMMON, &call).and_then(|reader| (module.answer)(&reader));
+        Reader::with(request, "", module.fields, COMMON, call).and_then(|reader| (module.answer)(&reader));
     let sound = call.sound().is_some();
     match answer {
         Some(answer) if sound && !call.watch().is_stopped() && finite(&answer.results) => {
-            Ok(Outcome::new(answer, about(module, request, &call)))
+            Some(Outcome::new(answer, about(module, request, call)))
         }
         _ => {
             if call.watch().is_stopped() {
@@ -135,7 +166,7 @@ fn run(module: &str, request: &Value, mut call: Call<'_>) -> Result<Outcome, Fau
             } else if sound {
                 call.faults().push("", "not_finite", &[]);
             }
-            Err(call.into_faults())
+            None
         }
     }
 }

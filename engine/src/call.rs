@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 
+use crate::apart::LongList;
 use crate::fault::{Fault, Faults};
 use crate::tables::{self, Named, Table};
 use crate::watch::Watch;
@@ -18,6 +19,8 @@ pub(crate) struct Call<'a> {
     explain: Cell<bool>,
     lines: Cell<Option<String>>,
     given: BTreeMap<usize, Vec<f64>>,
+    takes_apart: bool,
+    apart: Cell<Option<LongList>>,
     watch: &'a Watch,
 }
 
@@ -31,6 +34,8 @@ impl<'a> Call<'a> {
             explain: Cell::new(false),
             lines: Cell::new(None),
             given: BTreeMap::new(),
+            takes_apart: false,
+            apart: Cell::new(None),
             watch,
         }
     }
@@ -95,6 +100,24 @@ impl<'a> Call<'a> {
     /// The figures that were given.
     pub(crate) fn given(&self) -> &BTreeMap<usize, Vec<f64>> {
         &self.given
+    }
+
+    /// Whether a long list may be told apart from the outcome.
+    pub(crate) fn takes_apart(&self) -> bool {
+        self.takes_apart
+    }
+
+    pub(crate) fn take_apart(&mut self, takes: bool) {
+        self.takes_apart = takes;
+    }
+
+    /// A list that is told apart from the outcome.
+    pub(crate) fn set_apart(&self, list: LongList) {
+        self.apart.set(Some(list));
+    }
+
+    pub(crate) fn into_apart(self) -> Option<LongList> {
+        self.apart.into_inner()
     }
 
     /// Adds the tables of the request itself.

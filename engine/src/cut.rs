@@ -24,16 +24,18 @@ pub struct Partial {
     blocks: Vec<Vec<u64>>,
 }
 
-/// Whether parts of a request spare its whole anything: sensitivities do, which are the most of what is computed.
+/// Whether parts of a request spare its whole anything: sensitivities do, where the whole is not busy telling each line.
 ///
 /// ```
 /// use serde_json::json;
-/// assert!(aops_engine::is_cut("ifc", &json!({ "valuation_date": "2025-12-31" })));
-/// assert!(!aops_engine::is_cut("ifc", &json!({ "sensitivities": false })));
-/// assert!(!aops_engine::is_cut("courbe", &json!({})));
+/// assert!(aops_engine::is_cut("ifc", &json!({ "detail": false })));
+/// assert!(!aops_engine::is_cut("ifc", &json!({})));
+/// assert!(!aops_engine::is_cut("ifc", &json!({ "detail": false, "sensitivities": false })));
+/// assert!(!aops_engine::is_cut("courbe", &json!({ "detail": false })));
 /// ```
 pub fn is_cut(module: &str, request: &Value) -> bool {
-    figures_of(module).is_some() && request.get("sensitivities") != Some(&Value::Bool(false))
+    let refused = |member: &str| request.get(member) == Some(&Value::Bool(false));
+    figures_of(module).is_some() && refused("detail") && !refused("sensitivities")
 }
 
 /// Computes a part: `lines` are those of its blocks under the header ([`crate::cut_lines`]), `first` the rank of the

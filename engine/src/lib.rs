@@ -7,6 +7,7 @@
 //! large by `call::Call::afford`, loops through `numeric::in_chunks` so that results do not depend on threads and
 //! a stop is heard, and hands back an `outcome::Answer`.
 
+mod apart;
 mod calculate;
 mod call;
 mod columns;
@@ -30,7 +31,10 @@ mod schema;
 pub mod tables;
 mod watch;
 
-pub use calculate::{MODULES, calculate, calculate_cut, calculate_lines, calculate_watched, takes_lines};
+pub use apart::{Apart, FIRST, LongList, Spread};
+pub use calculate::{
+    MODULES, calculate, calculate_apart, calculate_cut, calculate_lines, calculate_watched, takes_lines,
+};
 pub use columns::{Column, Lines, Values, lines};
 pub use cut::{BLOCK, Partial, calculate_part, is_cut};
 pub use fault::{CODES, Fault, Faults};

@@ -4,6 +4,7 @@
 //! [`printed`] as a PDF. A [`Paper`] is an invoice or a
 //! credit note, word by word; a [`leaflet`] any other paper of words and tables.
 
+mod apart;
 mod figures;
 mod labels;
 mod leaflet;
@@ -17,6 +18,7 @@ mod tables;
 mod words;
 mod workbook;
 
+pub use self::apart::{Following, with_more};
 pub use self::figures::shown;
 pub use self::leaflet::{Imprint, leaflet};
 pub use self::paper::{Paper, PaperError, PaperRow, pdf};

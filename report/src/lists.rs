@@ -70,12 +70,22 @@ fn plain(path: &str, members: &Map<String, Value>, words: &Words) -> Option<Tabl
     };
     let rows: Vec<Vec<Cell>> = told.map(line).collect();
     let headers = ["item", "value"].map(|name| words.of("note", name).to_owned()).to_vec();
-    (!rows.is_empty()).then(|| Table { title: words.of("sheet", path).to_owned(), headers, rows })
+    (!rows.is_empty()).then(|| Table::new(words.of("sheet", path), headers, rows))
 }
 
 /// An array of objects, one line each, one column a member.
 pub(crate) fn list(lines: &Value, title: &str, words: &Words) -> Option<Table> {
     let lines = lines.as_array()?;
+    let names = names(lines);
+    if names.is_empty() {
+        return None;
+    }
+    let headers = names.iter().map(|name| words.of("field", name).to_owned()).collect();
+    Some(Table::new(title, headers, lines.iter().map(|line| row(&names, line, words)).collect()))
+}
+
+/// The plain members of some lines, in the order of their columns: what names a line leads it.
+pub(crate) fn names(lines: &[Value]) -> Vec<&str> {
     let mut names: Vec<&str> = Vec::new();
     for line in lines.iter().filter_map(Value::as_object) {
         let flat = line.iter().filter(|(_, value)| !value.is_array() && !value.is_object());
@@ -85,22 +95,14 @@ pub(crate) fn list(lines: &Value, title: &str, words: &Words) -> Option<Table> {
             }
         }
     }
-    // What names a line leads it.
     names.sort_by_key(|name| KEYS.iter().position(|key| key == name).unwrap_or(KEYS.len()));
-    if names.is_empty() {
-        return None;
-    }
-    let headers = names.iter().map(|name| words.of("field", name).to_owned()).collect();
-    let rows = lines
-        .iter()
-        .map(|line| {
-            names
-                .iter()
-                .map(|name| line.get(name).map_or(Cell::Empty, |value| beside(&names, name, value, words)))
-                .collect()
-        })
-        .collect();
-    Some(Table { title: title.to_owned(), headers, rows })
+    names
+}
+
+/// The cells of a line, a column a name.
+pub(crate) fn row(names: &[&str], line: &Value, words: &Words) -> Vec<Cell> {
+    let cell = |name: &&str| line.get(name).map_or(Cell::Empty, |value| beside(names, name, value, words));
+    names.iter().map(cell).collect()
 }
 
 /// Lists that lines of a list hold, each line of them led by what names the one that holds it.
@@ -151,7 +153,7 @@ fn side_by_side(series: &[(String, &Vec<Value>)], words: &Words) -> Option<Table
         row
     };
     let rows = (0..lines).map(row).collect();
-    Some(Table { title: words.of("sheet", "series").to_owned(), headers, rows })
+    Some(Table::new(words.of("sheet", "series"), headers, rows))
 }
 
 /// What the client should know beside the results.
@@ -168,8 +170,8 @@ pub(crate) fn warnings(outcome: &Value, words: &Words) -> Option<Table> {
         vec![text(said("pointer")), text(sentence.as_deref().unwrap_or_else(|| said("message")))]
     };
     let headers = ["path", "warning"].map(|name| words.of("note", name).to_owned()).to_vec();
-    let title = words.of("sheet", "warnings").to_owned();
-    (!lines.is_empty()).then(|| Table { title, headers, rows: lines.iter().map(line).collect() })
+    let title = words.of("sheet", "warnings");
+    (!lines.is_empty()).then(|| Table::new(title, headers, lines.iter().map(line).collect()))
 }
 
 /// The working of each result: its formula on the first line, then its figures under their symbols.
@@ -183,7 +185,7 @@ pub(crate) fn workings(outcome: &Value, words: &Words) -> Vec<Table> {
         rows.extend(figures.map(|row| {
             row.as_array().into_iter().flatten().map(|figure| cell("", figure, words)).collect::<Vec<Cell>>()
         }));
-        Table { title: format!("{} {}", words.of("sheet", "explanation"), index + 1), headers, rows }
+        Table::new(&format!("{} {}", words.of("sheet", "explanation"), index + 1), headers, rows)
     };
     outcome["explanation"].as_array().into_iter().flatten().enumerate().map(table).collect()
 }

@@ -9,6 +9,15 @@ pub struct Table {
     pub headers: Vec<String>,
     /// As many cells as headers in each.
     pub rows: Vec<Vec<Cell>>,
+    /// Lines that follow these and stand elsewhere.
+    pub more: usize,
+}
+
+impl Table {
+    /// One that is whole.
+    pub fn new(title: &str, headers: Vec<String>, rows: Vec<Vec<Cell>>) -> Self {
+        Self { title: title.to_owned(), headers, rows, more: 0 }
+    }
 }
 
 /// What stands in a cell.

@@ -30,11 +30,9 @@ pub fn tables(module: &str, request: &Value, outcome: &Value, words: &Words) -> 
     let mut tables = vec![summary(module, outcome, words)];
     tables.extend(by_origin(outcome, words));
     tables.extend(factors(outcome, words));
-    for (member, title) in
-        [("employees", "employees"), ("expected_payments", "payments"), ("sensitivities", "sensitivities")]
-    {
+    for member in ["employees", "expected_payments", "sensitivities"] {
         let lines = &outcome[member];
-        tables.extend(list(lines, words.of("sheet", title), words));
+        tables.extend(list(lines, words.of("sheet", sheet(member)), words));
         tables.extend(within(member, lines.as_array().map_or(&[], Vec::as_slice), words));
     }
     tables.extend(others(outcome, &TAKEN, words));
@@ -43,6 +41,11 @@ pub fn tables(module: &str, request: &Value, outcome: &Value, words: &Words) -> 
     tables.push(assumptions(module, request, words));
     tables.extend(workings(outcome, words));
     tables
+}
+
+/// The name of the sheet of a list.
+pub(crate) fn sheet(member: &str) -> &str {
+    if member == "expected_payments" { "payments" } else { member }
 }
 
 fn summary(module: &str, outcome: &Value, words: &Words) -> Table {
@@ -64,7 +67,7 @@ fn summary(module: &str, outcome: &Value, words: &Words) -> Table {
     rows.push(vec![text(words.of("note", "engine")), text(env!("CARGO_PKG_VERSION"))]);
     rows.push(vec![text(words.of("note", "decision")), Cell::Empty]);
     let headers = vec![words.of("note", "item").to_owned(), words.of("note", "value").to_owned()];
-    Table { title: words.of("sheet", "summary").to_owned(), headers, rows }
+    Table::new(words.of("sheet", "summary"), headers, rows)
 }
 
 /// Ultimate, reserve and error by origin, with their total.
@@ -88,7 +91,7 @@ fn by_origin(outcome: &Value, words: &Words) -> Option<Table> {
     let mut total = vec![text(words.of("note", "total"))];
     total.extend(columns.iter().map(|(name, _)| cell(name, &outcome["total"][name], words)));
     rows.push(total);
-    Some(Table { title: words.of("sheet", "origins").to_owned(), headers, rows })
+    Some(Table::new(words.of("sheet", "origins"), headers, rows))
 }
 
 fn factors(outcome: &Value, words: &Words) -> Option<Table> {
@@ -105,7 +108,7 @@ fn factors(outcome: &Value, words: &Words) -> Option<Table> {
         row
     };
     let rows = factors.iter().enumerate().map(row).collect();
-    Some(Table { title: words.of("sheet", "factors").to_owned(), headers, rows })
+    Some(Table::new(words.of("sheet", "factors"), headers, rows))
 }
 
 fn triangle(request: &Value, words: &Words) -> Option<Table> {
@@ -122,7 +125,7 @@ fn triangle(request: &Value, words: &Words) -> Option<Table> {
         cells
     };
     let rows = rows.iter().enumerate().map(row).collect();
-    Some(Table { title: words.of("sheet", "triangle").to_owned(), headers, rows })
+    Some(Table::new(words.of("sheet", "triangle"), headers, rows))
 }
 
 /// Everything that was asked, line by line, but for the lists that have tables of their own.
@@ -133,7 +136,7 @@ fn assumptions(module: &str, request: &Value, words: &Words) -> Table {
         flatten(&Place::root(schema.as_ref()), members, words, &mut rows);
     }
     let headers = vec![words.of("note", "path").to_owned(), words.of("note", "value").to_owned()];
-    Table { title: words.of("sheet", "assumptions").to_owned(), headers, rows }
+    Table::new(words.of("sheet", "assumptions"), headers, rows)
 }
 
 fn flatten(place: &Place<'_>, members: &Map<String, Value>, words: &Words, rows: &mut Vec<Vec<Cell>>) {

@@ -151,7 +151,7 @@ async fn whichever_part_is_killed_each_calculation_ends_once_and_is_counted_once
 /// Lines of a chunk, the fewest that there may be.
 const CHUNKED: &str = "chunk_lines = 4096\n";
 
-/// Loads the staff of nine chunks and a bit; what asks for its valuation.
+/// Loads the staff of nine chunks and a bit; what asks for its valuation, without a line for each.
 async fn portfolio(gateway: &Gateway, key: &str) -> Value {
     let mut lines = String::from("id;sex;birth_date;hire_date;annual_salary\n");
     for n in 0..9 * 4_096 + 100 {
@@ -163,6 +163,7 @@ async fn portfolio(gateway: &Gateway, key: &str) -> Value {
     let loaded: Value = post.body(lines).send().await.unwrap().json().await.unwrap();
     let mut body = example("ifc");
     body["parameters"].as_object_mut().unwrap().remove("employees");
+    body["parameters"]["detail"] = json!(false);
     body["dataset"] = json!(loaded["id"].as_str().unwrap_or_else(|| panic!("{loaded}")));
     body
 }

@@ -14,6 +14,7 @@ use super::plan::{Obligation, Plan, Prepared, Shift, Total};
 use super::reconciliation;
 use super::staff::{Employee, Sex, Staff, day};
 use super::{Attribution, Scale, lines, turnover};
+use crate::apart::{self, Member};
 use crate::calculate::Module;
 use crate::call::Call;
 use crate::field::{Field, Kind, names};
@@ -115,7 +116,8 @@ fn calculate(reader: &Reader<'_>) -> Option<Answer> {
     let obligations = plan.each(&valued.staff, watch)?;
     let mut results = answer(&plan, &obligations);
     if reader.flag("detail") {
-        results["employees"] = valued.ids.iter().zip(&obligations).map(|(id, one)| line(id, one)).collect();
+        let id = |index| valued.ids.at(index);
+        results["employees"] = apart::told(reader.call(), "employees", &obligations, id, &TOLD)?;
     }
     if reader.flag("sensitivities") {
         results["sensitivities"] = sensitivities(&valued.staff, &plan, &obligations, reader.call())?;
@@ -377,25 +379,24 @@ fn answer(plan: &Plan<'_>, obligations: &[Obligation]) -> Value {
     })
 }
 
-fn line(id: &str, one: &Obligation) -> Value {
-    json!({
-        "id": id,
-        "dbo": one.dbo,
-        "service_cost": one.service_cost,
-        "projected_benefit": one.projected_benefit,
-        "probability": one.probability,
-        "retirement_date": one.exit.to_string(),
-        "age": one.age,
-        "years_to_retirement": one.years,
-        "seniority": one.served,
-        "seniority_at_retirement": one.seniority,
-        "months": one.months,
-        "survival": one.survival,
-        "discount_factor": one.discount_factor,
-        "present_value": one.present_value,
-        "attribution_years": one.period,
-    })
-}
+/// What is told of each employee, in the order of the names.
+const TOLD: [(&str, Member<Obligation>); 15] = [
+    ("age", Member::Figure(|one| one.age)),
+    ("attribution_years", Member::Figure(|one| one.period)),
+    ("dbo", Member::Figure(|one| one.dbo)),
+    ("discount_factor", Member::Figure(|one| one.discount_factor)),
+    ("id", Member::Id),
+    ("months", Member::Figure(|one| one.months)),
+    ("present_value", Member::Figure(|one| one.present_value)),
+    ("probability", Member::Figure(|one| one.probability)),
+    ("projected_benefit", Member::Figure(|one| one.projected_benefit)),
+    ("retirement_date", Member::Day(|one| one.exit)),
+    ("seniority", Member::Figure(|one| one.served)),
+    ("seniority_at_retirement", Member::Figure(|one| one.seniority)),
+    ("service_cost", Member::Figure(|one| one.service_cost)),
+    ("survival", Member::Figure(|one| one.survival)),
+    ("years_to_retirement", Member::Figure(|one| one.years)),
+];
 
 /// A sensitivity: what moves, by how much, and how it is valued.
 pub(super) type Move = (&'static str, f64, Shift);

@@ -195,6 +195,7 @@ mod tests {
             module: "ifc",
             request: &request,
             outcome: &outcome,
+            apart: None,
             made: Timestamp::UNIX_EPOCH,
             digest: "",
             owner: None,

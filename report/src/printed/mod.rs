@@ -11,6 +11,7 @@ mod profile;
 mod scale;
 mod sections;
 
+use aops_engine::Apart;
 use aops_typeset::{Template, TypesetError};
 use jiff::Timestamp;
 use jiff::civil::Date;
@@ -33,6 +34,8 @@ pub struct Told<'a> {
     pub request: &'a Value,
     /// What the engine answered.
     pub outcome: &'a Value,
+    /// What is told of a list that stands apart from it.
+    pub apart: Option<&'a Apart>,
     /// When it was computed.
     pub made: Timestamp,
     /// The [`digest`] of all that was asked.

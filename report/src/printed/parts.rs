@@ -1,5 +1,6 @@
 //! Pieces of a report as the template reads them: texts, tables cut to what paper holds.
 
+use aops_engine::FIRST;
 use serde_json::{Value, json};
 
 use crate::figures::shown;
@@ -8,6 +9,8 @@ use crate::words::Words;
 
 /// Lines of a table on paper; the workbook has them all.
 const MOST_LINES: usize = 40;
+// A list that stands apart has as many lines here as are told of it.
+const _: () = assert!(MOST_LINES <= FIRST);
 /// Lines of each piece of one that is too wide: whoever wants them all wants the workbook.
 const MOST_OF_A_PIECE: usize = 20;
 /// Columns of a table on paper; wider ones are continued below.
@@ -42,10 +45,10 @@ fn piece(table: &Table, columns: &[usize], most: usize, words: &Words) -> Value 
     let rows: Vec<Vec<String>> = told
         .map(|row| columns.iter().map(|column| row.get(*column).map(shown).unwrap_or_default()).collect())
         .collect();
-    let left_out = table.rows.len().saturating_sub(most);
-    let note = (left_out > 0).then(|| {
+    let all = table.rows.len() + table.more;
+    let note = (all > most).then(|| {
         let sentence = words.of("report", "left_out").replace("{shown}", &most.to_string());
-        sentence.replace("{all}", &table.rows.len().to_string())
+        sentence.replace("{all}", &all.to_string())
     });
     json!({
         "kind": "table",
@@ -67,7 +70,7 @@ mod tests {
             row.extend((1..13).map(|column| Cell::Number((line * column) as f64, Kind::Plain)));
             row
         };
-        let whole = Table { title: "T".into(), headers, rows: (0..50).map(row).collect() };
+        let mut whole = Table::new("T", headers, (0..50).map(row).collect());
         let words = Words::parse("[report]\nleft_out = \"{shown}/{all}\"").unwrap();
         let pieces = table(&whole, &words);
         assert_eq!(pieces.len(), 2);
@@ -76,5 +79,7 @@ mod tests {
         assert_eq!(pieces[0]["rows"].as_array().unwrap().len(), MOST_OF_A_PIECE);
         assert_eq!(pieces[0]["note"], "20/50");
         assert_eq!(pieces[0]["align"][1], "r");
+        whole.more = 100_000;
+        assert_eq!(table(&whole, &words)[0]["note"], "20/100050", "others stand elsewhere");
     }
 }

@@ -1,7 +1,9 @@
 //! A profile of the lines of data: how many, and how each of their figures is spread.
 
+use aops_engine::{Apart, Spread};
 use serde_json::Value;
 
+use super::Told;
 use super::formulas::LINES;
 use crate::table::{Cell, Kind, Table};
 use crate::words::Words;
@@ -11,7 +13,26 @@ const DERIVED: [&str; 6] =
     ["discount_factor", "survival", "probability", "attribution_years", "months", "seniority_at_retirement"];
 
 /// The figures of the lines of data, one line each; nothing where there are no lines.
-pub(super) fn of(request: &Value, outcome: &Value, words: &Words) -> Option<(usize, Table)> {
+pub(super) fn of(told: &Told<'_>, words: &Words) -> Option<(usize, Table)> {
+    let (count, rows) = match told.apart {
+        Some(apart) => (apart.count, spread(apart, words)),
+        None => lines(told.request, told.outcome, words)?,
+    };
+    let headers =
+        ["figure", "count", "least", "mean", "most"].map(|name| words.of("report", name).to_owned());
+    Some((count, Table::new(words.of("report", "profile"), headers.to_vec(), rows)))
+}
+
+/// Of lines that stand apart, as the engine told it.
+fn spread(apart: &Apart, words: &Words) -> Vec<Vec<Cell>> {
+    let figures = apart.spread.iter().filter(|(name, _)| !DERIVED.contains(&name.as_str()));
+    figures
+        .map(|(name, Spread { least, mean, most })| row(name, apart.count, [*least, *mean, *most], words))
+        .collect()
+}
+
+/// Of lines that are here, and how many these are.
+fn lines(request: &Value, outcome: &Value, words: &Words) -> Option<(usize, Vec<Vec<Cell>>)> {
     let lists = LINES.iter().flat_map(|name| [request.get(*name), outcome.get(*name)]);
     let lists: Vec<&Vec<Value>> =
         lists.flatten().filter_map(Value::as_array).filter(|list| !list.is_empty()).collect();
@@ -24,20 +45,20 @@ pub(super) fn of(request: &Value, outcome: &Value, words: &Words) -> Option<(usi
             }
         }
     }
-    let row = |name: &&String| {
+    let figure = |name: &&String| {
         let list = lists.iter().find(|list| list.iter().any(|line| line.get(*name).is_some()))?;
         let values: Vec<f64> = list.iter().filter_map(|line| line.get(*name)?.as_f64()).collect();
-        let kind = Kind::of(name);
         let mean = values.iter().sum::<f64>() / values.len() as f64;
         let least = values.iter().copied().fold(f64::INFINITY, f64::min);
         let most = values.iter().copied().fold(f64::NEG_INFINITY, f64::max);
-        let mut row = vec![Cell::Text(words.of("field", name).to_owned())];
-        row.push(Cell::Number(values.len() as f64, Kind::Plain));
-        row.extend([least, mean, most].map(|value| Cell::Number(value, kind)));
-        Some(row)
+        Some(row(name, values.len(), [least, mean, most], words))
     };
-    let rows: Vec<Vec<Cell>> = names.iter().filter_map(row).collect();
-    let headers =
-        ["figure", "count", "least", "mean", "most"].map(|name| words.of("report", name).to_owned());
-    Some((count, Table { title: words.of("report", "profile").to_owned(), headers: headers.to_vec(), rows }))
+    Some((count, names.iter().filter_map(figure).collect()))
+}
+
+fn row(name: &str, count: usize, figures: [f64; 3], words: &Words) -> Vec<Cell> {
+    let mut row =
+        vec![Cell::Text(words.of("field", name).to_owned()), Cell::Number(count as f64, Kind::Plain)];
+    row.extend(figures.map(|figure| Cell::Number(figure, Kind::of(name))));
+    row
 }

@@ -4,6 +4,7 @@ use serde_json::{Map, Value, json};
 
 use super::parts::{heading, table, text};
 use super::{Told, accounts, charts, formulas, profile};
+use crate::apart::with_more;
 use crate::figures::shown;
 use crate::table::{Cell, Kind, Table};
 use crate::tables::tables;
@@ -14,7 +15,8 @@ const MOST_ITEMS: usize = 12;
 
 /// All of them; one with nothing to tell is left out.
 pub(super) fn all(told: &Told<'_>, words: &Words) -> Vec<Value> {
-    let tables = Sorted::of(tables(told.module, told.request, told.outcome, words), words);
+    let tables = tables(told.module, told.request, told.outcome, words);
+    let tables = Sorted::of(with_more(tables, told.apart, words), words);
     let sections = [
         ("summary", summary(told, &tables, words)),
         ("data", data(told, &tables, words)),
@@ -83,7 +85,7 @@ fn summary(told: &Told<'_>, tables: &Sorted, words: &Words) -> Vec<Value> {
 
 fn data(told: &Told<'_>, tables: &Sorted, words: &Words) -> Vec<Value> {
     let mut parts = vec![text(words.of("report", "data_said"))];
-    if let Some((count, profile)) = profile::of(told.request, told.outcome, words) {
+    if let Some((count, profile)) = profile::of(told, words) {
         let count = shown(&Cell::Number(count as f64, Kind::Plain));
         parts.push(text(&words.of("report", "data_lines").replace("{count}", &count)));
         parts.extend(table(&profile, words));
@@ -110,7 +112,7 @@ fn assumptions(told: &Told<'_>, tables: &Sorted, words: &Words) -> Vec<Value> {
     if !used.is_empty() {
         parts.push(heading(words.of("report", "tables")));
         let headers = ["table", "source"].map(|name| words.of("report", name).to_owned()).to_vec();
-        parts.extend(table(&Table { title: String::new(), headers, rows: used }, words));
+        parts.extend(table(&Table::new("", headers, used), words));
     }
     parts
 }

@@ -26,8 +26,16 @@ fn example(module: &str) -> (Value, Value) {
 fn report(module: &str, request: &Value, outcome: &Value) -> Vec<u8> {
     let digest = digest(request, None);
     let made = "2026-11-27T12:00:00Z".parse().unwrap();
-    let told =
-        Told { module, request, outcome, made, digest: &digest, owner: Some("Société X"), data: None };
+    let told = Told {
+        module,
+        request,
+        outcome,
+        apart: None,
+        made,
+        digest: &digest,
+        owner: Some("Société X"),
+        data: None,
+    };
     printed(&told, &words()).unwrap()
 }
 
@@ -37,7 +45,7 @@ fn the_figures_of_json_workbook_and_pdf_are_the_same() {
     for module in aops_engine::MODULES {
         let (request, outcome) = example(module);
         let made = tables(module, &request, &outcome, &words);
-        let mut book: Xlsx<_> = Xlsx::new(Cursor::new(xlsx(&made).unwrap())).unwrap();
+        let mut book: Xlsx<_> = Xlsx::new(Cursor::new(xlsx(&made, None).unwrap())).unwrap();
         let text = read(&report(module, &request, &outcome));
         let names = book.sheet_names();
         for (table, name) in made.iter().zip(names) {
@@ -69,6 +77,7 @@ fn p_rights_help_a_report_says_that_it_decides_nothing_about_a_person() {
             module: "ifc",
             request: &request,
             outcome: &outcome,
+            apart: None,
             made: Timestamp::UNIX_EPOCH,
             digest: "",
             owner: None,
@@ -111,6 +120,7 @@ fn a_portfolio_is_cut_on_paper_and_its_formula_stands_all_the_same() {
         module: "ifc",
         request: &request,
         outcome: &outcome,
+        apart: None,
         made: Timestamp::UNIX_EPOCH,
         digest: "",
         owner: None,
@@ -119,4 +129,32 @@ fn a_portfolio_is_cut_on_paper_and_its_formula_stands_all_the_same() {
     let values = values(&told, &words()).to_string();
     assert!(values.contains("sur 500") && values.contains("N-19") && !values.contains("N-20\""));
     assert!(values.contains("\"formula\""));
+}
+
+#[test]
+fn a_list_that_stands_apart_is_told_on_paper_as_one_that_does_not() {
+    let mut request = aops_engine::example("ifc").unwrap();
+    request.as_object_mut().unwrap().remove("employees");
+    let mut data = String::from("id;sex;birth_date;hire_date;annual_salary\n");
+    for n in 0..=aops_engine::BLOCK {
+        data += &format!("N-{n};F;{}-05-12;2010-09-01;{}.37\n", 1963 + n % 37, 24_000 + n % 997 * 40);
+    }
+    let watch = aops_engine::Watch::default();
+    let whole = aops_engine::calculate_lines("ifc", &request, data.clone(), &watch).unwrap();
+    let (outcome, list) = aops_engine::calculate_apart("ifc", &request, data, &[], &watch).unwrap();
+    let list = list.unwrap();
+    let told = |outcome, apart| {
+        let told = Told {
+            module: "ifc",
+            request: &request,
+            outcome,
+            apart,
+            made: Timestamp::UNIX_EPOCH,
+            digest: "",
+            owner: None,
+            data: None,
+        };
+        (values(&told, &words()), drawings(&told, &words()))
+    };
+    assert!(told(&whole, None) == told(&outcome, Some(&list.apart)), "paper tells something else");
 }

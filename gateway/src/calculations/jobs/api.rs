@@ -1,6 +1,6 @@
 //! `/api/v1/calculations`: asking for calculations, following them, fetching their reports, deleting them, for programs.
 
-use aops_engine::Fault;
+use aops_engine::{BLOCK, Fault};
 use aops_manifest::Language;
 use axum::body::Body;
 use axum::extract::{Path, State};
@@ -14,7 +14,7 @@ use serde_json::{Map, Value, json};
 use super::idempotency::Key;
 use super::records::Job;
 use super::submit::{self, Asked, Refused, Who};
-use super::{Form, State as JobState, events, forms, worker};
+use super::{Form, State as JobState, computed, events, forms, worker};
 use crate::accounts;
 use crate::accounts::api_keys::{ApiClient, Mode};
 use crate::app::{App, SharedApp};
@@ -34,6 +34,7 @@ const PAGE: usize = 50;
 const LONGEST_NAME: usize = 120;
 /// Lines of a list that are told with the state; reports have all.
 const MOST_LINES: usize = 1_000;
+const _: () = assert!(MOST_LINES <= BLOCK);
 
 /// The routes of this file.
 pub(in crate::calculations) fn routes() -> Router<SharedApp> {
@@ -239,11 +240,15 @@ async fn shown(
     let (job, version) = seen_by(app, client, id).await?;
     let mut told = head(app, &job, negotiation::language(uri, headers));
     if job.state == JobState::Done
-        && let Some(computed) = forms::computed(app, organisation, &job).await?
+        && let Some(computed) = computed(app, organisation, &job).await?
     {
         let mut result = computed.outcome;
         if let Some(members) = result.as_object_mut() {
-            members.retain(|_, value| value.as_array().is_none_or(|list| list.len() <= MOST_LINES));
+            let short = |value: &Value| value.as_array().is_none_or(|list| list.len() <= MOST_LINES);
+            members.retain(|_, value| short(value));
+            if let Some(apart) = &computed.apart {
+                members.remove(&apart.member);
+            }
         }
         told["result"] = result;
     }
@@ -334,10 +339,10 @@ pub(in crate::calculations) async fn download(
     form: Form,
 ) -> Result<Response, WebError> {
     let (job, _) = super::read(app, organisation, id).await?.ok_or(WebError::NotFound)?;
-    let computed = forms::computed(app, organisation, &job).await?.ok_or(WebError::NotFound)?;
+    let computed = computed(app, organisation, &job).await?.ok_or(WebError::NotFound)?;
     let owner = accounts::organisation(app, organisation).await?;
     let owner = owner.map(|organisation| organisation.raison_sociale);
-    let bytes = forms::report(app, &job, computed, owner, form).await?;
+    let bytes = forms::report(app, organisation, &job, computed, owner, form).await?;
     let day = job.ended.unwrap_or(job.created).strftime("%Y-%m-%d").to_string();
     let saved = format!("attachment; filename=\"{}-{day}.{}\"", job.module, form.ending());
     let mut response = Response::new(bytes.into());

@@ -1,28 +1,18 @@
-//! The outcome of a calculation as it is kept, and as reports: JSON, workbook, PDF. A report is made when it is asked
-//! for, so that there is none to delete, and its figures are those of the outcome.
+//! The outcome of a calculation as reports: JSON, workbook, PDF. A report is made when it is asked for, so that there is
+//! none to delete, and its figures are those of the outcome. The lines of a list that stands apart pass through it one
+//! after another, or as the text that they are.
 
-use std::io::Read as _;
+use std::io::{self, BufReader, Read as _};
 
+use aops_engine::Apart;
 use aops_manifest::Language;
-use aops_report::{Cell, Table, Told, Words, printed, tables, xlsx};
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
-use serde_json::{Map, Value, json};
-use zeroize::Zeroizing;
+use aops_report::{Cell, Following, Table, Told, Words, printed, tables, with_more, xlsx};
+use serde_json::{Value, json};
 
-use super::records::{Job, OUTCOMES, Outcome, outcome_of};
+use super::packed::{self, Computed, LARGEST};
+use super::records::Job;
 use crate::app::App;
-use crate::blobs;
-use crate::records;
-use crate::store::Address;
 use crate::web::WebError;
-
-/// Level of compression: the fast one, as JSON loses nine tenths by any.
-const LEVEL: i32 = 3;
-/// The largest outcome, in bytes of JSON.
-const LARGEST: u64 = 1 << 30;
-/// Lists of lines of data, which an outcome is kept without: the data have them.
-const LINES: [&str; 2] = ["employees", "heads"];
 
 /// A form of a report.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -65,92 +55,36 @@ impl Form {
     }
 }
 
-/// An outcome with what was asked.
-#[derive(Debug, Clone)]
-pub(in crate::calculations) struct Computed {
-    /// What was asked, without lines of data.
-    pub(in crate::calculations) request: Value,
-    /// What the engine answered.
-    pub(in crate::calculations) outcome: Value,
-    digest: String,
-    data: String,
-}
-
-/// An outcome as it is kept; a reason where it cannot be.
-pub(super) fn pack(request: &Value, outcome: Value, digest: &str, data: &str) -> Result<String, String> {
-    let mut asked = request.clone();
-    if let Some(members) = asked.as_object_mut() {
-        LINES.iter().for_each(|name| drop(members.remove(*name)));
-    }
-    let whole = json!({ "request": asked, "outcome": outcome, "digest": digest, "data": data });
-    let bytes = serde_json::to_vec(&whole).map_err(|error| error.to_string())?;
-    let packed = zstd::encode_all(bytes.as_slice(), LEVEL).map_err(|error| error.to_string())?;
-    Ok(STANDARD.encode(packed))
-}
-
-fn unpack(packed: &[u8]) -> Result<Computed, String> {
-    let bytes = STANDARD.decode(packed).map_err(|error| error.to_string())?;
-    let reader = zstd::Decoder::new(bytes.as_slice()).map_err(|error| error.to_string())?;
-    let mut plain = Vec::new();
-    reader.take(LARGEST).read_to_end(&mut plain).map_err(|error| error.to_string())?;
-    let mut whole: Map<String, Value> = serde_json::from_slice(&plain).map_err(|error| error.to_string())?;
-    let mut member = |name: &str| whole.remove(name).unwrap_or_default();
-    let text = |value: Value| value.as_str().unwrap_or_default().to_owned();
-    Ok(Computed {
-        request: member("request"),
-        outcome: member("outcome"),
-        digest: text(member("digest")),
-        data: text(member("data")),
-    })
-}
-
-/// The outcome of a calculation that has one.
-///
-/// # Errors
-/// [`WebError`].
-pub(in crate::calculations) async fn computed(
-    app: &App,
-    organisation: &str,
-    job: &Job,
-) -> Result<Option<Computed>, WebError> {
-    let address = Address::new(OUTCOMES, organisation, &job.id);
-    let Some((outcome, _)) = records::read_sealed::<Outcome>(app, &address, &job.id).await? else {
-        return Ok(None);
-    };
-    let packed = match outcome {
-        Outcome::Here(packed) => Zeroizing::new(packed.into_bytes()),
-        Outcome::Content(blob) => {
-            let name = outcome_of(&job.id);
-            let Some(packed) = blobs::read(app, organisation, &job.id, &name, blob).await? else {
-                return Ok(None);
-            };
-            packed
-        }
-    };
-    let read = tokio::task::spawn_blocking(move || unpack(&packed)).await;
-    let read = read.map_err(|error| WebError::Internal(error.to_string()))?;
-    read.map(Some).map_err(|why| WebError::Internal(format!("the outcome of {}: {why}", job.id)))
-}
-
 /// A report of a calculation, made in turn with other work of this kind.
 ///
 /// # Errors
 /// [`WebError`]; what goes wrong in the making is ours, and told in the log.
-pub(in crate::calculations) async fn report(
+pub(super) async fn report(
     app: &App,
+    organisation: &str,
     job: &Job,
     computed: Computed,
     owner: Option<String>,
     form: Form,
 ) -> Result<Vec<u8>, WebError> {
+    let lines = match form {
+        // Paper has the first alone.
+        Form::Pdf => None,
+        Form::Json | Form::Xlsx => {
+            let lines = packed::lines(app, organisation, job, &computed).await?;
+            Some(lines.ok_or(WebError::NotFound)?)
+        }
+    };
     let turn = app.calculations.turn().await?;
     let (module, made) = (job.module.clone(), job.ended.unwrap_or(job.created));
     let name = job.name.clone();
     let trial = job.test.then(|| app.site.load().texts.text(Language::Fr, "calculs.trial", &[]));
     let making = tokio::task::spawn_blocking(move || {
-        let Computed { request, outcome, digest, data } = computed;
+        let Computed { request, outcome, apart, digest, data, .. } = computed;
+        let lines = lines.as_deref().map_or(&[][..], Vec::as_slice);
         let whole = || -> Result<Vec<u8>, Box<dyn std::error::Error + Send + Sync>> {
             let words = Words::french()?;
+            let unpacked = || Ok::<_, io::Error>(zstd::Decoder::new(lines)?.take(LARGEST));
             Ok(match form {
                 Form::Json => {
                     let mut told = json!({
@@ -159,15 +93,25 @@ pub(in crate::calculations) async fn report(
                     if trial.is_some() {
                         told["test"] = json!(true);
                     }
-                    serde_json::to_vec(&told)?
+                    match &apart {
+                        Some(apart) => whole_json(&told, apart, unpacked()?)?,
+                        None => serde_json::to_vec(&told)?,
+                    }
                 }
                 Form::Xlsx => {
-                    let mut all = tables(&module, &request, &outcome, &words);
+                    let all = tables(&module, &request, &outcome, &words);
+                    let mut all = with_more(all, apart.as_ref(), &words);
                     if let Some(trial) = trial {
                         let first = all.first().map(|table| table.title.clone()).unwrap_or_default();
                         all.insert(0, marked(&trial, first));
                     }
-                    xlsx(&all)?
+                    let following = match &apart {
+                        Some(apart) => {
+                            Some(Following::new(apart, &outcome, BufReader::new(unpacked()?), &words))
+                        }
+                        None => None,
+                    };
+                    xlsx(&all, following)?
                 }
                 Form::Pdf => {
                     let data = Some(data.as_str()).filter(|data| !data.is_empty()).or(name.as_deref());
@@ -177,6 +121,7 @@ pub(in crate::calculations) async fn report(
                         module: &module,
                         request: &request,
                         outcome: &outcome,
+                        apart: apart.as_ref(),
                         made,
                         digest,
                         owner,
@@ -196,24 +141,54 @@ pub(in crate::calculations) async fn report(
 
 /// The sheet before the others that says that a workbook is a trial's.
 fn marked(trial: &str, first: String) -> Table {
-    Table { title: trial.to_owned(), headers: vec![trial.to_owned()], rows: vec![vec![Cell::Text(first)]] }
+    Table::new(trial, vec![trial.to_owned()], vec![vec![Cell::Text(first)]])
+}
+
+/// What a report tells, with all the lines of the list that stands apart in the place of the first.
+fn whole_json(told: &Value, apart: &Apart, mut lines: impl io::Read) -> io::Result<Vec<u8>> {
+    let mut json = Vec::new();
+    with_member(told, "result", &mut json, |result, json| {
+        with_member(result, &apart.member, json, |_, json| io::copy(&mut lines, json).map(drop))
+    })?;
+    Ok(json)
+}
+
+/// Writes an object, one of its members by other means.
+fn with_member(
+    object: &Value,
+    member: &str,
+    json: &mut Vec<u8>,
+    other: impl FnOnce(&Value, &mut Vec<u8>) -> io::Result<()>,
+) -> io::Result<()> {
+    let (mut other, mut before) = (Some(other), b'{');
+    for (name, value) in object.as_object().into_iter().flatten() {
+        json.push(before);
+        before = b',';
+        serde_json::to_writer(&mut *json, name)?;
+        json.push(b':');
+        match other.take_if(|_| name == member) {
+            Some(other) => other(value, json)?,
+            None => serde_json::to_writer(&mut *json, value)?,
+        }
+    }
+    json.push(b'}');
+    Ok(())
 }
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
+
     use super::*;
 
     #[test]
-    fn an_outcome_is_kept_small_and_without_the_lines_that_the_data_have() {
-        let request = json!({ "employees": [{ "id": "A" }], "scale": "x" });
-        let outcome = json!({ "dbo": 1.5, "employees": vec![json!({ "id": "A", "dbo": 1.5 }); 1_000] });
-        let packed = pack(&request, outcome.clone(), "d1", "Personnel").unwrap();
-        assert!(packed.len() < 2_000, "{}", packed.len());
-        let computed = unpack(packed.as_bytes()).unwrap();
-        assert_eq!((computed.outcome, computed.request), (outcome, json!({ "scale": "x" })));
-        assert_eq!((computed.digest.as_str(), computed.data.as_str()), ("d1", "Personnel"));
-        for wrong in ["", "€", "AAAA"] {
-            assert!(unpack(wrong.as_bytes()).is_err(), "{wrong}");
-        }
+    fn all_lines_of_a_list_apart_stand_in_the_place_of_the_first() {
+        let told = json!({ "made": "x", "result": { "dbo": 1.5, "employees": [{ "id": 1 }], "z": [] }, "test": true });
+        let apart = Apart { member: "employees".into(), count: 2, spread: BTreeMap::new() };
+        let lines = &b"[\n{\"id\":1},\n{\"id\":2}\n]"[..];
+        let whole = whole_json(&told, &apart, lines).unwrap();
+        let mut expected = told.clone();
+        expected["result"]["employees"] = json!([{ "id": 1 }, { "id": 2 }]);
+        assert_eq!(serde_json::from_slice::<Value>(&whole).unwrap(), expected);
     }
 }

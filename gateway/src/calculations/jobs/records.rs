@@ -136,6 +136,13 @@ pub(super) enum Outcome {
     Here(String),
     /// As a content of its own.
     Content(Blob),
+    /// The same, of which a list has its first lines alone; all of them are contents beside it.
+    Apart {
+        /// The outcome.
+        told: Blob,
+        /// The lines, in their order.
+        lines: Vec<Blob>,
+    },
 }
 
 /// An outcome as it was kept at first.
@@ -191,6 +198,11 @@ impl Job {
 /// The name of the content of an outcome.
 pub(super) fn outcome_of(id: &str) -> String {
     format!("{id}/outcome")
+}
+
+/// The name of a content of the lines that stand apart from an outcome.
+pub(super) fn lines_of(id: &str, number: usize) -> String {
+    format!("{id}/lines-{number}")
 }
 
 /// A new id: names in order of them are the newest first.

@@ -15,8 +15,9 @@ use super::chunks;
 use super::data;
 use super::leased;
 use super::letter;
+use super::packed::{self, Packed};
 use super::queue::{Run, Takes, Waiting};
-use super::records::{CHUNKS, Cut, INPUTS, Inputs, Job, OUTCOMES, Outcome, QUEUE, Queued, State, outcome_of};
+use super::records::{CHUNKS, Cut, INPUTS, Inputs, Job, OUTCOMES, QUEUE, Queued, State};
 use crate::accounts::random;
 use crate::app::{App, SharedApp};
 use crate::blobs;
@@ -115,7 +116,7 @@ pub(super) enum Attempt {
 /// What came of a calculation.
 enum Came {
     /// An outcome, with what was asked; of a chunk, what it gives to the whole.
-    Outcome(String),
+    Outcome(Packed),
     /// What is wrong with what was asked.
     Faults(Vec<Kept>),
     /// What went wrong here.
@@ -312,8 +313,7 @@ async fn end(app: &App, waiting: &Waiting, came: &Came) -> Result<Attempt, WebEr
         Came::Outcome(packed) => {
             job.state = State::Done;
             let gone = Some(job.ends(app));
-            let blob = blobs::put(app, &mut batch, &key, &outcome_of(id), packed.as_bytes(), gone).await?;
-            let outcome = Outcome::Content(blob);
+            let outcome = packed::keep(app, &mut batch, &key, id, packed, gone).await?;
             records::put_sealed(&mut batch, &key, OUTCOMES, id, Expect::Anything, &outcome, gone)?;
             remembered(app, organisation, &job, &mut batch).await?;
         }
@@ -355,7 +355,7 @@ async fn end(app: &App, waiting: &Waiting, came: &Came) -> Result<Attempt, WebEr
 /// A chunk that computed nothing ends as well: the whole computes it, and tells what is wrong where something is.
 async fn end_chunk(app: &App, waiting: &Waiting, came: &Came) -> Result<Attempt, WebError> {
     let computed = match came {
-        Came::Outcome(part) => serde_json::from_str(part).map_err(|error| error.to_string()),
+        Came::Outcome(part) => serde_json::from_str(&part.told).map_err(|error| error.to_string()),
         Came::Incident(why) => Err(why.clone()),
         Came::Faults(_) => Err("there are faults in it".into()),
         Came::Died | Came::Interrupted => return Ok(Attempt::Again),

@@ -161,7 +161,7 @@ mod tests {
         let row = |(name, number): &(&str, f64)| {
             vec![Cell::Text((*name).to_owned()), Cell::Number(*number, Kind::Plain)]
         };
-        Table { title: String::new(), headers: Vec::new(), rows: rows.iter().map(row).collect() }
+        Table::new("", Vec::new(), rows.iter().map(row).collect())
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! `/espace-client/calculs/{id}`: where a calculation stands, what came of it, its reports, its end.
 
-use aops_report::{Cell, Drawing, Table, Told, Words, drawings, shown, tables};
+use aops_engine::FIRST;
+use aops_report::{Cell, Drawing, Table, Told, Words, drawings, shown, tables, with_more};
 use axum::Router;
 use axum::extract::{Path, State};
 use axum::response::Response;
@@ -18,6 +19,8 @@ use crate::web::{WebError, negotiation, render_titled};
 
 /// Lines of a table on a page; reports have all.
 const MOST_LINES: usize = 25;
+// A list that stands apart has as many lines here as are told of it.
+const _: () = assert!(MOST_LINES <= FIRST);
 /// Other calculations that one may be compared with.
 const MOST_OTHERS: usize = 50;
 /// How often a page that waits asks again by itself, in seconds.
@@ -66,9 +69,11 @@ async fn present(app: &App, job: &Job, computed: Computed) -> Result<(Value, Val
     let (module, made) = (job.module.clone(), job.ended.unwrap_or(job.created));
     let made = tokio::task::spawn_blocking(move || {
         let words = Words::french().map_err(|error| error.to_string())?;
-        let Computed { request, outcome, .. } = &computed;
-        let all = tables(&module, request, outcome, &words);
-        let told = Told { module: &module, request, outcome, made, digest: "", owner: None, data: None };
+        let Computed { request, outcome, apart, .. } = &computed;
+        let apart = apart.as_ref();
+        let all = with_more(tables(&module, request, outcome, &words), apart, &words);
+        let told =
+            Told { module: &module, request, outcome, apart, made, digest: "", owner: None, data: None };
         let charts: Vec<Value> = drawings(&told, &words).into_iter().map(drawn).collect();
         let tables: Vec<Value> = all.iter().map(table).collect();
         drop(turn);
@@ -90,7 +95,7 @@ fn table(table: &Table) -> Value {
     json!({
         "title": table.title, "headers": table.headers,
         "rows": rows.map(|row| row.iter().map(cell).collect()).collect::<Vec<Vec<Value>>>(),
-        "left": table.rows.len().saturating_sub(MOST_LINES),
+        "left": (table.rows.len() + table.more).saturating_sub(MOST_LINES),
     })
 }
 

@@ -6,8 +6,9 @@ use std::io::{self, Read, Write};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 
 use super::{Answer, Work};
+use crate::calculations::jobs::packed::Packed;
 
-/// Lines of data; they come before what is asked of them.
+/// Lines: of data, before what is asked of them; of a list apart, before its outcome.
 const LINES: u8 = b'l';
 /// What is asked, in JSON: nothing comes after it.
 const WORK: u8 = b'w';
@@ -77,7 +78,12 @@ pub(super) fn say(to: &mut impl Write, said: &Said) -> io::Result<()> {
             let thousandths = (part.clamp(0.0, 1.0) * 1000.0) as u16;
             write(to, PROGRESS, &thousandths.to_le_bytes())
         }
-        Said::Answer(Answer::Outcome(packed)) => write(to, OUTCOME, packed.as_bytes()),
+        Said::Answer(Answer::Outcome(Packed { told, lines })) => {
+            if !lines.is_empty() {
+                write(to, LINES, lines)?;
+            }
+            write(to, OUTCOME, told.as_bytes())
+        }
         Said::Answer(Answer::Faults(faults)) => write(to, FAULTS, &serde_json::to_vec(faults)?),
         Said::Answer(Answer::Incident(why)) => write(to, INCIDENT, why.as_bytes()),
     }
@@ -85,6 +91,31 @@ pub(super) fn say(to: &mut impl Write, said: &Said) -> io::Result<()> {
 
 /// What a process says next; nothing once it says no more. What it says is believed no further than its form.
 pub(super) async fn hear(from: &mut (impl AsyncRead + Unpin)) -> io::Result<Option<Said>> {
+    let Some((mut kind, mut bytes)) = frame(from).await? else { return Ok(None) };
+    let mut lines = Vec::new();
+    if kind == LINES {
+        lines = bytes;
+        let Some(next) = frame(from).await? else { return Ok(None) };
+        (kind, bytes) = next;
+        if kind != OUTCOME {
+            return Err(odd());
+        }
+    }
+    let text = |bytes| String::from_utf8(bytes).map_err(|_| odd());
+    Ok(Some(match kind {
+        PROGRESS => {
+            let thousandths = u16::from_le_bytes(bytes.try_into().map_err(|_| odd())?);
+            Said::Progress(f64::from(thousandths.min(1000)) / 1000.0)
+        }
+        OUTCOME => Said::Answer(Answer::Outcome(Packed { told: text(bytes)?, lines })),
+        FAULTS => Said::Answer(Answer::Faults(serde_json::from_slice(&bytes)?)),
+        INCIDENT => Said::Answer(Answer::Incident(text(bytes)?)),
+        _ => return Err(odd()),
+    }))
+}
+
+/// The next kind and bytes; nothing where there are no more, or not as many as announced.
+async fn frame(from: &mut (impl AsyncRead + Unpin)) -> io::Result<Option<(u8, Vec<u8>)>> {
     let mut head = [0; HEAD];
     match from.read_exact(&mut head).await {
         Ok(_) => {}
@@ -95,20 +126,7 @@ pub(super) async fn hear(from: &mut (impl AsyncRead + Unpin)) -> io::Result<Opti
     let mut bytes = Vec::new();
     // Memory is taken for what comes, not for what is announced.
     from.take(length).read_to_end(&mut bytes).await?;
-    if bytes.len() as u64 != length {
-        return Ok(None);
-    }
-    let text = |bytes| String::from_utf8(bytes).map_err(|_| odd());
-    Ok(Some(match kind {
-        PROGRESS => {
-            let thousandths = u16::from_le_bytes(bytes.try_into().map_err(|_| odd())?);
-            Said::Progress(f64::from(thousandths.min(1000)) / 1000.0)
-        }
-        OUTCOME => Said::Answer(Answer::Outcome(text(bytes)?)),
-        FAULTS => Said::Answer(Answer::Faults(serde_json::from_slice(&bytes)?)),
-        INCIDENT => Said::Answer(Answer::Incident(text(bytes)?)),
-        _ => return Err(odd()),
-    }))
+    Ok((bytes.len() as u64 == length).then_some((kind, bytes)))
 }
 
 fn write(to: &mut impl Write, kind: u8, bytes: &[u8]) -> io::Result<()> {
@@ -158,7 +176,8 @@ mod tests {
         let fault = Kept::of(&Fault::new("/a", "missing", &[("name", "a".into())]));
         let all = [
             Said::Progress(0.25),
-            Said::Answer(Answer::Outcome("b64".into())),
+            Said::Answer(Answer::Outcome(Packed { told: "b64".into(), lines: Vec::new() })),
+            Said::Answer(Answer::Outcome(Packed { told: "b64".into(), lines: vec![0x28, 0xb5] })),
             Said::Answer(Answer::Faults(vec![fault])),
             Said::Answer(Answer::Incident("x".into())),
         ];
@@ -172,6 +191,8 @@ mod tests {
         assert_eq!(hear(&mut &bytes[..HEAD + 1]).await.unwrap(), None, "cut short");
         let announced = [&[OUTCOME][..], &u64::MAX.to_le_bytes()].concat();
         assert!(hear(&mut &announced[..]).await.is_err(), "more than there can be");
+        let lines_of_nothing = [LINES, 1, 0, 0, 0, 0, 0, 0, 0, b'l', PROGRESS, 2, 0, 0, 0, 0, 0, 0, 0, 1, 0];
+        assert!(hear(&mut &lines_of_nothing[..]).await.is_err(), "lines are an outcome's");
         assert!(hear(&mut &[b'x', 0, 0, 0, 0, 0, 0, 0, 0][..]).await.is_err());
         assert!(hear(&mut &[FAULTS, 1, 0, 0, 0, 0, 0, 0, 0, b'{'][..]).await.is_err());
     }

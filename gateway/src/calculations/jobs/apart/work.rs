@@ -2,12 +2,12 @@
 
 use std::ops::Range;
 
-use aops_engine::{Partial, Watch, calculate_cut, calculate_part, calculate_watched, cut_lines};
+use aops_engine::{Partial, Watch, calculate_apart, calculate_part, calculate_watched, cut_lines};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use crate::calculations::faults::Kept;
-use crate::calculations::jobs::forms;
+use crate::calculations::jobs::packed::{Packed, pack};
 
 /// Lines of data in what was asked, in whose place those of a dataset come.
 const LINES: [&str; 3] = ["employees", "heads", "triangle"];
@@ -31,8 +31,8 @@ pub(in crate::calculations::jobs) struct Work {
 /// What came of it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(in crate::calculations::jobs) enum Answer {
-    /// An outcome, with what was asked, as it is kept; of a chunk, what it gives to the whole, in JSON.
-    Outcome(String),
+    /// An outcome, with what was asked, as it is kept; of a chunk, what it gives to the whole, told in JSON.
+    Outcome(Packed),
     /// What is wrong with what was asked.
     Faults(Vec<Kept>),
     /// What went wrong here.
@@ -80,21 +80,22 @@ impl Work {
             let part = calculate_part(&module, &request, lines.unwrap_or_default(), first, watch);
             // What is wrong is found, and told, by the whole.
             let Some(part) = part else { return Answer::Faults(Vec::new()) };
-            let told = serde_json::to_string(&part);
-            return told.map_or_else(|error| Answer::Incident(error.to_string()), Answer::Outcome);
+            return match serde_json::to_string(&part) {
+                Ok(told) => Answer::Outcome(Packed { told, lines: Vec::new() }),
+                Err(error) => Answer::Incident(error.to_string()),
+            };
         }
         let digest = aops_report::digest(&request, lines.as_deref());
         let answered = match lines {
-            Some(lines) => {
-                calculate_cut(&module, &request, lines, &computed, watch).map(|outcome| (outcome, request))
-            }
+            Some(lines) => calculate_apart(&module, &request, lines, &computed, watch)
+                .map(|(outcome, list)| (outcome, list, request)),
             None => {
                 let request = aops_report::with_working(&request);
-                calculate_watched(&module, &request, watch).map(|outcome| (outcome, request))
+                calculate_watched(&module, &request, watch).map(|outcome| (outcome, None, request))
             }
         };
         match answered {
-            Ok((outcome, request)) => match forms::pack(&request, outcome.into_json(), &digest, &data) {
+            Ok((outcome, list, request)) => match pack(&request, outcome.into_json(), list, &digest, &data) {
                 Ok(packed) => Answer::Outcome(packed),
                 Err(why) => Answer::Incident(why),
             },

@@ -28,31 +28,37 @@ const LINES: usize = 2 * BLOCK + 100;
 const NUMBERS: [&str; 3] = ["00000", "00001", "00002"];
 
 /// A gateway that cuts what has more lines than these.
-async fn opened(folder: &Path, chunk_lines: usize) -> SharedApp {
+pub(super) async fn opened(folder: &Path, chunk_lines: usize) -> SharedApp {
     let mut app = testing::app(folder, SignedDuration::ZERO).await;
     app.settings.calculations.chunk_lines = chunk_lines;
     Arc::new(app)
 }
 
-/// What asks for the valuation of a portfolio, which is loaded.
-async fn portfolio(app: &SharedApp, headers: &HeaderMap) -> Value {
+/// The lines of a portfolio.
+pub(super) fn staff() -> String {
     let mut lines = String::from("id;sex;birth_date;hire_date;annual_salary\n");
     for n in 0..LINES {
         let (sex, birth, hire) = (["M", "F"][n % 2], 1963 + n % 37, 2003 + n % 21);
         lines += &format!("{n};{sex};{birth}-05-12;{hire}-09-01;{}.37\n", 24_000 + n % 997 * 40);
     }
+    lines
+}
+
+/// What asks for the valuation of a portfolio, which is loaded; its lines are not told.
+pub(super) async fn portfolio(app: &SharedApp, headers: &HeaderMap) -> Value {
     let mut sent = headers.clone();
     sent.insert(header::CONTENT_TYPE, HeaderValue::from_static("text/csv"));
     let path = "/api/v1/datasets?module=ifc&warranty=accepted";
-    let loaded = testing::ask(app, Method::POST, path, &sent, Body::from(lines)).await;
+    let loaded = testing::ask(app, Method::POST, path, &sent, Body::from(staff())).await;
     let loaded: Value = serde_json::from_str(&testing::text(loaded).await).unwrap();
     let mut body = example("ifc");
     body["parameters"].as_object_mut().unwrap().remove("employees");
+    body["parameters"]["detail"] = json!(false);
     body["dataset"] = json!(loaded["id"].as_str().unwrap_or_else(|| panic!("{loaded}")));
     body
 }
 
-async fn submitted(app: &SharedApp, headers: &HeaderMap, body: &Value) -> String {
+pub(super) async fn submitted(app: &SharedApp, headers: &HeaderMap, body: &Value) -> String {
     let (status, told) = asked(app, headers, body).await;
     assert_eq!(status, StatusCode::ACCEPTED, "{told}");
     told["id"].as_str().unwrap().to_owned()
@@ -90,9 +96,9 @@ async fn a_portfolio_in_chunks_has_the_bytes_of_one_that_is_not_and_tells_how_ma
     drop(app);
 
     let app = opened(folder.path(), BLOCK).await;
-    let mut without = body.clone();
-    without["parameters"]["sensitivities"] = json!(false);
-    submitted(&app, &headers, &without).await;
+    let mut told = body.clone();
+    told["parameters"]["detail"] = json!(true);
+    submitted(&app, &headers, &told).await;
     assert_eq!(left(&app, &account).await, [0, 0, 1], "it would spare nothing");
     let id = submitted(&app, &headers, &body).await;
     assert_eq!(left(&app, &account).await, [3, 0, 1]);

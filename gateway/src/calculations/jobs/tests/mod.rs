@@ -1,4 +1,5 @@
 mod adverse;
+mod apart;
 mod chunks;
 
 use std::sync::Arc;

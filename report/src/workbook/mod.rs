@@ -1,7 +1,10 @@
 //! A report as an XLSX workbook: a sheet a table, headers frozen, figures unrounded behind their formats.
 
+mod long;
+
 use rust_xlsxwriter::{Format, FormatAlign, FormatBorder, Workbook, Worksheet, XlsxError};
 
+use crate::apart::Following;
 use crate::table::{Cell, Kind, Table};
 
 /// The workbook cannot be written.
@@ -10,6 +13,28 @@ pub enum ReportError {
     /// What the writer says.
     #[error("the workbook: {0}")]
     Xlsx(#[from] XlsxError),
+    /// What packs it says.
+    #[error("the workbook: {0}")]
+    Zip(#[from] zip::result::ZipError),
+    /// The lines of a list apart cannot be read, or written.
+    #[error("the lines of the workbook: {0}")]
+    Io(#[from] std::io::Error),
+    /// A line of a list apart is no line.
+    #[error("a line of the workbook: {0}")]
+    Line(#[from] serde_json::Error),
+    /// There is no place for lines in a sheet.
+    #[error("the sheet of the lines has no place for them")]
+    NoCells,
+    /// A list apart has other lines than it says.
+    #[error("{found} lines follow in the sheet `{sheet}` instead of {expected}")]
+    Lines {
+        /// The sheet.
+        sheet: String,
+        /// Lines that were read.
+        found: usize,
+        /// Lines that there should be.
+        expected: usize,
+    },
     /// More lines than a sheet holds.
     #[error("the sheet `{0}` would have more than 1,048,575 lines")]
     TooLong(String),
@@ -17,13 +42,18 @@ pub enum ReportError {
 
 /// The widest column, in characters.
 const WIDEST: usize = 60;
+/// Lines of a sheet under its header.
+const MOST_LINES: usize = 1_048_575;
+/// Of packing, from 1 to 9: digits are packed no better by more, and take the longer.
+const LEVEL: u8 = 1;
 
-/// A workbook's bytes.
+/// A workbook's bytes; the table that has more lines than are there gets those that follow.
 ///
 /// # Errors
 /// [`ReportError`].
-pub fn xlsx(tables: &[Table]) -> Result<Vec<u8>, ReportError> {
+pub fn xlsx(tables: &[Table], following: Option<Following<'_>>) -> Result<Vec<u8>, ReportError> {
     let mut workbook = Workbook::new();
+    workbook.set_zip_compression_level(LEVEL);
     let formats = Formats::new();
     let mut names = Vec::with_capacity(tables.len());
     for table in tables {
@@ -32,7 +62,12 @@ pub fn xlsx(tables: &[Table]) -> Result<Vec<u8>, ReportError> {
         sheet.set_name(names.last().map_or("", String::as_str))?;
         fill(sheet, table, &formats)?;
     }
-    Ok(workbook.save_to_buffer()?)
+    let written = workbook.save_to_buffer()?;
+    let long = tables.iter().position(|table| table.more > 0);
+    match following.zip(long) {
+        Some((following, long)) => long::lengthened(written, long + 1, &tables[long], following),
+        None => Ok(written),
+    }
 }
 
 struct Formats {
@@ -64,12 +99,15 @@ impl Formats {
 }
 
 fn fill(sheet: &mut Worksheet, table: &Table, formats: &Formats) -> Result<(), ReportError> {
+    if table.rows.len() + table.more > MOST_LINES {
+        return Err(ReportError::TooLong(table.title.clone()));
+    }
     for (column, header) in table.headers.iter().enumerate() {
         let column = column as u16;
         sheet.write_string_with_format(0, column, header, &formats.header)?;
     }
     for (index, row) in table.rows.iter().enumerate() {
-        let line = u32::try_from(index + 1).map_err(|_| ReportError::TooLong(table.title.clone()))?;
+        let line = index as u32 + 1;
         for (column, cell) in row.iter().enumerate() {
             let column = column as u16;
             match cell {
@@ -121,9 +159,9 @@ mod tests {
     use crate::{Words, tables};
 
     fn read_back(module: &str, request: &Value) -> (Value, Xlsx<Cursor<Vec<u8>>>) {
-        let words = Words::parse(include_str!("../../themes/aops/reports/fr.toml")).unwrap();
+        let words = Words::parse(include_str!("../../../themes/aops/reports/fr.toml")).unwrap();
         let outcome = aops_engine::calculate(module, request).unwrap().into_json();
-        let bytes = xlsx(&tables(module, request, &outcome, &words)).unwrap();
+        let bytes = xlsx(&tables(module, request, &outcome, &words), None).unwrap();
         (outcome, Xlsx::new(Cursor::new(bytes)).unwrap())
     }
 
@@ -163,7 +201,7 @@ mod tests {
 
     #[test]
     fn every_list_of_every_outcome_has_a_sheet_in_french() {
-        let words = Words::parse(include_str!("../../themes/aops/reports/fr.toml")).unwrap();
+        let words = Words::parse(include_str!("../../../themes/aops/reports/fr.toml")).unwrap();
         for module in aops_engine::MODULES {
             let mut request = aops_engine::example(module).unwrap();
             request["explain"] = json!(true);
@@ -190,7 +228,7 @@ mod tests {
 
     #[test]
     fn what_the_engine_names_by_a_code_is_told_in_words() {
-        let words = Words::parse(include_str!("../../themes/aops/reports/fr.toml")).unwrap();
+        let words = Words::parse(include_str!("../../../themes/aops/reports/fr.toml")).unwrap();
         // Every value that a request may choose.
         fn choices(schema: &Value, name: &str, found: &mut Vec<(String, String)>) {
             for code in schema["enum"].as_array().into_iter().flatten().filter_map(Value::as_str) {
@@ -250,8 +288,8 @@ mod tests {
 
     #[test]
     fn titles_that_excel_takes_for_the_same_are_numbered() {
-        let table = |title: &str| Table { title: title.into(), headers: vec!["x".into()], rows: Vec::new() };
-        let bytes = xlsx(&[table("Têtes"), table("têtes"), table("Têtes")]).unwrap();
+        let table = |title: &str| Table::new(title, vec!["x".into()], Vec::new());
+        let bytes = xlsx(&[table("Têtes"), table("têtes"), table("Têtes")], None).unwrap();
         let book: Xlsx<_> = Xlsx::new(Cursor::new(bytes)).unwrap();
         assert_eq!(book.sheet_names(), ["Têtes", "têtes 2", "Têtes 3"]);
     }
