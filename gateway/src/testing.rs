@@ -289,15 +289,23 @@ fn manifest() -> Manifest {
             ),
             (
                 "gateway/violations.html",
-                "{% if fault %}{{ fault }}{% endif %}\n{% for one in breaches %}{{ one.id }} {{ one.hours }}{% for what in one.next %} {{ what }}{% endfor %}{% if one.filed %} {{ one.filed.reference }}{% endif %}\n{% endfor %}",
+                "{% if done %}{{ done }}{% endif %}{% if fault %}{{ fault }}{% endif %} keeps={{ keeps }}\n{% for one in breaches %}{{ one.id }} {{ one.hours }}{% for what in one.next %} {{ what }}{% endfor %}{% if one.filed %} {{ one.filed.reference }}{% endif %}\n{% endfor %}",
+            ),
+            (
+                "gateway/violation_declaration.html",
+                "\ntyped={{ form.values | get(key=\"faits\", default=\"\") }}\n{% for one in guide.levels %}{{ one.level }} {{ one.begins }}\n{% endfor %}{% for name, code in form.errors %}{{ name }}={{ code }}\n{% endfor %}{{ unknown }}",
+            ),
+            (
+                "gateway/violation_relecture.html",
+                "\nlevel={{ assessed.level }} letters={{ assessed.letters }} proved={{ proved }} rehearsal={{ assessed.rehearsal }}\n{% for one in clients.shown %}client {{ one }}\n{% endfor %}{% for one in persons.shown %}person {{ one }}\n{% endfor %}{% for name, value in values %}{{ name }}={{ value }}\n{% endfor %}",
             ),
             (
                 "gateway/audits_equipe.html",
-                "{% if fault %}{{ fault }}{% endif %}\n{% for one in audits %}{{ one.id }} {{ one.state }}\n{% endfor %}",
+                "{% if fault %}{{ fault }}{% endif %} keeps={{ keeps }}\n{% for one in audits %}{{ one.id }} {{ one.state }}\n{% endfor %}",
             ),
             (
                 "gateway/prestataires_equipe.html",
-                "{% if unannounced %}unannounced{% for added in unannounced.added %} +{{ added.name }}{% endfor %}{% endif %}",
+                "{% if done %}{{ done }}{% endif %}{% if fault %}{{ fault }}{% endif %} keeps={{ keeps }} {% if unannounced %}unannounced{% for added in unannounced.added %} +{{ added.name }}{% endfor %}{% endif %}",
             ),
             ("gateway/droits_index.html", "{{ address }}{% for one in kinds %} {{ one.file }}{% endfor %}"),
             ("gateway/calculs.html", "{% for one in jobs %}{{ one.id }} {% endfor %}"),

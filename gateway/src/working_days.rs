@@ -1,7 +1,7 @@
 //! Working days in France (« jours ouvrés »): Monday to Friday, but for the public holidays of the Code du travail
 //! (art. L3133-1). Those of Alsace-Moselle are none in Paris.
 
-use jiff::civil::{Date, Weekday};
+use jiff::civil::{Date, DateTime, Weekday};
 use jiff::tz::TimeZone;
 use jiff::{Timestamp, ToSpan};
 
@@ -18,6 +18,16 @@ pub fn today(now: Timestamp) -> Date {
 /// The first instant of a day in Paris.
 pub fn start_of(day: Date) -> Timestamp {
     paris().to_timestamp(day.at(0, 0, 0, 0)).unwrap_or(Timestamp::MAX)
+}
+
+/// What the clocks of Paris show, to the minute: what a field of a date and a time is filled in with.
+pub fn clock(now: Timestamp) -> String {
+    now.to_zoned_datetime(paris()).strftime("%Y-%m-%dT%H:%M").to_string()
+}
+
+/// When the clocks of Paris show this; the first of the two where they are put back, and an hour later where they skip it.
+pub fn at(shown: DateTime) -> Option<Timestamp> {
+    paris().to_timestamp(shown).ok()
 }
 
 /// Paris; Greenwich on a machine without a time zone database.

@@ -1,6 +1,6 @@
 //! What may be typed after `aops admin breach`.
 
-use aops_gateway::breach::{Act, Circumstances, Data, Level, Scope};
+use aops_gateway::breach::{Act, Circumstances, Data, Level, Report, Scope};
 use clap::{Args, Subcommand};
 use jiff::Timestamp;
 
@@ -9,7 +9,7 @@ use super::arguments::named;
 #[derive(Debug, Subcommand)]
 pub(super) enum BreachAct {
     /// Enters a breach, tells its level and the hour by which the CNIL is told, and writes to everybody concerned.
-    Report(Box<Report>),
+    Report(Box<Reported>),
     /// Goes on with letters that an interruption held up, and shows the entry with the CNIL's form.
     Resume {
         /// The entry's id, as the list shows it.
@@ -29,7 +29,7 @@ pub(super) enum BreachAct {
 
 #[derive(Debug, Args)]
 #[expect(clippy::struct_excessive_bools, reason = "each is a flag that is typed")]
-pub(super) struct Report {
+pub(super) struct Reported {
     /// What happened, in the words of the letters.
     #[arg(long)]
     what: String,
@@ -63,7 +63,7 @@ pub(super) struct Report {
     /// What is out is sealed, and its key is not.
     #[arg(long)]
     sealed: bool,
-    /// These organisations alone, by commas.
+    /// These organisations alone, by commas: each by its id or the address of one of its people.
     #[arg(long, value_delimiter = ',', value_name = "ORG", conflicts_with = "by")]
     organisations: Vec<String>,
     /// The organisations on whose records this actor of the audit log acted since it began.
@@ -75,6 +75,9 @@ pub(super) struct Report {
     /// An exercise: every letter goes to the officer.
     #[arg(long)]
     rehearsal: bool,
+    /// Tells its level and whom it concerns, and does nothing else.
+    #[arg(long)]
+    dry_run: bool,
 }
 
 impl BreachAct {
@@ -89,7 +92,7 @@ impl BreachAct {
     }
 }
 
-impl Report {
+impl Reported {
     fn act(self) -> Act {
         let Self { disclosed, altered, lost, malicious, sealed, .. } = self;
         // Whoever says nothing of it fears the most frequent.
@@ -99,7 +102,7 @@ impl Report {
             None if self.organisations.is_empty() => Scope::All,
             None => Scope::Organisations(self.organisations),
         };
-        Act::Report {
+        let report = Report {
             what: self.what,
             began: self.began,
             known: self.known,
@@ -110,7 +113,9 @@ impl Report {
             scope,
             level: self.level,
             rehearsal: self.rehearsal,
-        }
+            entry: None,
+        };
+        if self.dry_run { Act::Assess(report) } else { Act::Report(report) }
     }
 }
 

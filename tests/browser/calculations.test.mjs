@@ -1,13 +1,10 @@
 // Calculations of the client area in real Chromium: the guided first run, assumptions, comparison, deletion.
 
 import assert from 'node:assert/strict';
-import { readFileSync } from 'node:fs';
-import { createRequire } from 'node:module';
 import { after, before, test } from 'node:test';
-import { Gateway, browser } from './support.mjs';
+import { clean, picture } from './looks.mjs';
+import { Gateway, browser, client } from './support.mjs';
 
-const axe = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
-const PASSWORD = 'Cheval-correct-agrafe-9';
 const ALL = '/espace-client/calculs';
 
 let gateway;
@@ -23,33 +20,9 @@ after(async () => {
   gateway?.stop();
 });
 
-async function client(email, { javaScriptEnabled = true, width = 390 } = {}) {
-  gateway.admin(['account', 'create', '--email', email, '--password-stdin', '--verified', '--plan', 'illimite'], `${PASSWORD}\n`);
-  const context = await chromium.newContext({ ignoreHTTPSErrors: true, locale: 'fr-FR', javaScriptEnabled, viewport: { width, height: 800 } });
-  const page = await context.newPage();
-  await page.goto(`${gateway.origin}/compte/connexion?suite=${encodeURIComponent(ALL)}`);
-  await page.locator('main [name=email]').fill(email);
-  await page.locator('main [name=mot_de_passe]').fill(PASSWORD);
-  await page.locator('main form:not([data-passkey]) button[type=submit]').click();
-  await page.waitForURL((url) => url.pathname === ALL);
-  return page;
-}
-
-async function clean(page) {
-  await page.evaluate(axe);
-  const { violations } = await page.evaluate(() => window.axe.run(document, { runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa'] }));
-  assert.deepEqual(violations.map(({ id, nodes }) => [id, nodes.map(({ html }) => html)]), [], page.url());
-  const wide = await page.evaluate(() => document.documentElement.scrollWidth > document.documentElement.clientWidth);
-  assert.equal(wide, false, `${page.url()} is wider than the screen`);
-}
-
-function picture(page, name) {
-  return process.env.PICTURES ? page.screenshot({ path: `${process.env.PICTURES}/${name}.png`, fullPage: true }) : null;
-}
-
 for (const width of [390, 1280]) {
   test(`a first run goes from the sample to its report, then to one's own assumptions, ${width} wide`, async () => {
-    const page = await client(`calcul-${width}@example.org`, { width });
+    const page = await client(gateway, chromium, ALL, `calcul-${width}@example.org`, { width, plan: 'illimite' });
     await clean(page);
     await picture(page, `calculs-vide-${width}`);
     await page.locator('form:has([value=ifc]) button').click();
@@ -95,7 +68,7 @@ for (const width of [390, 1280]) {
 }
 
 test('without JavaScript a calculation is run and read, and in English', async () => {
-  const page = await client('sans-script@example.org', { javaScriptEnabled: false });
+  const page = await client(gateway, chromium, ALL, 'sans-script@example.org', { javaScriptEnabled: false, width: 390, plan: 'illimite' });
   await page.goto(`${gateway.origin}${ALL}?lang=en`);
   assert.equal(await page.locator('h1').innerText(), 'Calculations');
   await page.locator('form:has([value=courbe]) button').click();

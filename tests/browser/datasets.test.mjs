@@ -3,14 +3,12 @@
 
 import assert from 'node:assert/strict';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
-import { Gateway, browser } from './support.mjs';
+import { clean, picture } from './looks.mjs';
+import { Gateway, browser, client } from './support.mjs';
 
-const axe = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
-const PASSWORD = 'Cheval-correct-agrafe-9';
 const ALL = '/espace-client/donnees';
 const HEAD = 'Code interne;Nom;Sexe;Date de naissance;Date d’entrée;Salaire annuel brut';
 
@@ -29,30 +27,6 @@ after(async () => {
   gateway?.stop();
   if (folder) rmSync(folder, { recursive: true, force: true });
 });
-
-async function client(email, { javaScriptEnabled = true, width = 1280 } = {}) {
-  gateway.admin(['account', 'create', '--email', email, '--password-stdin', '--verified', '--plan', 'illimite'], `${PASSWORD}\n`);
-  const context = await chromium.newContext({ ignoreHTTPSErrors: true, locale: 'fr-FR', javaScriptEnabled, viewport: { width, height: 800 } });
-  const page = await context.newPage();
-  await page.goto(`${gateway.origin}/compte/connexion?suite=${encodeURIComponent(ALL)}`);
-  await page.locator('main [name=email]').fill(email);
-  await page.locator('main [name=mot_de_passe]').fill(PASSWORD);
-  await page.locator('main form:not([data-passkey]) button[type=submit]').click();
-  await page.waitForURL((url) => url.pathname === ALL);
-  return page;
-}
-
-async function clean(page) {
-  await page.evaluate(axe);
-  const { violations } = await page.evaluate(() => window.axe.run(document, { runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa'] }));
-  assert.deepEqual(violations.map(({ id, nodes }) => [id, nodes.map(({ html }) => html)]), [], page.url());
-  const wide = await page.evaluate(() => document.documentElement.scrollWidth > document.documentElement.clientWidth);
-  assert.equal(wide, false, `${page.url()} is wider than the screen`);
-}
-
-function picture(page, name) {
-  return process.env.AOPS_PICTURES ? page.screenshot({ path: join(process.env.AOPS_PICTURES, `${name}.png`), fullPage: true }) : null;
-}
 
 /** A payroll: `pay` moves salaries, `wrong` says which lines have a day that does not exist. */
 function payroll(name, { people = 40, pay = 0, head = HEAD, wrong = () => false } = {}) {
@@ -76,7 +50,7 @@ async function send(page, path, name) {
 
 for (const width of [360, 1280]) {
   test(`a file with faults is mended and ends in a report, ${width} wide`, async () => {
-    const page = await client(`donnees-${width}@example.org`, { width });
+    const page = await client(gateway, chromium, ALL, `donnees-${width}@example.org`, { width, plan: 'illimite' });
     await clean(page);
     await picture(page, `donnees-vide-${width}`);
     assert.equal(await page.locator('#champ-garantie').isChecked(), false, 'the warranty is not ticked beforehand');
@@ -141,7 +115,7 @@ for (const width of [360, 1280]) {
   });
 
   test(`assumptions are chosen, saved and taken up again, ${width} wide`, async () => {
-    const page = await client(`hypotheses-${width}@example.org`, { width });
+    const page = await client(gateway, chromium, ALL, `hypotheses-${width}@example.org`, { width, plan: 'illimite' });
     await page.goto(`${gateway.origin}/espace-client/calculs/nouveau?module=ifc`);
     await page.locator('#champ-hypotheses').selectOption('preset_ifc_ias19');
     await page.locator('form[method=get] button').click();
@@ -190,7 +164,7 @@ async function tabTo(page, selector) {
 }
 
 test('without a mouse and without JavaScript a file is sent, read and deleted', async () => {
-  const page = await client('clavier@example.org', { javaScriptEnabled: true });
+  const page = await client(gateway, chromium, ALL, 'clavier@example.org', { javaScriptEnabled: true, plan: 'illimite' });
   const head = HEAD.replace('Code interne', 'Matricule');
   await tabTo(page, '#champ-module');
   await page.keyboard.type('Indemnités');
@@ -210,14 +184,14 @@ test('without a mouse and without JavaScript a file is sent, read and deleted', 
   await page.waitForURL((url) => url.pathname === ALL);
   assert.equal(await page.locator('section[aria-labelledby=charges] tbody tr').count(), 0);
 
-  const plain = await client('sans-script@example.org', { javaScriptEnabled: false });
+  const plain = await client(gateway, chromium, ALL, 'sans-script@example.org', { javaScriptEnabled: false, plan: 'illimite' });
   await send(plain, payroll('sans-script.csv', { head }), 'Sans script');
   await plain.waitForURL((url) => url.pathname.startsWith(`${ALL}/ds_`));
   assert.equal(await plain.locator('h1').innerText(), 'Sans script');
 });
 
 test('a fault list of 30,000 lines stays usable on a phone', async () => {
-  const page = await client('trente-mille@example.org', { width: 360 });
+  const page = await client(gateway, chromium, ALL, 'trente-mille@example.org', { width: 360, plan: 'illimite' });
   const head = HEAD.replace('Code interne', 'Matricule');
   await send(page, payroll('trente-mille.csv', { people: 30_000, head, wrong: () => true }), 'Trente mille');
   await page.waitForSelector('#fautes', { timeout: 60_000 });

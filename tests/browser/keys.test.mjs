@@ -2,14 +2,10 @@
 // calculation and its report by it, as a program asks.
 
 import assert from 'node:assert/strict';
-import { readFileSync } from 'node:fs';
-import { createRequire } from 'node:module';
-import { join } from 'node:path';
 import { after, before, test } from 'node:test';
-import { Gateway, browser } from './support.mjs';
+import { clean, picture } from './looks.mjs';
+import { Gateway, browser, client } from './support.mjs';
 
-const axe = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
-const PASSWORD = 'Cheval-correct-agrafe-9';
 const KEYS = '/espace-client/cles';
 const SCOPES = ['compute', 'calculations:read', 'calculations:write', 'account:read'];
 
@@ -26,30 +22,6 @@ after(async () => {
   gateway?.stop();
 });
 
-async function client(email, { javaScriptEnabled = true, width = 1280 } = {}) {
-  gateway.admin(['account', 'create', '--email', email, '--password-stdin', '--verified'], `${PASSWORD}\n`);
-  const context = await chromium.newContext({ ignoreHTTPSErrors: true, locale: 'fr-FR', javaScriptEnabled, viewport: { width, height: 800 } });
-  const page = await context.newPage();
-  await page.goto(`${gateway.origin}/compte/connexion?suite=${encodeURIComponent(KEYS)}`);
-  await page.locator('main [name=email]').fill(email);
-  await page.locator('main [name=mot_de_passe]').fill(PASSWORD);
-  await page.locator('main form:not([data-passkey]) button[type=submit]').click();
-  await page.waitForURL((url) => url.pathname === KEYS);
-  return page;
-}
-
-async function clean(page) {
-  await page.evaluate(axe);
-  const { violations } = await page.evaluate(() => window.axe.run(document, { runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa'] }));
-  assert.deepEqual(violations.map(({ id, nodes }) => [id, nodes.map(({ html }) => html)]), [], page.url());
-  const wide = await page.evaluate(() => document.documentElement.scrollWidth > document.documentElement.clientWidth);
-  assert.equal(wide, false, `${page.url()} is wider than the screen`);
-}
-
-function picture(page, name) {
-  return process.env.AOPS_PICTURES ? page.screenshot({ path: join(process.env.AOPS_PICTURES, `${name}.png`), fullPage: true }) : null;
-}
-
 /** What a program that has a key asks; it knows no cookie of the page. */
 async function program(key) {
   const context = await chromium.newContext({ ignoreHTTPSErrors: true, extraHTTPHeaders: { authorization: `Bearer ${key}` } });
@@ -58,7 +30,7 @@ async function program(key) {
 
 for (const width of [390, 1280]) {
   test(`a key for trying out is made through the page and calculates without a plan, ${width} wide`, async () => {
-    const page = await client(`cle-${width}@example.org`, { width });
+    const page = await client(gateway, chromium, KEYS, `cle-${width}@example.org`, { width });
     await clean(page);
     const make = page.getByRole('button', { name: 'Créer la clé' });
     await page.fill('[name=nom_cle]', 'Banc d’essai');
@@ -113,7 +85,7 @@ for (const width of [390, 1280]) {
 }
 
 test('without JavaScript, and in English, a key for trying out answers at once', async () => {
-  const page = await client('cle-sans-script@example.org', { javaScriptEnabled: false });
+  const page = await client(gateway, chromium, KEYS, 'cle-sans-script@example.org', { javaScriptEnabled: false });
   await page.goto(`${gateway.origin}${KEYS}?lang=en`);
   await page.fill('[name=nom_cle]', 'Trial');
   await page.locator('#mode-test').check();

@@ -3,12 +3,9 @@
 
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
-import { createRequire } from 'node:module';
 import { after, before, test } from 'node:test';
-import { Gateway, browser } from './support.mjs';
-
-const axe = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
-const PASSWORD = 'Cheval-correct-agrafe-9';
+import { BEST, clean } from './looks.mjs';
+import { Gateway, browser, client } from './support.mjs';
 
 let gateway;
 let chromium;
@@ -30,14 +27,11 @@ async function open(path, { javaScriptEnabled = false, width = 390 } = {}) {
   return page;
 }
 
-async function looked(page, name) {
+async function looked(page) {
   for (const [width, colorScheme] of [[320, 'light'], [1280, 'dark']]) {
     await page.emulateMedia({ colorScheme });
     await page.setViewportSize({ width, height: 800 });
-    await page.evaluate(axe);
-    const { violations } = await page.evaluate(() => globalThis.axe.run({ runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice'] }));
-    assert.deepEqual(violations.map(({ id, nodes }) => `${name} ${width} ${id}: ${nodes[0].html}`), []);
-    assert.ok(await page.evaluate(() => document.documentElement.scrollWidth <= innerWidth), `${name} ${width}`);
+    await clean(page, BEST);
   }
 }
 
@@ -60,21 +54,16 @@ test('p-rights: a visitor proves an address by a letter and gets a copy, without
 });
 
 test('p-rights: a client asks from the client area, in both languages, narrow and wide, and axe finds nothing', async () => {
-  gateway.admin(['account', 'create', '--email', 'cliente@example.org', '--password-stdin', '--verified'], `${PASSWORD}\n`);
-  const page = await open('/compte/connexion?suite=%2Fespace-client%2Fdroits', { javaScriptEnabled: true });
-  await page.locator('main [name=email]').fill('cliente@example.org');
-  await page.locator('main [name=mot_de_passe]').fill(PASSWORD);
-  await page.locator('main form:not([data-passkey]) button[type=submit]').click();
-  await page.waitForURL((url) => url.pathname === '/espace-client/droits');
-  await looked(page, 'empty');
+  const page = await client(gateway, chromium, '/espace-client/droits', 'cliente@example.org');
+  await looked(page);
   await page.locator('main [name=droit]').selectOption('rectification');
   await page.locator('main [name=demande]').fill('Mon nom s’écrit avec un tréma.');
   await page.locator('main form button[type=submit]').click();
   await page.waitForLoadState();
   assert.match(await page.locator('main table').innerText(), /rectification\s+en cours/);
-  await looked(page, 'asked');
+  await looked(page);
   await page.goto(`${gateway.origin}/espace-client/droits?lang=en`);
   assert.match(await page.locator('h1').innerText(), /Your rights/);
   const visitor = await open('/donnees-personnelles/', { javaScriptEnabled: true });
-  await looked(visitor, 'form');
+  await looked(visitor);
 });

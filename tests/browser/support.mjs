@@ -72,6 +72,21 @@ export class Gateway {
   }
 }
 
+const PASSWORD = 'Cheval-correct-agrafe-9';
+
+/** A new client's page of the client area, once signed in; `plan` is what staff let them use. */
+export async function client(gateway, chromium, path, email, { javaScriptEnabled = true, width = 1280, plan } = {}) {
+  gateway.admin(['account', 'create', '--email', email, '--password-stdin', '--verified', ...(plan ? ['--plan', plan] : [])], `${PASSWORD}\n`);
+  const context = await chromium.newContext({ ignoreHTTPSErrors: true, locale: 'fr-FR', javaScriptEnabled, viewport: { width, height: 800 } });
+  const page = await context.newPage();
+  await page.goto(`${gateway.origin}/compte/connexion?suite=${encodeURIComponent(path)}`);
+  await page.locator('main [name=email]').fill(email);
+  await page.locator('main [name=mot_de_passe]').fill(PASSWORD);
+  await page.locator('main form:not([data-passkey]) button[type=submit]').click();
+  await page.waitForURL((url) => url.pathname === path);
+  return page;
+}
+
 /** Chromium, as it runs without a screen and without asking anybody for anything. */
 export function browser() {
   return chromium.launch({

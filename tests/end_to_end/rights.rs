@@ -39,6 +39,60 @@ async fn p_breach_notice_one_command_reports_and_the_register_keeps_it() {
 }
 
 #[tokio::test]
+async fn p_breach_notice_whom_it_concerns_is_seen_before_it_is_reported_by_command_and_by_page() {
+    let gateway = Gateway::start().await;
+    let (password, _) = gateway.client_account("cliente@example.org", None);
+    let report = ["breach", "report", "--what", "une copie est partie", "--data", "calculations"];
+    let looked = [&report[..], &["--measures", "accès fermé", "--dry-run"]].concat();
+    let told = gateway.admin(&looked);
+    assert_eq!(told["clients"], json!(["cliente@example.org"]));
+    assert_eq!((&told["level"], &told["letters"]), (&json!("maximal"), &json!(1)));
+    assert_eq!(gateway.admin(&["breach", "list"]), json!([]), "nothing is entered by looking");
+    let wrong = [&report[..], &["--measures", "x", "--organisations", "org_0"]].concat();
+    let refused = run_with(gateway.command(&[&["admin"], &wrong[..]].concat()), "");
+    assert!(!refused.status.success());
+    assert!(String::from_utf8_lossy(&refused.stderr).contains("org_0"), "{refused:?}");
+
+    let today = jiff::Timestamp::now().to_string()[..10].to_owned();
+    let account = ["account", "create", "--email", "dpo@example.org", "--password-stdin", "--verified"];
+    let dates = ["--role", "dpo", "--trained", &today, "--secrecy", &today];
+    gateway.admin_with(&[&account[..], &dates[..]].concat(), &format!("{password}\n"));
+    let cookie = gateway.sign_in("dpo@example.org", &password).await;
+    let typed = [
+        ("faits", "une copie est partie"),
+        ("donnees_calculs", "oui"),
+        ("divulgation", "oui"),
+        ("mesures", "accès fermé"),
+        ("portee", "organisations"),
+        ("organisations", "cliente@example.org"),
+    ];
+    let send = async |more: &[(&str, &str)], language: &str| {
+        let form = [&typed[..], more].concat();
+        gateway.post_as(&format!("/equipe/violations/declaration{language}"), &form, Some(&cookie)).await
+    };
+    let review = send(&[], "").await;
+    assert_eq!(review.status(), 200);
+    let text = review.text().await.unwrap();
+    assert!(text.contains("cliente@example.org") && text.contains("maximale"), "{text}");
+    let hidden = |name: &str| {
+        let (_, value) = text.split_once(&format!("name=\"{name}\" value=\"")).unwrap();
+        value.split_once('"').unwrap().0.to_owned()
+    };
+    let (entry, known) = (hidden("entree"), hidden("constat"));
+    let english = send(&[], "?lang=en").await.text().await.unwrap();
+    assert!(english.contains("Review before entering") && !english.contains("declaration."), "{english}");
+    for _ in 0..2 {
+        let answer = send(&[("entree", &entry), ("constat", &known), ("etape", "declarer")], "").await;
+        assert_eq!(answer.headers()["location"], "/equipe/violations?fait=declaree");
+    }
+    let listed = gateway.admin(&["breach", "list"]);
+    assert_eq!((listed.as_array().unwrap().len(), &listed[0]["id"]), (1, &json!(entry)));
+    assert_eq!(listed[0]["letters"], 1);
+    let log = gateway.admin(&["audit", "list"]).to_string();
+    assert!(log.contains("breach assess") && log.contains("breach entered"), "{log}");
+}
+
+#[tokio::test]
 async fn p_rights_what_is_restricted_is_refused_to_staff_with_its_reason_and_serves_its_holder() {
     let gateway = Gateway::start().await;
     let (password, key) = gateway.client_account("a@example.org", Some("illimite"));

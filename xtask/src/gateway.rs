@@ -35,11 +35,27 @@ impl Gateway {
     /// # Errors
     /// When it does not start.
     pub(crate) async fn start_with(profile: &str, environment: &[(&str, &str)]) -> Result<Self> {
+        Self::launch(profile, &["serve"], environment, "").await
+    }
+
+    /// A command of `aops` that serves until it is stopped, with so much more in its environment, and in its
+    /// `site.toml` before the table of mail.
+    ///
+    /// # Errors
+    /// When it does not start.
+    pub(crate) async fn launch(
+        profile: &str,
+        command: &[&str],
+        environment: &[(&str, &str)],
+        more: &str,
+    ) -> Result<Self> {
         let root = tempfile::tempdir()?;
         for shared in ["content", "themes", "deploy", ".cache"] {
             symlink(sh::repository().join(shared), root.path().join(shared))?;
         }
-        std::fs::copy(sh::repository().join("site.toml"), root.path().join("site.toml"))?;
+        let configuration = std::fs::read_to_string(sh::repository().join("site.toml"))?;
+        let configuration = configuration.replace("\n[mail]\n", &format!("\n{more}\n[mail]\n"));
+        std::fs::write(root.path().join("site.toml"), configuration)?;
         // Held together, so that they differ, and let go before the gateway takes them.
         let free = [(); 3].map(|()| TcpListener::bind("127.0.0.1:0"));
         let mut addresses = Vec::new();
@@ -48,7 +64,8 @@ impl Gateway {
         }
         let [https, http, operations] = addresses[..] else { unreachable!("three were asked for") };
         let log = std::fs::File::create(root.path().join("serve.log"))?;
-        let process = sh::command(&sh::binary(profile)?.to_string_lossy(), &["serve", "--root"])
+        let process = sh::command(&sh::binary(profile)?.to_string_lossy(), command)
+            .arg("--root")
             .arg(root.path())
             .env("AOPS_HTTPS", https.to_string())
             .env("AOPS_HTTP", http.to_string())

@@ -60,6 +60,12 @@ enum Task {
         /// Only calculations asked for by a program, and their reports
         #[arg(long)]
         service: bool,
+        /// Only a thousand calculations of fifty organisations, and one worker against two
+        #[arg(long)]
+        turns: bool,
+        /// Only one person's rights among a million records, and an evidence pack
+        #[arg(long)]
+        policy: bool,
         /// Count the allocations of a request instead
         #[arg(long)]
         allocations: bool,
@@ -123,7 +129,9 @@ fn main() -> Result<()> {
         Task::Test { slow } => test::run(slow),
         Task::Bench { flame: true, .. } => bench::flame(),
         Task::Bench { allocations: true, .. } => bench::allocations(),
-        Task::Bench { edge, data, accounts, newsletter, payments, datasets, service, .. } => {
+        Task::Bench {
+            edge, data, accounts, newsletter, payments, datasets, service, turns, policy, ..
+        } => {
             let only = [
                 (edge, Part::Edge),
                 (data, Part::Data),
@@ -132,6 +140,8 @@ fn main() -> Result<()> {
                 (payments, Part::Payments),
                 (datasets, Part::Datasets),
                 (service, Part::Service),
+                (turns, Part::Turns),
+                (policy, Part::Policy),
             ];
             bench::run(only.into_iter().find_map(|(wanted, part)| wanted.then_some(part)))
         }

@@ -17,7 +17,7 @@ mod holder;
 mod journal;
 mod local_path;
 #[cfg(test)]
-mod measured;
+pub(crate) mod measured;
 mod notified;
 mod passkeys;
 mod password_change;

@@ -56,7 +56,7 @@ async fn passes(app: &App, parts: &mut request::Parts, row: &Row) -> Result<(), 
 async fn of_person(app: &App, parts: &request::Parts, row: &Row, action: Action) -> Result<(), SignInNeeded> {
     let session = accounts::require(app, &parts.headers, wanted(parts, row)).await?;
     allowed(app, &session, action).await?;
-    match !row.proof || accounts::recently_proved(app, &session) {
+    match !row.asks_for_proof() || accounts::recently_proved(app, &session) {
         true => Ok(()),
         false => Err(SignInNeeded::Prove(LocalPath::parse(wanted(parts, row)))),
     }
@@ -88,7 +88,7 @@ async fn of_staff(app: &App, parts: &request::Parts, row: &Row, action: Action) 
     }
     let actor = Actor { elevated: duties.elevated(now), ..account.actor() };
     may(&actor, action, Object::House).settled()?;
-    if row.proof && !accounts::recently_proved(app, &session) {
+    if row.asks_for_proof() && !accounts::recently_proved(app, &session) {
         return Err(SignInNeeded::Prove(LocalPath::parse(wanted(parts, row))));
     }
     Ok(audit::record(app, &Event::of(app, &account, "staff page read", wanted(parts, row))).await?)

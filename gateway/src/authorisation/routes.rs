@@ -56,6 +56,8 @@ pub struct Row {
     pub class: Class,
     /// Whether they must have proved a moment ago who they are.
     pub proof: bool,
+    /// Whether the handler asks for that proof itself: what was typed is not lost for want of it.
+    pub keeps: bool,
     /// The page on which the form stands, where it is another than the path.
     pub page: &'static str,
 }
@@ -66,6 +68,16 @@ impl Row {
         Self { proof: true, ..self }
     }
 
+    /// As [`Row::proved`], asked by the handler once what was typed can be kept.
+    const fn proved_within(self) -> Self {
+        Self { proof: true, keeps: true, ..self }
+    }
+
+    /// Whether the guard asks for the proof.
+    pub(super) fn asks_for_proof(&self) -> bool {
+        self.proof && !self.keeps
+    }
+
     /// The same, of a form that stands on another page.
     const fn on(self, page: &'static str) -> Self {
         Self { page, ..self }
@@ -73,23 +85,23 @@ impl Row {
 }
 
 const fn get(path: &'static str, class: Class) -> Row {
-    Row { method: "GET", path, class, proof: false, page: "" }
+    Row { method: "GET", path, class, proof: false, keeps: false, page: "" }
 }
 
 const fn post(path: &'static str, class: Class) -> Row {
-    Row { method: "POST", path, class, proof: false, page: "" }
+    Row { method: "POST", path, class, proof: false, keeps: false, page: "" }
 }
 
 const fn patch(path: &'static str, class: Class) -> Row {
-    Row { method: "PATCH", path, class, proof: false, page: "" }
+    Row { method: "PATCH", path, class, proof: false, keeps: false, page: "" }
 }
 
 const fn delete(path: &'static str, class: Class) -> Row {
-    Row { method: "DELETE", path, class, proof: false, page: "" }
+    Row { method: "DELETE", path, class, proof: false, keeps: false, page: "" }
 }
 
 const fn options(path: &'static str, class: Class) -> Row {
-    Row { method: "OPTIONS", path, class, proof: false, page: "" }
+    Row { method: "OPTIONS", path, class, proof: false, keeps: false, page: "" }
 }
 
 /// The row of a route; `HEAD` is as `GET`.
@@ -320,7 +332,10 @@ const STAFF: &[Row] = &[
     get("/equipe/courrier", Staff(Action::ReadDesk)),
     get("/equipe/passerelle", Staff(Action::ReadGateway)),
     get("/equipe/prestataires", Staff(Action::ReadPolicy)),
+    post("/equipe/prestataires", Staff(Action::KeepPolicy)).proved(),
     get("/equipe/violations", Staff(Action::ReadPolicy)),
+    get("/equipe/violations/declaration", Staff(Action::KeepPolicy)),
+    post("/equipe/violations/declaration", Staff(Action::KeepPolicy)).proved_within(),
     post("/equipe/violations/{id}/notification", Staff(Action::KeepPolicy)).proved().on("/equipe/violations"),
     post("/equipe/violations/{id}/reprise", Staff(Action::KeepPolicy)).proved().on("/equipe/violations"),
 ];

@@ -223,7 +223,7 @@ async fn p_relogin_what_the_table_says_is_delicate_sends_who_signed_in_long_ago_
     drop(app);
     let app = std::sync::Arc::new(testing::app(folder.path(), jiff::SignedDuration::from_mins(20)).await);
     let mut proved = 0;
-    for row in asking(&app).iter().filter(|row| row.proof) {
+    for row in asking(&app).iter().filter(|row| row.asks_for_proof()) {
         let path = filled(row.path);
         let (session, area) = match row.class {
             Class::Staff(_) => (&officer, "/equipe/"),

@@ -5,12 +5,14 @@ use std::collections::{BTreeMap, BTreeSet};
 use aops_manifest::Language;
 use jiff::tz::TimeZone;
 
+use super::desk::BreachError;
 use super::register::{Audience, Facts, Scope};
 use super::severity::Data;
 use crate::accounts::{self, Role};
 use crate::app::App;
 use crate::audit;
 use crate::contact;
+use crate::email::Email;
 use crate::newsletter;
 use crate::records::RecordError;
 
@@ -48,6 +50,27 @@ pub(super) async fn people(app: &App, facts: &Facts, audience: Audience) -> Resu
         }
     }
     Ok(people)
+}
+
+/// A scope by ids: an organisation may be named by the address of one of its people. Whoever is named and works nowhere
+/// is refused: a slip of the pen would tell nobody.
+pub(super) async fn resolved(app: &App, scope: Scope) -> Result<Scope, BreachError> {
+    let Scope::Organisations(named) = scope else { return Ok(scope) };
+    let mut ids = BTreeSet::new();
+    for name in named {
+        let found = match Email::parse(&name) {
+            Ok(email) => accounts::find(app, &email).await?.map(|account| account.organisation),
+            Err(_) if !is_id(&name) => None,
+            Err(_) => (!accounts::people_of(app, &name).await?.is_empty()).then(|| name.clone()),
+        };
+        ids.insert(found.ok_or(BreachError::NoOrganisation(name))?);
+    }
+    Ok(Scope::Organisations(ids.into_iter().collect()))
+}
+
+fn is_id(name: &str) -> bool {
+    let drawn = name.strip_prefix("org_").unwrap_or_default();
+    !drawn.is_empty() && drawn.bytes().all(|byte| byte.is_ascii_alphanumeric())
 }
 
 /// The organisations that it is about; all where there is no bound.

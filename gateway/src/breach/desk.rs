@@ -1,16 +1,15 @@
-//! What staff do: report a breach, in one command that writes to everybody concerned; go on with it; note that the CNIL
-//! was told.
+//! What staff do: look whom a breach would concern, report it, which writes to everybody concerned, go on with it, note
+//! that the CNIL was told.
 
-use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use super::register::{self, Audience, Breach, Facts, Scope};
-use super::severity::{Circumstances, Data, Level, judged};
-use super::{concerned, form, notices};
+use super::register::{self, Breach};
+use super::report::{self, Report};
+use super::severity::judged;
+use super::{form, notices};
 use crate::app::App;
 use crate::audit::{self, Event};
-use crate::outbox;
 use crate::records::{self, RecordError, Use};
 
 /// An act, as it goes over the socket.
@@ -18,28 +17,9 @@ use crate::records::{self, RecordError, Use};
 #[serde(tag = "breach", rename_all = "kebab-case", deny_unknown_fields)]
 pub enum Act {
     /// `breach report`: enters it and writes to everybody whom it concerns.
-    Report {
-        /// What happened.
-        what: String,
-        /// When it began; when it became known, where nobody can tell.
-        began: Option<Timestamp>,
-        /// When it became known; now, when absent.
-        known: Option<Timestamp>,
-        /// Which data.
-        data: Vec<Data>,
-        /// How.
-        how: Circumstances,
-        /// What may follow.
-        consequences: String,
-        /// What is done.
-        measures: String,
-        /// Whom it concerns.
-        scope: Scope,
-        /// The level, where it is not the guide's.
-        level: Option<Level>,
-        /// An exercise.
-        rehearsal: bool,
-    },
+    Report(Report),
+    /// `breach report --dry-run`: whom it would concern, and nothing else.
+    Assess(Report),
     /// `breach resume`: letters that an interruption held up, and the entry as it stands.
     Resume {
         /// The entry.
@@ -60,8 +40,9 @@ impl Act {
     /// Its words in the audit log, and the entry that it is about.
     pub fn told(&self) -> (&'static str, &str) {
         match self {
-            Self::Report { rehearsal: false, .. } => ("breach report", "all"),
-            Self::Report { rehearsal: true, .. } => ("breach rehearsal", "all"),
+            Self::Report(Report { rehearsal: false, .. }) => ("breach report", "all"),
+            Self::Report(Report { rehearsal: true, .. }) => ("breach rehearsal", "all"),
+            Self::Assess(_) => ("breach assess", "all"),
             Self::Resume { id } => ("breach resume", id),
             Self::Filed { id, .. } => ("breach filed", id),
             Self::List => ("breach list", "all"),
@@ -78,6 +59,20 @@ pub enum BreachError {
     /// Nothing to tell.
     #[error("say what happened (--what), with which data (--data), and what is done about it (--measures)")]
     Empty,
+    /// Nobody works there.
+    #[error(
+        "`{0}` is neither an organisation nor the address of one of its people; see `aops admin account list`"
+    )]
+    NoOrganisation(String),
+    /// Not a name that an assessment gave.
+    #[error("`{0}` is no name of an entry: leave it out, and a new one is drawn")]
+    Name(String),
+    /// A report that came twice.
+    #[error("`{0}` was entered already; see `aops admin breach list`")]
+    Entered(String),
+    /// Another report under the name of one that was entered.
+    #[error("`{0}` was entered already and says otherwise; see `aops admin breach list`")]
+    Taken(String),
     /// It was told already, under this number.
     #[error("`{0}` was filed already")]
     Filed(String),
@@ -100,16 +95,8 @@ async fn done(app: &App, act: Act) -> Result<Value, BreachError> {
             let all = register::all(app).await?;
             return Ok(all.iter().map(|(id, breach)| line(app, id, breach)).collect());
         }
-        Act::Report { what, began, known, data, how, consequences, measures, scope, level, rehearsal } => {
-            let now = app.clock.now();
-            let known = known.map_or(now, |known| known.min(now));
-            let began = began.map_or(known, |began| began.min(known));
-            if what.trim().is_empty() || measures.trim().is_empty() || data.is_empty() {
-                return Err(BreachError::Empty);
-            }
-            let facts = Facts { what, began, known, data, how, consequences, measures, scope };
-            report(app, facts, level, rehearsal).await?
-        }
+        Act::Assess(report) => return report::assess(app, report).await,
+        Act::Report(report) => report::enter(app, report).await?,
         Act::Resume { id } => {
             notices::tell(app, &id).await?;
             id
@@ -118,45 +105,6 @@ async fn done(app: &App, act: Act) -> Result<Value, BreachError> {
     };
     let (breach, _) = register::read(app, &id).await?.ok_or_else(|| BreachError::None(id.clone()))?;
     Ok(line(app, &id, &breach))
-}
-
-async fn report(
-    app: &App,
-    facts: Facts,
-    level: Option<Level>,
-    rehearsal: bool,
-) -> Result<String, RecordError> {
-    let (_, guided) = judged(&facts.data, facts.how);
-    let level = level.unwrap_or(guided);
-    let count = async |audience| {
-        let people = concerned::people(app, &facts, audience).await?;
-        Ok::<_, RecordError>(u32::try_from(people.len()).unwrap_or(u32::MAX))
-    };
-    let (clients, persons) = (count(Audience::Clients).await?, count(Audience::Persons).await?);
-    // Clients are told of whatever concerns them, for they judge it; persons where the risk is high.
-    let to_tell = [Some(Audience::Clients), level.concerns_persons().then_some(Audience::Persons)];
-    let breach = Breach {
-        facts,
-        guided,
-        level,
-        rehearsal,
-        reported: app.clock.now(),
-        to_tell: to_tell.into_iter().flatten().collect(),
-        told_up_to: None,
-        clients,
-        persons,
-        letters: 0,
-        filed: None,
-        reminded: 0,
-    };
-    let id = register::new_id()?;
-    register::enter(app, &id, &breach, |batch, key| {
-        audit::note(batch, &Event::new(app, "breach entered", &id))?;
-        outbox::enqueue(app, batch, key, &notices::to_officer(app, &id, &breach, "new"))
-    })
-    .await?;
-    notices::tell(app, &id).await?;
-    Ok(id)
 }
 
 async fn filed(app: &App, id: String, reference: String) -> Result<String, BreachError> {

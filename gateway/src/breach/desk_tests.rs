@@ -1,12 +1,19 @@
 use http::HeaderMap;
-use jiff::SignedDuration;
+use jiff::{SignedDuration, Timestamp};
 
+use super::super::register::Scope;
+use super::super::severity::{Circumstances, Data};
 use super::*;
 use crate::testing;
 
 /// A report of one word each.
 pub(in crate::breach) fn report(data: &[Data], scope: Scope, rehearsal: bool) -> Act {
-    Act::Report {
+    Act::Report(reported(data, scope, rehearsal))
+}
+
+/// As [`report`], before it is sent.
+pub(in crate::breach) fn reported(data: &[Data], scope: Scope, rehearsal: bool) -> Report {
+    Report {
         what: "une copie est partie".into(),
         began: None,
         known: None,
@@ -17,6 +24,7 @@ pub(in crate::breach) fn report(data: &[Data], scope: Scope, rehearsal: bool) ->
         scope,
         level: None,
         rehearsal,
+        entry: None,
     }
 }
 
@@ -79,11 +87,11 @@ async fn p_breach_notice_whom_somebody_s_acts_concern_is_found_in_the_audit_log(
     let read = Event::new(&app, "staff page read", "dossier").concerning(&one.organisation);
     audit::record(&app, &Event { actor: thief.clone(), ..read }).await.unwrap();
     let name = serde_json::to_value(&thief).unwrap().as_str().unwrap().to_owned();
-    let mut asked = report(&[Data::Calculations], Scope::TouchedBy(name), false);
-    if let Act::Report { began, .. } = &mut asked {
-        *began = Some(app.clock.now() - SignedDuration::from_hours(1));
-    }
-    let line = act(&app, asked).await.unwrap();
+    let asked = Report {
+        began: Some(app.clock.now() - SignedDuration::from_hours(1)),
+        ..reported(&[Data::Calculations], Scope::TouchedBy(name), false)
+    };
+    let line = act(&app, Act::Report(asked)).await.unwrap();
     assert_eq!(line["clients"], 1);
     assert_eq!(told(&app).await, ["one@example.com"]);
 }

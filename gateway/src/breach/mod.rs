@@ -7,9 +7,11 @@ mod follow;
 mod form;
 mod notices;
 mod register;
+mod report;
 mod severity;
 
 pub use self::desk::{Act, BreachError, act};
 pub use self::follow::follow;
 pub use self::register::{KEPT, SHAPES, Scope};
-pub use self::severity::{Circumstances, Data, Level};
+pub use self::report::Report;
+pub use self::severity::{Circumstances, Data, Level, guide};

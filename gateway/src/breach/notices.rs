@@ -1,10 +1,12 @@
 //! The letters: to clients and persons, some hundred a batch with where they stand, so that a kill misses nobody and
 //! writes to nobody twice; to the officer, of the clock.
 
+use std::ops::Bound;
+
 use aops_manifest::Language;
 use serde_json::{Value, json};
 
-use super::concerned;
+use super::concerned::{self, People};
 use super::register::{self, Audience, Breach};
 use crate::app::App;
 use crate::audit::{self, Event};
@@ -15,20 +17,35 @@ use crate::typed::in_order;
 /// Letters a batch.
 const AT_ONCE: usize = 100;
 
-/// Puts every letter on its way that is not yet.
+/// Puts every letter on its way that is not yet; where another task is at it, that one goes on.
 pub(super) async fn tell(app: &App, id: &str) -> Result<(), RecordError> {
-    while some(app, id).await? {}
+    while let Some((breach, _)) = register::read(app, id).await? {
+        let Some(audience) = breach.to_tell.first().copied() else { return Ok(()) };
+        // Looked for once an audience, not once a batch: each look reads everything that is kept of them.
+        let people = concerned::people(app, &breach.facts, audience).await?;
+        let mut standing = Some(breach);
+        while let Some(breach) = standing.filter(|breach| breach.to_tell.first() == Some(&audience)) {
+            standing = some(app, id, &breach, audience, &people).await?;
+            if standing.is_none() {
+                return Ok(());
+            }
+        }
+    }
     Ok(())
 }
 
-/// The next letters; whether there were any to write, or an audience that is done.
-async fn some(app: &App, id: &str) -> Result<bool, RecordError> {
-    let Some((breach, _)) = register::read(app, id).await? else { return Ok(false) };
-    let Some(audience) = breach.to_tell.first().copied() else { return Ok(false) };
-    let people = concerned::people(app, &breach.facts, audience).await?;
+/// The next letters to an audience, or the end of it: the entry after; none when another task was quicker.
+async fn some(
+    app: &App,
+    id: &str,
+    breach: &Breach,
+    audience: Audience,
+    people: &People,
+) -> Result<Option<Breach>, RecordError> {
     let last = breach.told_up_to.clone();
-    let rest = people.into_iter().filter(|(email, _)| last.as_ref().is_none_or(|last| email > last));
-    let next: Vec<(String, Language)> = rest.take(AT_ONCE).collect();
+    let after = last.as_deref().map_or(Bound::Unbounded, Bound::Excluded);
+    let next: Vec<(&String, &Language)> =
+        people.range::<str, _>((after, Bound::Unbounded)).take(AT_ONCE).collect();
     let change = |before: &Breach| {
         if before.told_up_to != last || before.to_tell.first() != Some(&audience) {
             return None;
@@ -36,7 +53,7 @@ async fn some(app: &App, id: &str) -> Result<bool, RecordError> {
         let mut after = before.clone();
         after.letters += u32::try_from(next.len()).unwrap_or(u32::MAX);
         match next.last() {
-            Some((email, _)) => after.told_up_to = Some(email.clone()),
+            Some((email, _)) => after.told_up_to = Some((*email).clone()),
             None => {
                 after.told_up_to = None;
                 after.to_tell.remove(0);
@@ -45,15 +62,14 @@ async fn some(app: &App, id: &str) -> Result<bool, RecordError> {
         Some(after)
     };
     let noted = Event::new(app, &format!("breach letters {}", next.len()), id);
-    let done = register::step(app, id, change, |batch, key, after| {
+    register::step(app, id, change, |batch, key, after| {
         for (email, language) in &next {
-            let mail = letter(app, id, after, audience, email, *language);
+            let mail = letter(app, id, after, audience, email, **language);
             outbox::enqueue(app, batch, key, &mail)?;
         }
         if next.is_empty() { Ok(()) } else { audit::note(batch, &noted) }
     })
-    .await?;
-    Ok(done.is_some())
+    .await
 }
 
 fn letter(app: &App, id: &str, breach: &Breach, audience: Audience, email: &str, language: Language) -> Mail {

@@ -13,6 +13,7 @@ use crate::store::{Address, Batch, Change, Expect, Scan, StoreError, Write};
 
 pub(super) const BREACHES: &str = "breaches";
 const PARTITION: &str = "breaches";
+const ID: &str = "vio_";
 const ID_CHARACTERS: usize = 12;
 const PAGE: usize = 500;
 const TRIES: usize = 5;
@@ -109,7 +110,13 @@ impl Breach {
 }
 
 pub(super) fn new_id() -> Result<String, RecordError> {
-    Ok(format!("vio_{}", random::base62(ID_CHARACTERS)?))
+    Ok(format!("{ID}{}", random::base62(ID_CHARACTERS)?))
+}
+
+/// Whether a name is one that [`new_id`] may have drawn.
+pub(super) fn is_id(name: &str) -> bool {
+    let drawn = name.strip_prefix(ID).unwrap_or_default();
+    drawn.len() == ID_CHARACTERS && drawn.bytes().all(|byte| byte.is_ascii_alphanumeric())
 }
 
 /// Every entry, the oldest first.

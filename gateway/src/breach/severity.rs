@@ -5,6 +5,13 @@
 //! whoever reports may say otherwise, and the register keeps both.
 
 use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+
+/// What is sealed, its key safe, hardly tells who it is about: ENISA's lowest ease of identification; in clear, its
+/// highest, which is 1.
+const SEALED: f64 = 0.25;
+/// What each circumstance adds.
+const CIRCUMSTANCE: f64 = 0.5;
 
 /// Kinds of data, by what is kept here.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -77,6 +84,19 @@ pub enum Level {
 }
 
 impl Level {
+    /// Every level, the lowest first.
+    pub const ALL: [Self; 4] = [Self::Negligible, Self::Limited, Self::Significant, Self::Maximal];
+
+    /// The score from which on it is this one.
+    fn begins(self) -> f64 {
+        match self {
+            Self::Negligible => 0.0,
+            Self::Limited => 2.0,
+            Self::Significant => 3.0,
+            Self::Maximal => 4.0,
+        }
+    }
+
     /// Whether the CNIL is told: wherever a risk is not unlikely (art. 33.1).
     pub fn concerns_authority(self) -> bool {
         self >= Self::Limited
@@ -91,18 +111,32 @@ impl Level {
 /// The score, and the level that it means.
 pub(super) fn judged(data: &[Data], how: Circumstances) -> (f64, Level) {
     let context = data.iter().map(|data| data.context()).fold(0.0, f64::max);
-    let identified = if how.sealed { 0.25 } else { 1.0 };
-    let part = |so: bool, worth: f64| if so { worth } else { 0.0 };
-    let circumstances =
-        part(how.disclosed, 0.5) + part(how.altered, 0.5) + part(how.lost, 0.5) + part(how.malicious, 0.5);
+    let identified = if how.sealed { SEALED } else { 1.0 };
+    let circumstances = [how.disclosed, how.altered, how.lost, how.malicious].into_iter();
+    let circumstances = circumstances.map(|so| if so { CIRCUMSTANCE } else { 0.0 }).sum::<f64>();
     let score = context * identified + circumstances;
-    let level = match score {
-        ..2.0 => Level::Negligible,
-        2.0..3.0 => Level::Limited,
-        3.0..4.0 => Level::Significant,
-        _ => Level::Maximal,
+    let reached = Level::ALL.into_iter().rev().find(|level| level.begins() <= score);
+    (score, reached.unwrap_or(Level::Negligible))
+}
+
+/// The guide by its numbers, for whoever fills in a report: what each kind of data counts, what sealing leaves of it, what
+/// each circumstance adds, and from which score on each level begins, with whom it has told.
+pub fn guide() -> Value {
+    let data = Data::ALL.map(|data| json!({ "data": data, "counts": data.context() }));
+    let level = |level: Level| {
+        json!({
+            "level": level,
+            "begins": level.begins(),
+            "authority": level.concerns_authority(),
+            "persons": level.concerns_persons(),
+        })
     };
-    (score, level)
+    json!({
+        "data": data,
+        "sealed": SEALED,
+        "circumstance": CIRCUMSTANCE,
+        "levels": Level::ALL.map(level),
+    })
 }
 
 #[cfg(test)]

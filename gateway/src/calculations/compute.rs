@@ -67,7 +67,7 @@ async fn answer(
     paid.spend(cost::of(module, &input) - 1)?;
     let counted = checkout::meter(app, &paid.client.organisation, plans, module).await?;
     match app.calculations.run(module, input).await {
-        Ok(Ok(result)) => Ok(json(&result)),
+        Ok(Ok(result)) => json(&result),
         Err(error) => {
             counted.take_back(app).await?;
             Err(error)
@@ -100,15 +100,17 @@ async fn tried(
     let mut result =
         answered.map_err(|_| WebError::Internal(format!("the sample of {module} is refused")))?;
     result["test"] = Value::Bool(true);
-    Ok(json(&result))
+    json(&result)
 }
 
-fn json(result: &Value) -> Response {
-    let mut response = Response::new(result.to_string().into());
+fn json(result: &Value) -> Result<Response, WebError> {
+    // `Display` would pass each piece through a formatter.
+    let bytes = serde_json::to_vec(result).map_err(|error| WebError::Internal(error.to_string()))?;
+    let mut response = Response::new(bytes.into());
     let headers = response.headers_mut();
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    response
+    Ok(response)
 }
 
 /// `application/json`, or a media type built on it (RFC 6839 § 3.1).

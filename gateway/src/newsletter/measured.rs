@@ -31,12 +31,7 @@ async fn a_million_subscribers() {
     let many = std::env::var("AOPS_SUBSCRIBERS").map_or(MANY, |told| told.parse().unwrap());
     let app = unlimited(folder.path()).await;
     let begun = Instant::now();
-    for part in 0..PARTITIONS {
-        let standing = many * (part + 1) / PARTITIONS - many * part / PARTITIONS;
-        for from in (0..standing).step_by(CHUNK as usize) {
-            put(&app, part, from..standing.min(from + CHUNK)).await;
-        }
-    }
+    fill(&app, many).await;
     let size = std::fs::metadata(app.settings.data.join("aops.redb")).unwrap().len();
     println!("\n{many} subscribers written in {:.0?}, {} MB of file", begun.elapsed(), size / 1_000_000);
     // As after a start: nothing of the seeding is in memory.
@@ -75,7 +70,7 @@ async fn a_million_subscribers() {
 }
 
 /// An application that takes any number of posts from one client.
-async fn unlimited(folder: &std::path::Path) -> SharedApp {
+pub(crate) async fn unlimited(folder: &std::path::Path) -> SharedApp {
     let mut app = testing::app(folder, SignedDuration::ZERO).await;
     app.antispam = Antispam::new(&app.sealer, 1_000_000);
     Arc::new(app)
@@ -146,6 +141,16 @@ impl Asking {
     async fn end(self) -> (Vec<Duration>, u64) {
         self.stop.send(true).unwrap();
         self.asking.await.unwrap()
+    }
+}
+
+/// So many confirmed subscribers, spread over the partitions.
+pub(crate) async fn fill(app: &App, many: u64) {
+    for part in 0..PARTITIONS {
+        let standing = many * (part + 1) / PARTITIONS - many * part / PARTITIONS;
+        for from in (0..standing).step_by(CHUNK as usize) {
+            put(app, part, from..standing.min(from + CHUNK)).await;
+        }
     }
 }
 

@@ -8,7 +8,7 @@ mod figures;
 mod issue;
 mod mailing;
 #[cfg(test)]
-mod measured;
+pub(crate) mod measured;
 mod pages;
 mod preferences;
 mod retained;

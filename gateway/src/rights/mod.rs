@@ -13,6 +13,8 @@ mod erasure;
 mod follow;
 mod form;
 mod letters;
+#[cfg(test)]
+mod measured;
 mod request;
 
 use axum::Router;

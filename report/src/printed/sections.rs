@@ -191,10 +191,8 @@ fn signatures(words: &Words) -> Vec<Value> {
     let lines: Vec<&str> =
         ["signer", "quality", "signed"].iter().map(|name| words.of("signature", name)).collect();
     let who = |name: &str| json!({ "name": words.of("signature", name), "lines": lines });
-    vec![
-        text(words.of("signature", "said")),
-        json!({ "kind": "signatures", "who": [who("author"), who("reviewer")] }),
-    ]
+    let said = words.of("signature", "said");
+    vec![json!({ "kind": "signatures", "said": said, "who": [who("author"), who("reviewer")] })]
 }
 
 fn said(value: &Value) -> &str {

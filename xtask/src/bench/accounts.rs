@@ -28,8 +28,8 @@ pub(super) fn run() -> Result<()> {
 
 /// Static pages alone, and while 64 clients sign in without a pause: rounds of each in turns.
 fn beside_pages() -> Result<()> {
-    if !sh::has("wrk") {
-        println!("\nsign-ins beside static pages: NOT measured, install wrk");
+    if !sh::has("wrk") || !sh::has("taskset") {
+        println!("\nsign-ins beside static pages: NOT measured, install wrk and taskset");
         return Ok(());
     }
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
@@ -37,6 +37,9 @@ fn beside_pages() -> Result<()> {
     for n in 0..AT_ONCE {
         account(&gateway, n)?;
     }
+    // The gateway on one processor, all its clients on the other: what is compared is what it does to itself.
+    pinned(0, gateway.id())?;
+    pinned(1, std::process::id())?;
     let before = gateway.resident()?;
     let (mut quiet, mut busy, mut most, mut rate) = (Vec::new(), Vec::new(), 0, 0.0);
     for _ in 0..ROUNDS {
@@ -56,11 +59,19 @@ fn beside_pages() -> Result<()> {
     }
     quiet.sort_unstable();
     busy.sort_unstable();
-    println!("\n| static pages over TLS, 4 connections, rounds of 5 s in turns | p99 |\n| --- | --- |");
+    println!(
+        "\n| static pages over TLS from one processor, 4 connections, rounds of 5 s in turns | p99 |\n| --- | --- |"
+    );
     println!("| quiet | {:.2?} |", quiet[ROUNDS / 2]);
     println!("| beside {AT_ONCE} clients that sign in ({rate:.0} sign-ins/s) | {:.2?} |", busy[ROUNDS / 2]);
     println!("| memory, MB: before, and at most | {before}, {most} |");
     Ok(())
+}
+
+/// Keeps every thread of a process on one processor; what it starts later stays there too.
+pub(super) fn pinned(processor: u32, process: u32) -> Result<()> {
+    let arguments = ["-a", "-c", "-p", &processor.to_string(), &process.to_string()];
+    sh::output(sh::command("taskset", &arguments)).map(drop)
 }
 
 fn account(gateway: &Gateway, n: usize) -> Result<()> {
@@ -97,7 +108,7 @@ async fn sign_in(gateway: Arc<Gateway>, n: usize, stop: Arc<AtomicBool>, done: A
 }
 
 /// The slowest hundredth of the pages of five seconds.
-fn pages(gateway: &Gateway) -> Result<Duration> {
+pub(super) fn pages(gateway: &Gateway) -> Result<Duration> {
     let mut wrk = sh::command("wrk", &["-t1", "-c4", "-d5s", "--latency"]);
     wrk.arg(gateway.url("/"));
     let told = sh::output(wrk)?;

@@ -60,7 +60,12 @@ pub(super) fn run() -> Result<()> {
 
 /// The key of a new account, made with these options as well.
 pub(super) fn key(gateway: &Gateway, options: &[&str]) -> Result<String> {
-    let create = ["admin", "account", "create", "--email", EMAIL, "--password-stdin", "--verified"];
+    key_of(gateway, EMAIL, options)
+}
+
+/// As [`key`], for the client of an address.
+pub(super) fn key_of(gateway: &Gateway, email: &str, options: &[&str]) -> Result<String> {
+    let create = ["admin", "account", "create", "--email", email, "--password-stdin", "--verified"];
     let mut child = gateway
         .command(&[&create, options].concat())?
         .stdin(std::process::Stdio::piped())
@@ -68,7 +73,7 @@ pub(super) fn key(gateway: &Gateway, options: &[&str]) -> Result<String> {
         .spawn()?;
     std::io::Write::write_all(child.stdin.as_mut().context("no input")?, format!("{PASSWORD}\n").as_bytes())?;
     ensure!(child.wait()?.success(), "no account could be made");
-    let made = gateway.command(&["admin", "apikey", "create", "--account", EMAIL, "--json"])?.output()?;
+    let made = gateway.command(&["admin", "apikey", "create", "--account", email, "--json"])?.output()?;
     let told: Value = serde_json::from_slice(&made.stdout)?;
     Ok(told["key"].as_str().context("no key was made")?.to_owned())
 }

@@ -1,13 +1,16 @@
 //! `cargo xtask bench`: the figures of this machine, on a release build; nothing here passes or fails.
 
 mod accounts;
+mod area;
 mod data;
 mod datasets;
 mod edge;
 mod engine;
 mod generator;
 mod payments;
+mod policy;
 mod service;
+mod turns;
 
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
@@ -34,6 +37,10 @@ pub(crate) enum Part {
     Datasets,
     /// Calculations asked for by a program, and their reports.
     Service,
+    /// The order in which calculations of many take their turns, and one worker against two.
+    Turns,
+    /// One person's rights among a million records, an evidence pack.
+    Policy,
 }
 
 /// Measures builds and edits of a site, calculations, pages a second, and data at rest; or one part alone.
@@ -44,12 +51,16 @@ pub(crate) fn run(only: Option<Part>) -> Result<()> {
     if only == Some(Part::Newsletter) {
         return data::measured("a_hundred_thousand_readers");
     }
+    if only == Some(Part::Policy) {
+        return policy::run();
+    }
     build()?;
     match only {
         Some(Part::Edge) => edge::run(),
         Some(Part::Payments) => payments::run(),
         Some(Part::Datasets) => datasets::run(),
         Some(Part::Service) => service::run(),
+        Some(Part::Turns) => turns::run(),
         Some(Part::Accounts) => accounts::run(),
         Some(_) => data::run(),
         None => {
@@ -59,8 +70,10 @@ pub(crate) fn run(only: Option<Part>) -> Result<()> {
             payments::run()?;
             datasets::run()?;
             service::run()?;
+            turns::run()?;
             accounts::run()?;
-            data::run()
+            data::run()?;
+            policy::run()
         }
     }
 }

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, bail, ensure};
 use serde_json::{Value, json};
 
-use super::datasets;
+use super::{area, datasets};
 use crate::gateway::Gateway;
 use crate::sh;
 
@@ -27,39 +27,8 @@ pub(super) fn run() -> Result<()> {
     let gateway = runtime.block_on(Gateway::start("release"))?;
     let key = datasets::key(&gateway, &["--plan", "illimite"])?;
     runtime.block_on(portfolio(&gateway, &key))?;
-    runtime.block_on(area(&gateway))?;
+    runtime.block_on(area::run(&gateway, &key))?;
     small(&gateway, &key)
-}
-
-/// The client area's pages, one after another over a connection that is kept.
-async fn area(gateway: &Gateway) -> Result<()> {
-    let client = gateway.client()?;
-    let form = format!("email={}&mot_de_passe={}", datasets::EMAIL.replace('@', "%40"), datasets::PASSWORD);
-    let answer = client
-        .post(gateway.url("/compte/connexion"))
-        .header("content-type", "application/x-www-form-urlencoded")
-        .header("accept", "application/json")
-        .body(form)
-        .send()
-        .await?;
-    let cookies = answer.headers().get_all("set-cookie").iter();
-    let cookies: Vec<_> =
-        cookies.filter_map(|set| set.to_str().ok()?.split(';').next().map(str::to_owned)).collect();
-    ensure!(!cookies.is_empty(), "signing in was answered {}", answer.status());
-    println!("\n| pages of the client area, with the transport | p50 | p99 |\n| --- | --- | --- |");
-    for page in ["/espace-client/", "/espace-client/calculs", "/espace-client/donnees"] {
-        let mut took = Vec::new();
-        for _ in 0..500 {
-            let began = Instant::now();
-            let answer = client.get(gateway.url(page)).header("cookie", cookies.join("; ")).send().await?;
-            ensure!(answer.status() == 200, "{page} was answered {}", answer.status());
-            answer.bytes().await?;
-            took.push(began.elapsed());
-        }
-        took.sort_unstable();
-        println!("| {page} | {:.1?} | {:.1?} |", took[250], took[495]);
-    }
-    Ok(())
 }
 
 /// A large portfolio: the result, then each form of the report, the quickest of some rounds.

@@ -4,38 +4,36 @@ use axum::Router;
 use axum::extract::{Path, State};
 use axum::response::Response;
 use axum::routing::{get, post};
-use http::{HeaderMap, StatusCode, Uri};
+use http::{HeaderMap, Uri};
 use serde_json::{Value, json};
 
-use super::{as_staff, fault, refused, typed};
+use super::page::{Page, fault, typed};
 use crate::accounts::SignInNeeded;
 use crate::app::{App, SharedApp};
 use crate::client_audit::{self, Act, DeskError};
+use crate::web::WebError;
 use crate::web::posted::Posted;
-use crate::web::{WebError, negotiation, render};
 use crate::working_days;
 
-const PAGE: &str = "/equipe/audits";
-const TEMPLATE: &str = "gateway/audits_equipe.html";
-const TITLE: &str = "audits_equipe.title";
-/// What the page may say that was done.
-const DONE: [&str; 3] = ["accepte", "refuse", "termine"];
+const PAGE: Page = Page {
+    path: "/equipe/audits",
+    title: "audits_equipe.title",
+    template: "gateway/audits_equipe.html",
+    done: &["accepte", "refuse", "termine"],
+};
 
 pub(super) fn routes() -> Router<SharedApp> {
     Router::new()
-        .route(PAGE, get(page))
+        .route(PAGE.path, get(page))
         .route("/equipe/audits/{id}/acceptation", post(accepted))
         .route("/equipe/audits/{id}/refus", post(turned_down))
         .route("/equipe/audits/{id}/fin", post(ended))
 }
 
 /// `GET /equipe/audits`.
-async fn page(State(app): State<SharedApp>, uri: Uri, headers: HeaderMap) -> Result<Response, WebError> {
-    let query = negotiation::query(&uri)?;
-    let mut context = shown(&app).await?;
-    context["done"] = json!(query.get("fait").filter(|done| DONE.contains(&done.as_str())));
-    let language = negotiation::language(&uri, &headers);
-    Ok(render(&app, StatusCode::OK, language, TITLE, TEMPLATE, context))
+async fn page(State(app): State<SharedApp>, uri: Uri, headers: HeaderMap) -> Result<Response, SignInNeeded> {
+    let context = shown(&app).await?;
+    PAGE.answer(&app, &uri, &headers, context).await
 }
 
 /// `POST …/acceptation`: the auditor gets the link that opens on the days of the audit.
@@ -84,8 +82,8 @@ async fn answered(
     act: Act,
     told: &str,
 ) -> Result<Response, SignInNeeded> {
-    match as_staff(app, headers, PAGE, client_audit::act(app, act)).await? {
-        Ok(_) => Ok(posted.accepted(&format!("{PAGE}?fait={told}"))),
+    match PAGE.as_staff(app, headers, client_audit::act(app, act)).await? {
+        Ok(_) => Ok(PAGE.did(posted, told)),
         Err(DeskError::None(_)) => Err(WebError::NotFound.into()),
         Err(DeskError::Record(error)) => Err(error.into()),
         // Decided meanwhile, or its days are over.
@@ -94,7 +92,7 @@ async fn answered(
 }
 
 async fn again(app: &App, posted: &Posted, why: &str) -> Result<Response, WebError> {
-    Ok(refused(app, posted, (TITLE, TEMPLATE), why, shown(app).await?))
+    Ok(PAGE.refused(app, posted, why, shown(app).await?))
 }
 
 /// The requests: those to be answered first, then by their days, the latest first.

@@ -4,37 +4,35 @@ use axum::Router;
 use axum::extract::{Path, State};
 use axum::response::Response;
 use axum::routing::{get, post};
-use http::{HeaderMap, StatusCode, Uri};
+use http::{HeaderMap, Uri};
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
-use super::{as_staff, fault, refused, typed};
+use super::page::{Page, fault, typed};
 use crate::accounts::SignInNeeded;
 use crate::app::{App, SharedApp};
 use crate::breach::{self, Act, BreachError};
+use crate::web::WebError;
 use crate::web::posted::Posted;
-use crate::web::{WebError, negotiation, render};
 
-const PAGE: &str = "/equipe/violations";
-const TEMPLATE: &str = "gateway/violations.html";
-const TITLE: &str = "violations.title";
-/// What the page may say that was done.
-const DONE: [&str; 2] = ["notifiee", "reprise"];
+pub(super) const PAGE: Page = Page {
+    path: "/equipe/violations",
+    title: "violations.title",
+    template: "gateway/violations.html",
+    done: &["declaree", "exercice", "notifiee", "reprise"],
+};
 
 pub(super) fn routes() -> Router<SharedApp> {
     Router::new()
-        .route(PAGE, get(page))
+        .route(PAGE.path, get(page))
         .route("/equipe/violations/{id}/notification", post(filed))
         .route("/equipe/violations/{id}/reprise", post(resumed))
 }
 
 /// `GET /equipe/violations`.
-async fn page(State(app): State<SharedApp>, uri: Uri, headers: HeaderMap) -> Result<Response, WebError> {
-    let query = negotiation::query(&uri)?;
-    let mut context = shown(&app).await?;
-    context["done"] = json!(query.get("fait").filter(|done| DONE.contains(&done.as_str())));
-    let language = negotiation::language(&uri, &headers);
-    Ok(render(&app, StatusCode::OK, language, TITLE, TEMPLATE, context))
+async fn page(State(app): State<SharedApp>, uri: Uri, headers: HeaderMap) -> Result<Response, SignInNeeded> {
+    let context = shown(&app).await?;
+    PAGE.answer(&app, &uri, &headers, context).await
 }
 
 /// `POST …/notification`: the CNIL was told, under the number that it gave.
@@ -47,7 +45,7 @@ async fn filed(
     let Some(reference) = typed(&posted, "reference") else {
         return Ok(again(&app, &posted, "reference").await?);
     };
-    let done = as_staff(&app, &headers, PAGE, breach::act(&app, Act::Filed { id, reference })).await?;
+    let done = PAGE.as_staff(&app, &headers, breach::act(&app, Act::Filed { id, reference })).await?;
     Ok(answered(&app, &posted, done, "notifiee").await?)
 }
 
@@ -61,7 +59,7 @@ async fn resumed(
     if posted.check(&[]).finish().is_err() {
         return Ok(again(&app, &posted, "decided").await?);
     }
-    let done = as_staff(&app, &headers, PAGE, breach::act(&app, Act::Resume { id })).await?;
+    let done = PAGE.as_staff(&app, &headers, breach::act(&app, Act::Resume { id })).await?;
     Ok(answered(&app, &posted, done, "reprise").await?)
 }
 
@@ -72,15 +70,16 @@ async fn answered(
     told: &str,
 ) -> Result<Response, WebError> {
     match done {
-        Ok(_) => Ok(posted.accepted(&format!("{PAGE}?fait={told}"))),
+        Ok(_) => Ok(PAGE.did(posted, told)),
         Err(BreachError::None(_)) => Err(WebError::NotFound),
-        Err(BreachError::Filed(_) | BreachError::Empty) => again(app, posted, "decided").await,
         Err(BreachError::Record(error)) => Err(error.into()),
+        // Noted meanwhile.
+        Err(_) => again(app, posted, "decided").await,
     }
 }
 
 async fn again(app: &App, posted: &Posted, why: &str) -> Result<Response, WebError> {
-    Ok(refused(app, posted, (TITLE, TEMPLATE), why, shown(app).await?))
+    Ok(PAGE.refused(app, posted, why, shown(app).await?))
 }
 
 /// The register, the newest first, each entry with what is to be done next.

@@ -19,6 +19,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
 use async_trait::async_trait;
+use jiff::Timestamp;
 use redb::{Database, DatabaseError, ReadableDatabase, ReadableTable, TableError};
 use tokio::sync::{broadcast, mpsc, oneshot};
 
@@ -31,6 +32,9 @@ use crate::store::{Address, Batch, Copied, Page, Scan, Store, StoreError, Stored
 
 /// Memory for pages of the file.
 const CACHE_BYTES: usize = 64 << 20;
+
+/// Documents of a page that whoever asks for it reads without a thread of its own.
+const AT_ONCE: usize = 32;
 
 /// How many batches may wait for the writer.
 const QUEUE: usize = 4_096;
@@ -125,38 +129,16 @@ impl Store for RedbStore {
     }
 
     async fn scan(&self, scan: Scan) -> Result<Page, StoreError> {
-        let (file, now) = (Arc::clone(&self.file), self.clock.now());
-        let walk = move || {
-            file.reading(|table| {
-                let begin = prefix(&scan);
-                let after = scan.after.as_ref().map(|a| key(a.collection, &a.partition, &a.key));
-                let from = after.as_ref().unwrap_or(&begin).as_slice();
-                let mut page = Page { documents: Vec::new(), next: None };
-                for entry in table.range(from..)? {
-                    let (name, value) = entry?;
-                    let name = name.value();
-                    if !name.starts_with(&begin) {
-                        break;
-                    }
-                    let wanted = layout::address(scan.collection, name).filter(|found| {
-                        found.key.starts_with(&scan.prefix) && Some(name) != after.as_deref()
-                    });
-                    let (Some(address), Some(stored)) = (wanted, layout::decode(value.value())) else {
-                        continue;
-                    };
-                    if layout::expired(&stored, now) {
-                        continue;
-                    }
-                    if page.documents.len() == scan.limit {
-                        page.next = page.documents.last().map(|(address, _)| address.clone());
-                        break;
-                    }
-                    page.documents.push((address, stored));
-                }
-                Ok(page)
-            })
-        };
-        blocking(walk).await
+        let now = self.clock.now();
+        // What is short in one partition is read at once, as a document is: a thread would take longer to wake.
+        if scan.partition.is_some() {
+            let page = self.file.page(&scan, scan.limit.min(AT_ONCE), now)?;
+            if page.next.is_none() || scan.limit <= AT_ONCE {
+                return Ok(page);
+            }
+        }
+        let file = Arc::clone(&self.file);
+        blocking(move || file.page(&scan, scan.limit, now)).await
     }
 
     async fn count(&self, collection: &'static str, partition: Option<&str>) -> Result<u64, StoreError> {
@@ -252,6 +234,37 @@ impl OpenFile {
             Ok(table) => act(&table),
             Err(TableError::TableDoesNotExist(_)) => Ok(T::default()),
             Err(error) => Err(error.into()),
+        })
+    }
+
+    /// So many documents of a scan.
+    fn page(&self, scan: &Scan, limit: usize, now: Timestamp) -> Result<Page, StoreError> {
+        self.reading(|table| {
+            let begin = prefix(scan);
+            let after = scan.after.as_ref().map(|a| key(a.collection, &a.partition, &a.key));
+            let from = after.as_ref().unwrap_or(&begin).as_slice();
+            let mut page = Page { documents: Vec::new(), next: None };
+            for entry in table.range(from..)? {
+                let (name, value) = entry?;
+                let name = name.value();
+                if !name.starts_with(&begin) {
+                    break;
+                }
+                let wanted = layout::address(scan.collection, name)
+                    .filter(|found| found.key.starts_with(&scan.prefix) && Some(name) != after.as_deref());
+                let (Some(address), Some(stored)) = (wanted, layout::decode(value.value())) else {
+                    continue;
+                };
+                if layout::expired(&stored, now) {
+                    continue;
+                }
+                if page.documents.len() == limit {
+                    page.next = page.documents.last().map(|(address, _)| address.clone());
+                    break;
+                }
+                page.documents.push((address, stored));
+            }
+            Ok(page)
         })
     }
 
