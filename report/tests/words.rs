@@ -5,24 +5,6 @@ use std::fs;
 use aops_report::{Cell, Words, tables};
 use serde_json::Value;
 
-/// The requests of the pages: a module and its request.
-fn requests() -> Vec<(String, Value)> {
-    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/actuarial");
-    let mut requests: Vec<(String, Value)> = aops_engine::MODULES
-        .iter()
-        .map(|module| ((*module).to_owned(), aops_engine::example(module).unwrap()))
-        .collect();
-    for entry in fs::read_dir(folder).unwrap() {
-        let page = fs::read_to_string(entry.unwrap().path()).unwrap();
-        for block in page.split("```json request ").skip(1) {
-            let (module, rest) = block.split_once('\n').unwrap();
-            let request = rest.split("```").next().unwrap();
-            requests.push((module.to_owned(), serde_json::from_str(request).unwrap()));
-        }
-    }
-    requests
-}
-
 /// A name of the engine's: it begins small, or has an underscore. Names of the client's own stand in lines, not here.
 fn is_code(name: &str) -> bool {
     name.starts_with(|first: char| first.is_ascii_lowercase()) || name.contains('_')
@@ -31,7 +13,18 @@ fn is_code(name: &str) -> bool {
 #[test]
 fn every_title_column_and_figure_of_a_report_has_a_french_name() {
     let words = Words::french().unwrap();
-    let requests = requests();
+    // A module and its request: the engine's own, and those of the pages.
+    let own = aops_engine::MODULES.iter().map(|module| ((*module).to_owned(), aops_engine::example(module)));
+    let mut requests: Vec<(String, Value)> =
+        own.map(|(module, request)| (module, request.unwrap())).collect();
+    for entry in fs::read_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/actuarial")).unwrap() {
+        let page = fs::read_to_string(entry.unwrap().path()).unwrap();
+        for block in page.split("```json request ").skip(1) {
+            let (module, rest) = block.split_once('\n').unwrap();
+            let request = rest.split("```").next().unwrap();
+            requests.push((module.to_owned(), serde_json::from_str(request).unwrap()));
+        }
+    }
     assert!(requests.len() > aops_engine::MODULES.len(), "the pages have examples of their own");
     let mut unnamed = Vec::new();
     for (module, request) in &requests {
