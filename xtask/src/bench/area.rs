@@ -7,6 +7,7 @@ use reqwest::Client;
 use serde_json::{Value, json};
 
 use super::datasets;
+use super::turns::{self, LISTED};
 use crate::gateway::Gateway;
 
 /// Calculations that the client has asked for before.
@@ -37,6 +38,10 @@ pub(super) async fn run(gateway: &Gateway, key: &str) -> Result<()> {
     }
     while let Some(filled) = filling.join_next().await {
         filled??;
+    }
+    // Pages are read once the machine has nothing else to do.
+    while turns::ended(&client, gateway, key).await? < LISTED {
+        tokio::time::sleep(Duration::from_millis(100)).await;
     }
     let form = format!("email={}&mot_de_passe={}", datasets::EMAIL.replace('@', "%40"), datasets::PASSWORD);
     let answer = client

@@ -19,6 +19,8 @@ const EACH: usize = 20;
 const SHARED: usize = 16;
 const SCENARIOS: u32 = 50_000;
 const PROJECTION: &str = include_str!("../../../engine/data/examples/retraite.json");
+/// Calculations that a list tells at once.
+pub(super) const LISTED: usize = 50;
 const PLAN: [&str; 2] = ["--plan", "illimite"];
 /// The key and the password of a bench that is gone when it ends.
 const MEMBER: [(&str, &str); 2] =
@@ -132,9 +134,9 @@ async fn ask(client: &Client, gateway: &Gateway, key: &str, count: usize, scenar
     Ok(())
 }
 
-/// How many of an organisation's last calculations are done.
-async fn ended(client: &Client, gateway: &Gateway, key: &str) -> Result<usize> {
-    let url = gateway.url("/api/v1/calculations?limit=100");
+/// How many of the last [`LISTED`] calculations of an organisation are done.
+pub(super) async fn ended(client: &Client, gateway: &Gateway, key: &str) -> Result<usize> {
+    let url = gateway.url(&format!("/api/v1/calculations?limit={LISTED}"));
     let told: Value = serde_json::from_slice(&client.get(url).bearer_auth(key).send().await?.bytes().await?)?;
     let list = told["calculations"].as_array().context("no list of calculations")?;
     Ok(list.iter().filter(|one| one["state"] == "done").count())
